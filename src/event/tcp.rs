@@ -1,0 +1,349 @@
+//! The words in which TCP tells what it does.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::time::Instant;
+
+/// What identifies a connection: the pair of sockets (RFC 9293 §3.3.1), ours first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FourTuple {
+    pub local: SocketAddr,
+    pub remote: SocketAddr,
+}
+
+impl fmt::Display for FourTuple {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} <-> {}", self.local, self.remote)
+    }
+}
+
+/// The eleven states of RFC 9293 §3.3.2. `tcp::state` has the figure and the table of moves.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum TcpState {
+    Closed,
+    Listen,
+    SynSent,
+    SynReceived,
+    Established,
+    FinWait1,
+    FinWait2,
+    CloseWait,
+    Closing,
+    LastAck,
+    TimeWait,
+}
+
+impl TcpState {
+    pub const ALL: [TcpState; 11] = [
+        TcpState::Closed,
+        TcpState::Listen,
+        TcpState::SynSent,
+        TcpState::SynReceived,
+        TcpState::Established,
+        TcpState::FinWait1,
+        TcpState::FinWait2,
+        TcpState::CloseWait,
+        TcpState::Closing,
+        TcpState::LastAck,
+        TcpState::TimeWait,
+    ];
+}
+
+/// As the RFC writes them: `SYN-SENT`.
+impl fmt::Display for TcpState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TcpState::Closed => "CLOSED",
+            TcpState::Listen => "LISTEN",
+            TcpState::SynSent => "SYN-SENT",
+            TcpState::SynReceived => "SYN-RECEIVED",
+            TcpState::Established => "ESTABLISHED",
+            TcpState::FinWait1 => "FIN-WAIT-1",
+            TcpState::FinWait2 => "FIN-WAIT-2",
+            TcpState::CloseWait => "CLOSE-WAIT",
+            TcpState::Closing => "CLOSING",
+            TcpState::LastAck => "LAST-ACK",
+            TcpState::TimeWait => "TIME-WAIT",
+        })
+    }
+}
+
+/// One thing that happened to a connection.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub enum TcpEvent {
+    State {
+        from: TcpState,
+        to: TcpState,
+        why: StateCause,
+    },
+    /// The options of a SYN: ours (`sent`) or the peer's.
+    Synchronise {
+        sent: bool,
+        isn: u32,
+        mss: Option<u16>,
+        window_scale: Option<u8>,
+        sack: bool,
+        timestamps: bool,
+    },
+    /// A segment was built; the sequence number is the one on the wire, `len` the data in it.
+    SegmentSent {
+        seq: u32,
+        len: usize,
+        why: SendReason,
+    },
+    /// The peer acknowledged `bytes` more; so much is still in flight.
+    Acknowledged {
+        bytes: u64,
+        in_flight: u64,
+    },
+    /// The same acknowledgement again, for the `count`th time (RFC 5681 §2).
+    DuplicateAck {
+        count: u32,
+    },
+    /// Data came in order: so much can be read now.
+    Accepted {
+        bytes: usize,
+    },
+    /// Data came past a hole, and waits for what is missing.
+    OutOfOrder {
+        bytes: usize,
+        missing: u64,
+    },
+    /// Data that had already come.
+    Duplicate {
+        bytes: usize,
+    },
+    /// The peer's window moved, in bytes.
+    PeerWindow {
+        from: u64,
+        to: u64,
+    },
+    RttSample {
+        rtt: Duration,
+        srtt: Duration,
+        rttvar: Duration,
+        rto: Duration,
+    },
+    Cwnd {
+        from: u64,
+        to: u64,
+        ssthresh: u64,
+        why: CwndCause,
+    },
+    TimerSet {
+        timer: TimerKind,
+        at: Instant,
+    },
+    TimerStopped {
+        timer: TimerKind,
+    },
+    TimerFired {
+        timer: TimerKind,
+        count: u32,
+    },
+    /// An ICMP error reached the connection; a hard one ends it.
+    IcmpError {
+        meaning: &'static str,
+        hard: bool,
+    },
+    /// The peer has signalled urgent data up to this distance ahead of what was read.
+    Urgent {
+        ahead: u64,
+    },
+    Closed {
+        why: CloseReason,
+    },
+}
+
+/// Why a segment was sent.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum SendReason {
+    Syn,
+    SynAck,
+    Data,
+    Fin,
+    /// The retransmission timer fired (RFC 6298 §5.4).
+    RetransmitTimeout,
+    /// The third duplicate acknowledgement (RFC 5681 §3.2).
+    FastRetransmit,
+    /// A partial acknowledgement named the next hole (RFC 6582 §3.2).
+    PartialAck,
+    /// A smaller path MTU was reported: what was too large goes again in smaller pieces.
+    SmallerMtu,
+    ZeroWindowProbe,
+    Keepalive,
+    /// Every second full segment is acknowledged at once (RFC 9293 §3.8.6.3).
+    SecondSegment,
+    DelayedAck,
+    OutOfOrderAck,
+    DuplicateAck,
+    FinAck,
+    WindowUpdate,
+    HandshakeAck,
+    ChallengeAck,
+    /// An acknowledgement that answers a segment outside the window (RFC 9293 §3.10.7.4).
+    UnacceptableSegment,
+    TimeWaitAck,
+    /// The connection was aborted by its application.
+    Abort,
+    /// Answers a segment that belongs to no connection (RFC 9293 §3.10.7.1).
+    NoConnection,
+}
+
+impl fmt::Display for SendReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SendReason::Syn => "SYN",
+            SendReason::SynAck => "SYN-ACK",
+            SendReason::Data => "data",
+            SendReason::Fin => "FIN",
+            SendReason::RetransmitTimeout => "retransmission: the timer ran out",
+            SendReason::FastRetransmit => "fast retransmit: third duplicate ACK",
+            SendReason::PartialAck => "retransmission: partial ACK names the next hole",
+            SendReason::SmallerMtu => "retransmission: the path MTU is smaller",
+            SendReason::ZeroWindowProbe => "zero-window probe",
+            SendReason::Keepalive => "keepalive probe",
+            SendReason::SecondSegment => "ACK: second full segment",
+            SendReason::DelayedAck => "ACK: the delayed-ACK timer ran out",
+            SendReason::OutOfOrderAck => "ACK at once: a hole in the data",
+            SendReason::DuplicateAck => "ACK at once: data that had already come",
+            SendReason::FinAck => "ACK of the peer's FIN",
+            SendReason::WindowUpdate => "window update",
+            SendReason::HandshakeAck => "ACK that completes the handshake",
+            SendReason::ChallengeAck => "challenge ACK (RFC 5961)",
+            SendReason::UnacceptableSegment => "ACK: the segment was outside the window",
+            SendReason::TimeWaitAck => "ACK of a repeated FIN in TIME-WAIT",
+            SendReason::Abort => "RST: the application aborted",
+            SendReason::NoConnection => "RST: no connection there",
+        })
+    }
+}
+
+/// Why a connection changed its state: RFC 9293's events, in its words.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum StateCause {
+    PassiveOpen,
+    ActiveOpen,
+    SynReceived,
+    SynAckReceived,
+    AckOfSyn,
+    Close,
+    FinReceived,
+    AckOfFin,
+    FinAndAckOfFin,
+    TimeWaitOver,
+    Abort,
+    ResetReceived,
+    GaveUp,
+}
+
+impl fmt::Display for StateCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            StateCause::PassiveOpen => "passive OPEN",
+            StateCause::ActiveOpen => "active OPEN",
+            StateCause::SynReceived => "rcv SYN",
+            StateCause::SynAckReceived => "rcv SYN,ACK",
+            StateCause::AckOfSyn => "rcv ACK of SYN",
+            StateCause::Close => "CLOSE",
+            StateCause::FinReceived => "rcv FIN",
+            StateCause::AckOfFin => "rcv ACK of FIN",
+            StateCause::FinAndAckOfFin => "rcv FIN and ACK of FIN",
+            StateCause::TimeWaitOver => "2MSL are over",
+            StateCause::Abort => "ABORT",
+            StateCause::ResetReceived => "rcv RST",
+            StateCause::GaveUp => "gave up",
+        })
+    }
+}
+
+/// Why the congestion window changed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum CwndCause {
+    SlowStart,
+    CongestionAvoidance,
+    FastRetransmit,
+    FastRecovery,
+    RecoveryOver,
+    Timeout,
+    Idle,
+}
+
+impl fmt::Display for CwndCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CwndCause::SlowStart => "slow start",
+            CwndCause::CongestionAvoidance => "congestion avoidance",
+            CwndCause::FastRetransmit => "fast retransmit",
+            CwndCause::FastRecovery => "fast recovery",
+            CwndCause::RecoveryOver => "recovery over",
+            CwndCause::Timeout => "retransmission timeout",
+            CwndCause::Idle => "restart after idle",
+        })
+    }
+}
+
+/// The timers of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum TimerKind {
+    Retransmission,
+    Persist,
+    DelayedAck,
+    Keepalive,
+    UserTimeout,
+    TimeWait,
+    /// The override timeout of sender silly-window avoidance (RFC 9293 §3.8.6.2.1).
+    SillyWindow,
+    /// How long a connection that nobody holds any more waits for the peer's FIN.
+    FinWait2,
+}
+
+impl fmt::Display for TimerKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            TimerKind::Retransmission => "retransmission timer",
+            TimerKind::Persist => "persist timer",
+            TimerKind::DelayedAck => "delayed-ACK timer",
+            TimerKind::Keepalive => "keepalive timer",
+            TimerKind::UserTimeout => "user timeout",
+            TimerKind::TimeWait => "TIME-WAIT timer",
+            TimerKind::SillyWindow => "silly-window override timer",
+            TimerKind::FinWait2 => "FIN-WAIT-2 timer",
+        })
+    }
+}
+
+/// Why a connection ended and who ended it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum CloseReason {
+    /// Both sides sent FIN and both were acknowledged.
+    Finished,
+    /// Our application aborted, or closed with data unread.
+    Aborted,
+    /// The peer sent RST.
+    ResetByPeer,
+    /// The peer answered our SYN with RST.
+    Refused,
+    /// Retransmissions went unanswered too long (R2, or the user timeout).
+    TimedOut,
+    /// Keepalive probes went unanswered.
+    KeepaliveTimedOut,
+    /// An ICMP error says that the peer cannot be reached.
+    Unreachable,
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CloseReason::Finished => "both sides finished",
+            CloseReason::Aborted => "aborted by the application",
+            CloseReason::ResetByPeer => "reset by the peer",
+            CloseReason::Refused => "refused by the peer",
+            CloseReason::TimedOut => "timed out: the peer does not acknowledge",
+            CloseReason::KeepaliveTimedOut => "timed out: the peer does not answer keepalive probes",
+            CloseReason::Unreachable => "unreachable: the network says so",
+        })
+    }
+}

@@ -1,0 +1,62 @@
+//! The one source of chance in a stack: seeded, so that the same seed and the same inputs give the same frames.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// A seeded generator. Its values cannot be predicted from those already seen (RFC 6056 §3.3 and RFC 6528 §3 ask
+/// that of ports and sequence numbers), provided that the seed itself came from the system.
+#[derive(Clone, Debug)]
+pub struct Random(ChaCha8Rng);
+
+impl Random {
+    pub fn new(seed: u64) -> Random {
+        Random(ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    pub fn next_u32(&mut self) -> u32 {
+        self.0.next_u32()
+    }
+
+    pub fn next_u64(&mut self) -> u64 {
+        self.0.next_u64()
+    }
+
+    /// A number in `0..bound`, without noticeable bias; zero when `bound` is zero.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        ((u128::from(self.next_u64()) * u128::from(bound)) >> 64) as u64
+    }
+
+    /// True with the given probability; below 0 counts as 0, above 1 as 1.
+    pub fn chance(&mut self, probability: f64) -> bool {
+        self.fraction() < probability
+    }
+
+    /// A number in `0.0..1.0`.
+    pub fn fraction(&mut self) -> f64 {
+        (self.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    pub fn fill(&mut self, bytes: &mut [u8]) {
+        self.0.fill_bytes(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn same_seed_gives_same_numbers() {
+        let (mut a, mut b) = (Random::new(7), Random::new(7));
+        assert!((0..100).all(|_| a.next_u64() == b.next_u64()));
+        assert_ne!(Random::new(7).next_u64(), Random::new(8).next_u64());
+    }
+
+    #[test]
+    fn below_stays_below_and_chance_keeps_its_extremes() {
+        let mut random = Random::new(1);
+        assert!((0..1000).all(|_| random.below(10) < 10));
+        assert_eq!(random.below(0), 0);
+        assert!((0..1000).all(|_| !random.chance(0.0) && random.chance(1.0)));
+    }
+}
