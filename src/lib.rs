@@ -29,4 +29,8 @@ pub mod time;
 
 pub mod wire;
 
+pub mod tcp;
+
+pub mod stack;
+
 pub mod device;

@@ -1,0 +1,93 @@
+//! What can be chosen about TCP, per stack, per listener and per connection, with the defaults and their reasons.
+
+use std::time::Duration;
+
+/// The settings of a connection. A listener hands a copy to each connection that it accepts.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Config {
+    /// Upper bound of the segment size announced and used, in bytes; the path's own limit always holds too.
+    pub mss: Option<u16>,
+    /// The shift offered in our SYN (RFC 7323 §2.2), 0 to 14; none to offer no scaling.
+    pub window_scale: Option<u8>,
+    /// Offer and use timestamps (RFC 7323 §3).
+    pub timestamps: bool,
+    /// Offer SACK, and report what arrives past a hole (RFC 2018).
+    pub sack: bool,
+    /// Hold back small segments while data is unacknowledged (RFC 9293 §3.7.4); `nodelay` turns it off.
+    pub nagle: bool,
+    /// How long an acknowledgement may wait for company (RFC 9293 §3.8.6.3: under 0.5 s); none to acknowledge at once.
+    pub delayed_ack: Option<Duration>,
+    /// The most bytes that wait for the application: under 500 segments, which a TAP's queue holds by default.
+    pub receive_buffer: usize,
+    /// The most bytes that wait for the peer's acknowledgement.
+    pub send_buffer: usize,
+    /// The congestion controller by name: one of [`congestion::NAMES`](super::congestion::NAMES).
+    pub congestion: &'static str,
+    /// The initial congestion window, in segments (RFC 6928).
+    pub initial_window: u32,
+    /// Bounds of the retransmission timeout (RFC 6298 §2; Linux's minimum, since the RFC's second spoils short paths).
+    pub initial_rto: Duration,
+    pub min_rto: Duration,
+    pub max_rto: Duration,
+    /// How long data may stay unacknowledged before the connection ends: R2 of RFC 9293 §3.8.3, at least 100 s.
+    pub give_up: Duration,
+    /// The same for a SYN, at least 3 minutes (MUST-23).
+    pub give_up_syn: Duration,
+    /// The application's own, stricter limit (RFC 9293 §3.9.1.1); it counts for a closed window as well.
+    pub user_timeout: Option<Duration>,
+    pub keepalive: Keepalive,
+    /// How long TIME-WAIT lasts: 2 MSL, with Linux's MSL of 30 s.
+    pub time_wait: Duration,
+    /// How long a connection that its application has let go waits in FIN-WAIT-2 for the peer's FIN.
+    pub fin_wait_2: Duration,
+    /// Time to live of the packets (MUST-49).
+    pub ttl: u8,
+    /// DiffServ and ECN bits of the packets (MUST-48).
+    pub traffic_class: u8,
+}
+
+/// Keepalive (RFC 9293 §3.8.4): off by default (MUST-25), and then not before two hours (MUST-28).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Keepalive {
+    pub enabled: bool,
+    /// How long nothing must have come in before the first probe.
+    pub idle: Duration,
+    /// The time between probes.
+    pub interval: Duration,
+    /// How many probes in a row go unanswered before the connection ends.
+    pub count: u32,
+}
+
+impl Default for Keepalive {
+    fn default() -> Keepalive {
+        Keepalive { enabled: false, idle: Duration::from_secs(7200), interval: Duration::from_secs(75), count: 10 }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            mss: None,
+            window_scale: Some(7),
+            timestamps: true,
+            sack: true,
+            nagle: true,
+            delayed_ack: Some(Duration::from_millis(40)),
+            receive_buffer: 512 * 1024,
+            send_buffer: 512 * 1024,
+            congestion: "reno",
+            initial_window: 10,
+            initial_rto: Duration::from_secs(1),
+            min_rto: Duration::from_millis(200),
+            max_rto: Duration::from_secs(120),
+            give_up: Duration::from_secs(900),
+            give_up_syn: Duration::from_secs(180),
+            user_timeout: None,
+            keepalive: Keepalive::default(),
+            time_wait: Duration::from_secs(60),
+            fin_wait_2: Duration::from_secs(60),
+            ttl: 64,
+            traffic_class: 0,
+        }
+    }
+}

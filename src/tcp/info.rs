@@ -1,0 +1,111 @@
+//! What an application can learn about its connection, and how its calls can fail.
+
+use crate::event::{CloseReason, TcpState};
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+use thiserror::Error;
+
+/// What a caller can do with a connection now.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Status {
+    pub state: TcpState,
+    /// The handshake is over: data may flow.
+    pub established: bool,
+    /// A read would give bytes, the end of the stream or an error at once.
+    pub readable: bool,
+    /// A write would take bytes or fail at once.
+    pub writable: bool,
+    /// Set once the connection is over.
+    pub closed: Option<CloseReason>,
+}
+
+/// The figures of a connection, with the meanings of Linux's `tcp_info`.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Info {
+    pub state: TcpState,
+    /// The largest segment that we send now, in bytes of data.
+    pub snd_mss: usize,
+    /// The MSS that we announced.
+    pub advertised_mss: usize,
+    /// Shifts of the window field, when scaling was agreed on.
+    pub snd_window_scale: Option<u8>,
+    pub rcv_window_scale: Option<u8>,
+    pub timestamps: bool,
+    pub sack: bool,
+    /// Smoothed round-trip time and its variation; none before the first sample.
+    pub rtt: Option<Duration>,
+    pub rttvar: Duration,
+    pub rto: Duration,
+    /// How many timeouts in a row have doubled the RTO.
+    pub backoff: u32,
+    /// In bytes.
+    pub cwnd: u64,
+    pub ssthresh: u64,
+    /// Sent and not acknowledged, in bytes.
+    pub unacked: u64,
+    /// The peer's window, in bytes.
+    pub snd_wnd: u64,
+    /// Our window as last advertised, in bytes.
+    pub rcv_wnd: u64,
+    /// Bytes waiting for the application, and waiting to be sent or acknowledged.
+    pub receive_queue: usize,
+    pub send_queue: usize,
+    /// Totals of stream bytes: acknowledged by the peer, and received in order.
+    pub bytes_acked: u64,
+    pub bytes_received: u64,
+    pub segments_sent: u64,
+    pub segments_received: u64,
+    pub retransmissions: u64,
+    pub congestion: &'static str,
+    /// How far ahead of the reader the urgent data ends (MUST-33); none when there is none.
+    pub urgent_ahead: Option<u64>,
+    /// The last soft error that ICMP reported (SHLD-25).
+    pub soft_error: Option<&'static str>,
+}
+
+/// Why a write failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum SendError {
+    #[error("the send buffer is full or the connection is still being opened")]
+    WouldBlock,
+    #[error("the connection was shut down for writing")]
+    Shutdown,
+    #[error("{0}")]
+    Closed(CloseReason),
+}
+
+/// Why a read failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum ReceiveError {
+    #[error("no data has arrived yet")]
+    WouldBlock,
+    #[error("{0}")]
+    Closed(CloseReason),
+}
+
+/// Why a listener could not be opened.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum ListenError {
+    #[error("address in use: something listens on port {port} already; close it or choose another port")]
+    AddressInUse { port: u16 },
+    #[error("{address} is not an address of this stack")]
+    NotOurAddress { address: IpAddr },
+    #[error("every TCP port is in use")]
+    PortsExhausted,
+}
+
+/// Why an active open was refused before any packet left.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
+pub enum ConnectError {
+    #[error("no route to {remote}")]
+    NoRoute { remote: IpAddr },
+    /// RFC 9293 §3.9.1.1 (MUST-46).
+    #[error("{remote} is not the address of a single host")]
+    NotUnicast { remote: SocketAddr },
+    #[error("{address} is not an address of this stack")]
+    NotOurAddress { address: IpAddr },
+    #[error("address in use: there is a connection from {local} to {remote} already")]
+    AddressInUse { local: SocketAddr, remote: SocketAddr },
+    #[error("every local port to {remote} is in use")]
+    PortsExhausted { remote: SocketAddr },
+}
