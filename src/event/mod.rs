@@ -44,6 +44,11 @@ pub enum Layer {
     Tcp,
 }
 
+impl Layer {
+    pub const ALL: [Layer; 7] =
+        [Layer::Ethernet, Layer::Arp, Layer::Ipv4, Layer::Ipv6, Layer::Icmp, Layer::Udp, Layer::Tcp];
+}
+
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

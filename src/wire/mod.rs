@@ -5,5 +5,6 @@
 
 pub mod checksum;
 pub mod field;
+pub mod offload;
 pub mod tcp;
 pub mod tcp_options;

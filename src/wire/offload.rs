@@ -1,0 +1,228 @@
+//! What a network card does for a stack that leaves work to it: fill in a checksum, split a super-frame.
+//!
+//! Whoever shows or sends such a frame without that card does the same here, so that captures, simulated links and
+//! plain devices see what the wire would see.
+
+use super::checksum::Sum;
+use super::tcp::Flags;
+use etherparse::EtherType;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+const TCP: u8 = 6;
+const ETHERNET_LEN: usize = 14;
+const VLAN_TAG_LEN: usize = 4;
+const IPV6_LEN: usize = 40;
+
+/// Fills in a partial checksum: the sum over everything from `start` goes to `start + offset`, where the sum of the
+/// pseudo-header lies already. Says whether that place lies within `bytes`; if not, nothing is changed.
+pub fn finish_checksum(bytes: &mut [u8], start: usize, offset: usize) -> bool {
+    let place = start + offset;
+    if bytes.len() < place + 2 {
+        return false;
+    }
+    // RFC 768: zero would mean "no checksum", and all ones is the same number; TCP does not mind.
+    let checksum = match Sum::default().plus(&bytes[start..]).checksum() {
+        0 => 0xffff,
+        checksum => checksum,
+    };
+    bytes[place..place + 2].copy_from_slice(&checksum.to_be_bytes());
+    true
+}
+
+/// Splits a TCP super-frame into the frames that a card would put on the wire, each with at most `segment_size` bytes
+/// of data, right lengths, sequence numbers, identifications and checksums. FIN and PSH go with the last, CWR with
+/// the first. None when `bytes` is no whole TCP segment in an IP packet, or `segment_size` is zero.
+pub fn split(bytes: &[u8], segment_size: usize) -> Option<Vec<Vec<u8>>> {
+    let place = Place::find(bytes)?;
+    if segment_size == 0 {
+        return None;
+    }
+    let (headers, data) = bytes[..place.end].split_at(place.data);
+    if data.is_empty() {
+        return Some(vec![headers.to_vec()]);
+    }
+    let last = (data.len() - 1) / segment_size;
+    let pieces = data.chunks(segment_size).enumerate();
+    Some(
+        pieces
+            .map(|(index, piece)| place.segment(headers, piece, index, index * segment_size, index == last))
+            .collect(),
+    )
+}
+
+/// Where the headers of a TCP segment lie in its frame.
+struct Place {
+    ip: usize,
+    tcp: usize,
+    data: usize,
+    end: usize,
+    v6: bool,
+}
+
+impl Place {
+    fn find(bytes: &[u8]) -> Option<Place> {
+        let mut ip = ETHERNET_LEN;
+        let mut ether_type = EtherType(be16(bytes, ip - 2)?);
+        while matches!(ether_type, EtherType::VLAN_TAGGED_FRAME | EtherType::PROVIDER_BRIDGING) {
+            ip += VLAN_TAG_LEN;
+            ether_type = EtherType(be16(bytes, ip - 2)?);
+        }
+        let (tcp, end) = match ether_type {
+            EtherType::IPV4 => Self::ipv4(bytes, ip)?,
+            EtherType::IPV6 if *bytes.get(ip + 6)? == TCP => {
+                (ip + IPV6_LEN, ip + IPV6_LEN + usize::from(be16(bytes, ip + 4)?))
+            }
+            _ => return None,
+        };
+        let data = tcp + usize::from(bytes.get(tcp + 12)? >> 4) * 4;
+        (data >= tcp + 20 && data <= end && end <= bytes.len()).then_some(Place {
+            ip,
+            tcp,
+            data,
+            end,
+            v6: ether_type == EtherType::IPV6,
+        })
+    }
+
+    fn ipv4(bytes: &[u8], ip: usize) -> Option<(usize, usize)> {
+        let header_len = usize::from(bytes.get(ip)? & 0xf) * 4;
+        let fragment = be16(bytes, ip + 6)? & 0x3fff;
+        let whole_tcp = header_len >= 20 && fragment == 0 && *bytes.get(ip + 9)? == TCP;
+        whole_tcp.then_some((ip + header_len, ip + usize::from(be16(bytes, ip + 2)?)))
+    }
+
+    fn segment(&self, headers: &[u8], piece: &[u8], index: usize, offset: usize, last: bool) -> Vec<u8> {
+        let mut frame = [headers, piece].concat();
+        let (tcp, length) = (self.tcp, headers.len() - self.tcp + piece.len());
+        let seq = u32::from_be_bytes([frame[tcp + 4], frame[tcp + 5], frame[tcp + 6], frame[tcp + 7]]);
+        frame[tcp + 4..tcp + 8].copy_from_slice(&seq.wrapping_add(offset as u32).to_be_bytes());
+        if !last {
+            frame[tcp + 13] &= !((Flags::FIN | Flags::PSH).bits() as u8);
+        }
+        if index > 0 {
+            // RFC 3168 §6.1.2: once for each reduction.
+            frame[tcp + 13] &= !(Flags::CWR.bits() as u8);
+        }
+        let pseudo_header =
+            if self.v6 { self.ipv6_header(&mut frame, length) } else { self.ipv4_header(&mut frame, index) };
+        frame[tcp + 16..tcp + 18].copy_from_slice(&pseudo_header.folded().to_be_bytes());
+        finish_checksum(&mut frame, tcp, 16);
+        frame
+    }
+
+    fn ipv4_header(&self, frame: &mut [u8], index: usize) -> Sum {
+        let (total, tcp_len) = (frame.len() - self.ip, frame.len() - self.tcp);
+        let header = &mut frame[self.ip..self.tcp];
+        header[2..4].copy_from_slice(&(total as u16).to_be_bytes());
+        let identification = u16::from_be_bytes([header[4], header[5]]).wrapping_add(index as u16);
+        header[4..6].copy_from_slice(&identification.to_be_bytes());
+        header[10..12].fill(0);
+        let checksum = Sum::default().plus(header).checksum();
+        header[10..12].copy_from_slice(&checksum.to_be_bytes());
+        let address = |at: usize| IpAddr::V4(Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3]));
+        Sum::pseudo_header(address(12), address(16), TCP, tcp_len)
+    }
+
+    fn ipv6_header(&self, frame: &mut [u8], length: usize) -> Sum {
+        let header = &mut frame[self.ip..self.tcp];
+        header[4..6].copy_from_slice(&(length as u16).to_be_bytes());
+        let address = |at: usize| {
+            let octets: [u8; 16] = header[at..at + 16].try_into().expect("the slice has sixteen bytes");
+            IpAddr::V6(Ipv6Addr::from(octets))
+        };
+        Sum::pseudo_header(address(8), address(24), TCP, length)
+    }
+}
+
+fn be16(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use etherparse::{PacketBuilder, PacketHeaders, TransportHeader};
+    use proptest::prelude::*;
+
+    fn super_frame(v6: bool, len: usize) -> Vec<u8> {
+        let ethernet = PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]);
+        let ip =
+            if v6 { ethernet.ipv6([1; 16], [2; 16], 64) } else { ethernet.ipv4([192, 0, 2, 1], [192, 0, 2, 2], 64) };
+        let data: Vec<u8> = (0..len).map(|i| i as u8).collect();
+        let mut bytes = Vec::new();
+        let mut builder = ip.tcp(41234, 80, u32::MAX - 5, 4096).ack(7).psh().fin();
+        builder = builder.options_raw(&[1, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2]).expect("12 bytes of options fit");
+        builder.write(&mut bytes, &data).expect("a vector takes everything");
+        bytes
+    }
+
+    #[test]
+    fn a_finished_checksum_verifies() {
+        let good = super_frame(false, 31);
+        let mut frame = good.clone();
+        let (source, destination) = (IpAddr::from([192, 0, 2, 1]), IpAddr::from([192, 0, 2, 2]));
+        let partial = Sum::pseudo_header(source, destination, TCP, frame.len() - 34).folded();
+        frame[50..52].copy_from_slice(&partial.to_be_bytes());
+        assert!(finish_checksum(&mut frame, 34, 16));
+        assert_eq!(frame, good);
+        assert!(!finish_checksum(&mut frame, 34, usize::from(u16::MAX)), "a place past the end is refused");
+        assert_eq!(frame, good);
+    }
+
+    #[test]
+    fn a_checksum_of_zero_is_sent_as_all_ones() {
+        let mut frame = [0xff, 0xff, 0, 0];
+        assert!(finish_checksum(&mut frame, 0, 2));
+        assert_eq!(frame, [0xff; 4]);
+    }
+
+    #[test]
+    fn pieces_carry_on_where_the_last_one_ended() {
+        for v6 in [false, true] {
+            let bytes = super_frame(v6, 2500);
+            let pieces = split(&bytes, 1000).expect("a whole TCP segment");
+            let mut data = Vec::new();
+            for (index, piece) in pieces.iter().enumerate() {
+                let headers = PacketHeaders::from_ethernet_slice(piece).expect("every piece is a packet");
+                let Some(TransportHeader::Tcp(tcp)) = headers.transport else { panic!("every piece is TCP") };
+                assert_eq!(tcp.sequence_number, (u32::MAX - 5).wrapping_add(data.len() as u32));
+                assert_eq!((tcp.fin, tcp.psh, tcp.ack), (index == 2, index == 2, true));
+                let payload = headers.payload.slice();
+                let checksum = match headers.net.expect("an IP header") {
+                    etherparse::NetHeaders::Ipv4(ip, _) => {
+                        assert_eq!(ip.header_checksum, ip.calc_header_checksum());
+                        assert_eq!(usize::from(ip.identification), index);
+                        tcp.calc_checksum_ipv4(&ip, payload)
+                    }
+                    etherparse::NetHeaders::Ipv6(ip, _) => tcp.calc_checksum_ipv6(&ip, payload),
+                    etherparse::NetHeaders::Arp(_) => panic!("every piece is IP"),
+                };
+                assert_eq!(Ok(tcp.checksum), checksum);
+                data.extend_from_slice(payload);
+            }
+            assert_eq!((pieces.len(), data.len()), (3, 2500));
+            assert_eq!(data, bytes[bytes.len() - 2500..]);
+        }
+    }
+
+    #[test]
+    fn what_is_no_tcp_segment_is_left_alone() {
+        let tcp = super_frame(false, 100);
+        let mut fragment = tcp.clone();
+        fragment[20] = 0x20;
+        let mut udp = tcp.clone();
+        udp[23] = 17;
+        for bytes in [&tcp[..60], &fragment, &udp, &[]] {
+            assert_eq!(split(bytes, 50), None);
+        }
+        assert_eq!(split(&tcp, 0), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_split_or_are_refused(tail in proptest::collection::vec(any::<u8>(), 0..120), v6: bool, segment_size in 0usize..80) {
+            let bytes = [&super_frame(v6, 0)[..24], &tail].concat();
+            let _ = split(&bytes, segment_size);
+        }
+    }
+}
