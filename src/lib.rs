@@ -29,6 +29,13 @@ pub mod time;
 
 pub mod wire;
 
+pub mod link;
+
+pub mod ip;
+
+pub mod icmp;
+pub mod udp;
+
 pub mod tcp;
 
 pub mod stack;

@@ -5,6 +5,10 @@
 
 pub mod checksum;
 pub mod field;
+mod mac;
 pub mod offload;
+pub mod protocol;
 pub mod tcp;
 pub mod tcp_options;
+
+pub use mac::{MacAddress, MacParseError};
