@@ -41,3 +41,5 @@ pub mod tcp;
 pub mod stack;
 
 pub mod device;
+
+pub mod runtime;

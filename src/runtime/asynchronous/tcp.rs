@@ -1,0 +1,169 @@
+//! `TcpListener` and `TcpStream`.
+
+use crate::runtime::host::Host;
+use crate::runtime::socket::{BACKLOG, ListenerSocket, Seat, TcpSocket};
+use crate::runtime::waiters::Direction;
+use crate::tcp::{Config, Info};
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// A connection. Shutting down the writer sends FIN after what is buffered.
+pub struct TcpStream {
+    socket: Arc<TcpSocket>,
+    reader: Seat,
+    writer: Seat,
+}
+
+impl TcpStream {
+    /// Opens a connection from `host` to `remote`.
+    pub async fn connect(host: &Host, remote: SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::connect_from(host, None, remote).await
+    }
+
+    /// The same from a chosen address and port of ours.
+    pub async fn connect_from(host: &Host, local: Option<SocketAddr>, remote: SocketAddr) -> io::Result<TcpStream> {
+        let stream = TcpStream::adopt(Arc::new(TcpSocket::connect(host, remote, local)?));
+        poll_fn(|cx| stream.socket.poll_established(Some((&stream.writer, cx.waker())))).await?;
+        Ok(stream)
+    }
+
+    fn adopt(socket: Arc<TcpSocket>) -> TcpStream {
+        let seat = |direction| Seat::new(socket.host(), socket.socket_id(), direction);
+        let (reader, writer) = (seat(Direction::Read), seat(Direction::Write));
+        TcpStream { socket, reader, writer }
+    }
+
+    /// Another handle to the same connection, which ends when the last of them is dropped.
+    pub fn handle(&self) -> TcpStream {
+        TcpStream::adopt(self.socket.clone())
+    }
+
+    /// A look at the connection that does not keep it open.
+    pub fn watch(&self) -> Watch {
+        let (local, peer) = (self.socket.local_addr(), self.socket.peer_addr());
+        Watch { socket: Arc::downgrade(&self.socket), local, peer }
+    }
+
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.socket.peer_addr())
+    }
+
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.socket.local_addr())
+    }
+
+    /// Turns Nagle's algorithm off (`true`) or on.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.socket.configure(|config| config.nagle = !nodelay);
+        Ok(())
+    }
+
+    /// Any setting of the connection.
+    pub fn configure(&self, change: impl FnOnce(&mut Config)) {
+        self.socket.configure(change);
+    }
+
+    /// The figures of the connection, with the meanings of Linux's `tcp_info`.
+    pub fn info(&self) -> Info {
+        self.socket.info()
+    }
+}
+
+impl AsyncRead for TcpStream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let wait = Some((&self.reader, cx.waker()));
+        let len = ready!(self.socket.poll_read(wait, into.initialize_unfilled()))?;
+        into.advance(len);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for TcpStream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        self.socket.poll_write(Some((&self.writer, cx.waker())), data)
+    }
+
+    /// Nothing waits in this handle; what the connection has buffered goes out by itself.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.socket.finish_writing();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TcpStream({} <-> {})", self.socket.local_addr(), self.socket.peer_addr())
+    }
+}
+
+/// Looks at a connection from aside, for instance from the handler of a request that came over it.
+#[derive(Clone)]
+pub struct Watch {
+    socket: Weak<TcpSocket>,
+    pub local: SocketAddr,
+    pub peer: SocketAddr,
+}
+
+impl Watch {
+    /// The figures of the connection; none once its application has let it go.
+    pub fn info(&self) -> Option<Info> {
+        self.socket.upgrade().map(|socket| socket.info())
+    }
+}
+
+impl fmt::Debug for Watch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Watch({} <-> {})", self.local, self.peer)
+    }
+}
+
+/// Waits for connections.
+pub struct TcpListener {
+    socket: ListenerSocket,
+}
+
+impl TcpListener {
+    /// Listens on `local`; port 0 takes a free one, an unspecified address takes all.
+    pub fn bind(host: &Host, local: SocketAddr) -> io::Result<TcpListener> {
+        TcpListener::bind_with(host, local, BACKLOG, |_| {})
+    }
+
+    /// The same with room for `backlog` connections that nobody has accepted yet, and with settings of its own for
+    /// those that it accepts.
+    pub fn bind_with(
+        host: &Host,
+        local: SocketAddr,
+        backlog: usize,
+        change: impl FnOnce(&mut Config),
+    ) -> io::Result<TcpListener> {
+        Ok(TcpListener { socket: ListenerSocket::bind(host, local, backlog, change)? })
+    }
+
+    /// The next connection, and who opened it.
+    pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let seat = Seat::new(self.socket.host(), self.socket.socket_id(), Direction::Read);
+        let socket = poll_fn(|cx| self.socket.poll_accept(Some((&seat, cx.waker())))).await?;
+        let peer = socket.peer_addr();
+        Ok((TcpStream::adopt(Arc::new(socket)), peer))
+    }
+
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.socket.local_addr())
+    }
+}
+
+impl fmt::Debug for TcpListener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TcpListener({})", self.socket.local_addr())
+    }
+}

@@ -1,0 +1,251 @@
+//! `TcpListener` and `TcpStream`.
+
+use super::wait::{Patience, Side, wait};
+use crate::runtime::host::Host;
+use crate::runtime::socket::{BACKLOG, ListenerSocket, Seat, TcpSocket};
+use crate::runtime::waiters::Direction;
+use crate::tcp::{Config, Info, Keepalive};
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr};
+use std::sync::Arc;
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+/// A connection, with blocking calls; `&TcpStream` reads and writes as well.
+pub struct TcpStream {
+    socket: Arc<TcpSocket>,
+    patience: Arc<Patience>,
+}
+
+impl TcpStream {
+    /// Opens a connection from `host` to `remote` and waits until it is established or has failed.
+    pub fn connect(host: &Host, remote: SocketAddr) -> io::Result<TcpStream> {
+        TcpStream::open(host, remote, None)
+    }
+
+    /// The same, but no longer than `timeout`.
+    pub fn connect_timeout(host: &Host, remote: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+        if timeout.is_zero() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "a timeout of zero is not possible"));
+        }
+        TcpStream::open(host, remote, Some(timeout))
+    }
+
+    fn open(host: &Host, remote: SocketAddr, timeout: Option<Duration>) -> io::Result<TcpStream> {
+        let stream = TcpStream::adopt(TcpSocket::connect(host, remote, None)?);
+        let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let seat = stream.seat(Direction::Write);
+        wait(host.clock(), deadline, |waker| stream.socket.poll_established(Some((&seat, waker))))?
+            .ok_or_else(|| io::Error::new(ErrorKind::TimedOut, format!("connecting to {remote}: no answer in time")))?;
+        Ok(stream)
+    }
+
+    fn adopt(socket: TcpSocket) -> TcpStream {
+        TcpStream { socket: Arc::new(socket), patience: Arc::default() }
+    }
+
+    fn seat(&self, direction: Direction) -> Seat {
+        Seat::new(self.socket.host(), self.socket.socket_id(), direction)
+    }
+
+    /// Another handle to the same connection, which ends when the last of them is dropped.
+    pub fn try_clone(&self) -> io::Result<TcpStream> {
+        Ok(TcpStream { socket: self.socket.clone(), patience: self.patience.clone() })
+    }
+
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.socket.peer_addr())
+    }
+
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.socket.local_addr())
+    }
+
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.socket.shutdown(how)
+    }
+
+    /// Turns Nagle's algorithm off (`true`) or on.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.socket.configure(|config| config.nagle = !nodelay);
+        Ok(())
+    }
+
+    pub fn nodelay(&self) -> io::Result<bool> {
+        Ok(!self.socket.config().nagle)
+    }
+
+    pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.patience.set_timeout(Side::Read, timeout)
+    }
+
+    pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(self.patience.timeout(Side::Read))
+    }
+
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.patience.set_timeout(Side::Write, timeout)
+    }
+
+    pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
+        Ok(self.patience.timeout(Side::Write))
+    }
+
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.patience.set_nonblocking(nonblocking);
+        Ok(())
+    }
+
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        let ttl = hops(ttl)?;
+        self.socket.configure(|config| config.ttl = ttl);
+        Ok(())
+    }
+
+    pub fn ttl(&self) -> io::Result<u32> {
+        Ok(u32::from(self.socket.config().ttl))
+    }
+
+    /// Probes a silent peer: the first time after `idle`, then every `interval`, and gives up after `count`.
+    pub fn set_keepalive(&self, idle: Duration, interval: Duration, count: u32) -> io::Result<()> {
+        self.socket.configure(|config| config.keepalive = Keepalive { enabled: true, idle, interval, count });
+        Ok(())
+    }
+
+    /// Any other setting of the connection.
+    pub fn configure(&self, change: impl FnOnce(&mut Config)) {
+        self.socket.configure(change);
+    }
+
+    /// The figures of the connection, with the meanings of Linux's `tcp_info`.
+    pub fn info(&self) -> Info {
+        self.socket.info()
+    }
+
+    /// The error that ended the connection, once.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        Ok(self.socket.take_error())
+    }
+
+    fn receive(&self, into: &mut [u8]) -> io::Result<usize> {
+        let seat = self.seat(Direction::Read);
+        let attempt = |waker: Option<&Waker>| self.socket.poll_read(waker.map(|waker| (&seat, waker)), into);
+        self.patience.call(self.socket.host().clock(), Side::Read, attempt)
+    }
+
+    fn send(&self, data: &[u8]) -> io::Result<usize> {
+        let seat = self.seat(Direction::Write);
+        let attempt = |waker: Option<&Waker>| self.socket.poll_write(waker.map(|waker| (&seat, waker)), data);
+        self.patience.call(self.socket.host().clock(), Side::Write, attempt)
+    }
+}
+
+/// Times to live beyond 255 do not exist.
+pub fn hops(ttl: u32) -> io::Result<u8> {
+    match u8::try_from(ttl) {
+        Ok(0) | Err(_) => {
+            Err(io::Error::new(ErrorKind::InvalidInput, format!("a time to live of {ttl}; it goes from 1 to 255")))
+        }
+        Ok(ttl) => Ok(ttl),
+    }
+}
+
+impl Read for &TcpStream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.receive(into)
+    }
+}
+
+impl Write for &TcpStream {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.send(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Read for TcpStream {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.receive(into)
+    }
+}
+
+impl Write for TcpStream {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        self.send(data)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for TcpStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TcpStream({} <-> {})", self.socket.local_addr(), self.socket.peer_addr())
+    }
+}
+
+/// Waits for connections.
+pub struct TcpListener {
+    socket: ListenerSocket,
+    patience: Patience,
+}
+
+impl TcpListener {
+    /// Listens on `local`; port 0 takes a free one, an unspecified address takes all.
+    pub fn bind(host: &Host, local: SocketAddr) -> io::Result<TcpListener> {
+        TcpListener::bind_with(host, local, BACKLOG, |_| {})
+    }
+
+    /// The same with room for `backlog` connections that nobody has accepted yet, and with settings of its own for
+    /// those that it accepts.
+    pub fn bind_with(
+        host: &Host,
+        local: SocketAddr,
+        backlog: usize,
+        change: impl FnOnce(&mut Config),
+    ) -> io::Result<TcpListener> {
+        let socket = ListenerSocket::bind(host, local, backlog, change)?;
+        Ok(TcpListener { socket, patience: Patience::default() })
+    }
+
+    /// The next connection, and who opened it.
+    pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let seat = Seat::new(self.socket.host(), self.socket.socket_id(), Direction::Read);
+        let attempt = |waker: Option<&Waker>| self.socket.poll_accept(waker.map(|waker| (&seat, waker)));
+        let socket = self.patience.call(self.socket.host().clock(), Side::Read, attempt)?;
+        let peer = socket.peer_addr();
+        Ok((TcpStream::adopt(socket), peer))
+    }
+
+    /// Accepts for ever.
+    pub fn incoming(&self) -> Incoming<'_> {
+        Incoming { listener: self }
+    }
+
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        Ok(self.socket.local_addr())
+    }
+
+    pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        self.patience.set_nonblocking(nonblocking);
+        Ok(())
+    }
+}
+
+/// The connections of a listener, one after another.
+pub struct Incoming<'a> {
+    listener: &'a TcpListener,
+}
+
+impl Iterator for Incoming<'_> {
+    type Item = io::Result<TcpStream>;
+
+    fn next(&mut self) -> Option<io::Result<TcpStream>> {
+        Some(self.listener.accept().map(|(stream, _)| stream))
+    }
+}

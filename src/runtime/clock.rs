@@ -1,0 +1,71 @@
+//! Where a host takes its time from.
+
+use crate::time::Instant;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// The time of one or more hosts: the machine's, or one that a simulation sets.
+#[derive(Clone, Debug)]
+pub struct Clock(Kind);
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Real { anchor: std::time::Instant, at_anchor: Instant },
+    Virtual(Arc<AtomicU64>),
+}
+
+impl Clock {
+    /// Nanoseconds since the Unix epoch. The system's date is read once, here; from then on the monotonic clock
+    /// counts, so that captures carry true dates and yet time never steps back.
+    pub fn real() -> Clock {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+        Clock(Kind::Real { anchor: std::time::Instant::now(), at_anchor: Instant::ZERO + since_epoch })
+    }
+
+    /// A clock that stands still until it is set; its clones stand at the same time.
+    pub fn starting_at(start: Instant) -> Clock {
+        Clock(Kind::Virtual(Arc::new(AtomicU64::new(start.as_nanos()))))
+    }
+
+    pub fn now(&self) -> Instant {
+        match &self.0 {
+            Kind::Real { anchor, at_anchor } => *at_anchor + anchor.elapsed(),
+            Kind::Virtual(nanos) => Instant::from_nanos(nanos.load(Ordering::Relaxed)),
+        }
+    }
+
+    pub fn is_virtual(&self) -> bool {
+        matches!(self.0, Kind::Virtual(_))
+    }
+
+    /// Moves virtual time forward to `to`; an earlier time than the present one is passed over.
+    ///
+    /// # Panics
+    /// When this is the machine's clock, which nobody can set.
+    pub fn advance(&self, to: Instant) {
+        let Kind::Virtual(nanos) = &self.0 else { panic!("only virtual time can be set") };
+        nanos.fetch_max(to.as_nanos(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn virtual_time_moves_for_all_clones_and_never_back() {
+        let clock = Clock::starting_at(Instant::from_secs(5));
+        let other = clock.clone();
+        clock.advance(Instant::from_secs(7));
+        clock.advance(Instant::from_secs(6));
+        assert_eq!(other.now(), Instant::from_secs(7));
+    }
+
+    #[test]
+    fn real_time_carries_the_date() {
+        let (clock, system) = (Clock::real(), SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970"));
+        let difference = clock.now().since(Instant::ZERO + system);
+        assert!(difference < Duration::from_secs(5), "{difference:?}");
+    }
+}

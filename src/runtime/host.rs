@@ -1,0 +1,290 @@
+//! One host as programs see it: a stack behind the one lock, with those who wait for its sockets.
+
+use super::clock::Clock;
+use super::waiters::{Direction, Place, Waiters, Wakers};
+use crate::device::Batch;
+use crate::event::Observer;
+use crate::frame::Frame;
+use crate::stack::{self, SocketId, Stack};
+use crate::time::Instant;
+use rustix::event::EventfdFlags;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::collections::VecDeque;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+
+/// The most frames that are taken from the stack in one hold of the lock.
+pub const FRAMES_A_TURN: usize = 256;
+
+/// A handle to one host, shared by its sockets, its applications and whoever drives it.
+#[derive(Clone)]
+pub struct Host(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    clock: Clock,
+    /// Written when the driver sleeps and there is something to do; in virtual time nobody sleeps.
+    bell: Option<OwnedFd>,
+    places: AtomicU64,
+}
+
+struct State {
+    stack: Stack,
+    waiters: Waiters,
+    /// Frames that a call of an application brought about, waiting for the driver's next turn.
+    outgoing: VecDeque<Frame>,
+    driver: Presence,
+    /// Why nothing moves any more: the kind and the sentence that every call gets from now on.
+    ended: Option<(io::ErrorKind, String)>,
+}
+
+/// What the driver does now, as far as a caller must know to decide whether to ring.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Presence {
+    Awake,
+    AsleepUntil(Option<Instant>),
+}
+
+/// What one hold of the lock by the driver left behind.
+pub(super) struct Exchange {
+    pub deadline: Option<Instant>,
+    pub wakers: Wakers,
+}
+
+impl Host {
+    /// A host in real time, to be driven by a [`Driver`](super::Driver).
+    pub(super) fn real(config: stack::Config, seed: u64) -> io::Result<Host> {
+        let bell = rustix::event::eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        Ok(Host::new(config, seed, Clock::real(), Some(bell)))
+    }
+
+    /// A host in virtual time, to be driven by a simulation that owns `clock`.
+    pub fn virtual_time(config: stack::Config, seed: u64, clock: Clock) -> Host {
+        debug_assert!(clock.is_virtual());
+        Host::new(config, seed, clock, None)
+    }
+
+    fn new(config: stack::Config, seed: u64, clock: Clock, bell: Option<OwnedFd>) -> Host {
+        let state = State {
+            stack: Stack::new(config, seed),
+            waiters: Waiters::default(),
+            outgoing: VecDeque::new(),
+            driver: Presence::Awake,
+            ended: None,
+        };
+        Host(Arc::new(Shared { state: Mutex::new(state), clock, bell, places: AtomicU64::new(0) }))
+    }
+
+    pub fn now(&self) -> Instant {
+        self.0.clock.now()
+    }
+
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// What the host was made of.
+    pub fn config(&self) -> stack::Config {
+        self.inspect(|stack| stack.config().clone())
+    }
+
+    /// Attaches a view to the host's events, or takes it away.
+    pub fn set_observer(&self, observer: Option<Box<dyn Observer>>) {
+        self.lock().stack.set_observer(observer);
+    }
+
+    /// Announces the host's addresses; called once by whoever drives it.
+    pub fn start(&self) {
+        self.with(|stack, now| stack.start(now));
+    }
+
+    /// Why the host stands still, once its device failed or its driver was stopped.
+    pub fn ended(&self) -> Option<io::Error> {
+        self.lock().ended.as_ref().map(|(kind, sentence)| io::Error::new(*kind, sentence.clone()))
+    }
+
+    /// Ends every call that waits or will be made, with this error.
+    pub(super) fn end(&self, kind: io::ErrorKind, sentence: String) {
+        let mut wakers = Wakers::new();
+        {
+            let mut state = self.lock();
+            state.ended.get_or_insert((kind, sentence));
+            state.waiters.take_all(&mut wakers);
+        }
+        wakers.into_iter().for_each(Waker::wake);
+        self.ring();
+    }
+
+    /// Looks at the stack and changes nothing.
+    pub(super) fn inspect<T>(&self, look: impl FnOnce(&Stack) -> T) -> T {
+        look(&self.lock().stack)
+    }
+
+    /// Does something with the stack; what it sets in motion goes out at the driver's next turn.
+    pub(super) fn with<T>(&self, act: impl FnOnce(&mut Stack, Instant) -> T) -> T {
+        let mut state = self.lock();
+        let now = self.now();
+        let result = act(&mut state.stack, now);
+        self.settle(state, now);
+        result
+    }
+
+    /// Tries something that may have to wait. When it has to, `waker` is woken once `socket` may be ready for it.
+    pub(super) fn poll<T>(
+        &self,
+        socket: SocketId,
+        wait: Option<(Place, Direction, &Waker)>,
+        attempt: impl FnOnce(&mut Stack, Instant) -> Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        let mut state = self.lock();
+        if let Some((kind, sentence)) = &state.ended {
+            return Poll::Ready(Err(io::Error::new(*kind, sentence.clone())));
+        }
+        let now = self.now();
+        let result = attempt(&mut state.stack, now);
+        let replaced = match (&result, wait) {
+            (Poll::Pending, Some((place, direction, waker))) => state.waiters.register(socket, place, direction, waker),
+            (Poll::Pending | Poll::Ready(_), _) => None,
+        };
+        self.settle(state, now);
+        drop(replaced);
+        result
+    }
+
+    /// A number under which something may wait.
+    pub(super) fn place(&self) -> Place {
+        Place(self.0.places.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Nobody waits in `place` any more.
+    pub(super) fn leave(&self, socket: SocketId, place: Place) {
+        let left = self.lock().waiters.leave(socket, place);
+        drop(left);
+    }
+
+    /// Wakes everyone who waits for `socket`: something about its handle has changed.
+    pub(super) fn wake(&self, socket: SocketId) {
+        let mut wakers = Wakers::new();
+        self.lock().waiters.take(socket, |_| true, &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Lets go of a socket: `close` tells the stack, and nobody is woken for it any more.
+    pub(super) fn release(&self, socket: SocketId, close: impl FnOnce(&mut Stack, Instant)) {
+        let mut left = Wakers::new();
+        let mut state = self.lock();
+        state.waiters.take(socket, |_| true, &mut left);
+        let now = self.now();
+        close(&mut state.stack, now);
+        self.settle(state, now);
+        left.into_iter().for_each(Waker::wake);
+    }
+
+    /// The part of a turn under the lock: what arrived goes in, what is due happens, what is ready comes out.
+    pub(super) fn exchange(&self, arrived: &Batch, outgoing: &mut VecDeque<Frame>) -> Exchange {
+        let mut state = self.lock();
+        let now = self.now();
+        state.driver = Presence::Awake;
+        for frame in arrived.iter() {
+            state.stack.handle_frame(now, frame);
+        }
+        if state.stack.next_deadline().is_some_and(|deadline| deadline <= now) {
+            state.stack.handle_timeout(now);
+        }
+        outgoing.append(&mut state.outgoing);
+        while outgoing.len() < FRAMES_A_TURN
+            && let Some(frame) = state.stack.poll_transmit(now)
+        {
+            outgoing.push_back(frame);
+        }
+        let wakers = state.take_ready();
+        let deadline = state.stack.next_deadline();
+        if arrived.is_empty() && outgoing.is_empty() {
+            state.driver = Presence::AsleepUntil(deadline);
+        }
+        Exchange { deadline, wakers }
+    }
+
+    /// What the driver waits on beside its device.
+    pub(super) fn bell(&self) -> Option<BorrowedFd<'_>> {
+        self.0.bell.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Wakes the driver.
+    pub(super) fn ring(&self) {
+        if let Some(bell) = &self.0.bell {
+            // The only way to fail is a counter at its end, and then the driver is being woken already.
+            let _ = rustix::io::write(bell, &1u64.to_ne_bytes());
+        }
+    }
+
+    /// Ends a caller's hold of the lock: collects what it set in motion, then wakes whom that concerns.
+    fn settle(&self, mut state: MutexGuard<'_, State>, now: Instant) {
+        while state.outgoing.len() < FRAMES_A_TURN
+            && let Some(frame) = state.stack.poll_transmit(now)
+        {
+            state.outgoing.push_back(frame);
+        }
+        let wakers = state.take_ready();
+        let ring = state.wants_driver();
+        if ring {
+            state.driver = Presence::Awake;
+        }
+        drop(state);
+        if ring {
+            self.ring();
+        }
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic under the lock is a bug of ours; whoever comes next still gets the stack as it was left.
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Those whose sockets have turned ready.
+    fn take_ready(&mut self) -> Wakers {
+        let mut wakers = Wakers::new();
+        while let Some(socket) = self.stack.poll_wakeup() {
+            // Also keeps us from asking about a connection that its application has let go.
+            if !self.waiters.any(socket) {
+                continue;
+            }
+            match socket {
+                SocketId::Tcp(id) => {
+                    let status = self.stack.tcp_status(id);
+                    let (readable, writable) = (status.readable, status.writable);
+                    let over = status.closed.is_some();
+                    let ready = |direction| match direction {
+                        Direction::Read => over || readable,
+                        Direction::Write => over || writable,
+                    };
+                    self.waiters.take(socket, ready, &mut wakers);
+                }
+                SocketId::Listener(_) | SocketId::Udp(_) | SocketId::Ping(_) => {
+                    self.waiters.take(socket, |_| true, &mut wakers);
+                }
+            }
+        }
+        wakers
+    }
+
+    /// Has the sleeping driver something to do before the time it set itself?
+    fn wants_driver(&self) -> bool {
+        match self.driver {
+            Presence::Awake => false,
+            Presence::AsleepUntil(until) => {
+                let sooner = match (self.stack.next_deadline(), until) {
+                    (Some(deadline), Some(until)) => deadline < until,
+                    (Some(_), None) => true,
+                    (None, _) => false,
+                };
+                !self.outgoing.is_empty() || sooner
+            }
+        }
+    }
+}

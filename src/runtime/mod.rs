@@ -1,0 +1,34 @@
+//! The runtime: what stands between the core, which does no input or output, and programs that want sockets.
+//!
+//! ```text
+//!   your thread            your task
+//!   blocking::TcpStream    asynchronous::TcpStream      two faces over one handle
+//!          \                  /
+//!           \                /
+//!            Host (the one lock around a Stack) --- waiters: who is woken when a socket turns ready
+//!                     |
+//!                    Nic (a device, its batch, its queue): one turn = receive, handle, transmit, wake
+//!                     |
+//!        Driver: a thread and the real clock        sim::Simulation: virtual time
+//! ```
+//!
+//! Invariants: no system call is made while the lock is held; wakers are woken and dropped outside of it; the stack's
+//! time never steps back; frames wait in bounded queues only. The driver and the simulator take the same turn
+//! ([`Nic::turn`]), so that they cannot differ in anything but the clock.
+
+pub mod asynchronous;
+pub mod blocking;
+mod clock;
+mod driver;
+mod error;
+mod host;
+mod nic;
+mod ping;
+mod socket;
+mod waiters;
+
+pub use clock::Clock;
+pub use driver::Driver;
+pub use host::Host;
+pub use nic::{Nic, Turn};
+pub use ping::PingSocket;

@@ -1,0 +1,155 @@
+//! A connection, as its application holds it.
+
+use super::{Wait, place};
+use crate::event::CloseReason;
+use crate::runtime::error::{Kind, close_kind, closed};
+use crate::runtime::host::Host;
+use crate::stack::{SocketId, TcpId};
+use crate::tcp::{Config, Info, ReceiveError, SendError, Status};
+use std::io::{self, ErrorKind};
+use std::net::{Shutdown, SocketAddr};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
+
+/// Shared by the clones of a stream; the last one to go lets the stack close the connection.
+pub struct TcpSocket {
+    host: Host,
+    id: TcpId,
+    local: SocketAddr,
+    remote: SocketAddr,
+    /// `shutdown(Read)`: what has arrived may still be read, then the stream ends.
+    read_shut: AtomicBool,
+    /// `take_error` reports the end of a connection once.
+    error_taken: AtomicBool,
+}
+
+impl TcpSocket {
+    /// Takes over a connection that the stack has just opened or accepted.
+    pub fn adopt(host: &Host, id: TcpId) -> TcpSocket {
+        let (local, remote) = host.inspect(|stack| (stack.tcp_local_addr(id), stack.tcp_remote_addr(id)));
+        let (read_shut, error_taken) = (AtomicBool::new(false), AtomicBool::new(false));
+        TcpSocket { host: host.clone(), id, local, remote, read_shut, error_taken }
+    }
+
+    /// Begins to open a connection; [`poll_established`](TcpSocket::poll_established) waits for it.
+    pub fn connect(host: &Host, remote: SocketAddr, local: Option<SocketAddr>) -> io::Result<TcpSocket> {
+        if let Some(ended) = host.ended() {
+            return Err(ended);
+        }
+        let opened = host.with(|stack, now| {
+            let config = stack.config().tcp.clone();
+            stack.tcp_connect(now, remote, local, config)
+        });
+        Ok(TcpSocket::adopt(host, opened.map_err(Kind::into_io)?))
+    }
+
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    pub fn socket_id(&self) -> SocketId {
+        SocketId::Tcp(self.id)
+    }
+
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub fn peer_addr(&self) -> SocketAddr {
+        self.remote
+    }
+
+    pub fn poll_established(&self, wait: Wait<'_>) -> Poll<io::Result<()>> {
+        self.host.poll(self.socket_id(), place(wait), |stack, _| {
+            let status = stack.tcp_status(self.id);
+            match status.closed {
+                Some(reason) if !status.established => {
+                    Poll::Ready(Err(closed(reason, format_args!("connecting to {}", self.remote))))
+                }
+                _ if status.established => Poll::Ready(Ok(())),
+                _ => Poll::Pending,
+            }
+        })
+    }
+
+    pub fn poll_read(&self, wait: Wait<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+        if into.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        self.host.poll(self.socket_id(), place(wait), |stack, now| match stack.tcp_receive(now, self.id, into) {
+            Ok(len) => Poll::Ready(Ok(len)),
+            Err(ReceiveError::WouldBlock) if self.read_shut.load(Ordering::Acquire) => Poll::Ready(Ok(0)),
+            Err(ReceiveError::WouldBlock) => Poll::Pending,
+            Err(ReceiveError::Closed(reason)) => Poll::Ready(Err(self.ended(reason, "reading"))),
+        })
+    }
+
+    pub fn poll_write(&self, wait: Wait<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+        if data.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        self.host.poll(self.socket_id(), place(wait), |stack, now| match stack.tcp_send(now, self.id, data) {
+            Ok(len) => Poll::Ready(Ok(len)),
+            Err(SendError::WouldBlock) => Poll::Pending,
+            Err(error @ SendError::Shutdown) => Poll::Ready(Err(error.into_io())),
+            Err(SendError::Closed(reason)) => Poll::Ready(Err(self.ended(reason, "writing"))),
+        })
+    }
+
+    /// As `shutdown(2)` has it: writing ends with a FIN after what is buffered, reading ends after what has arrived.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        if self.status().closed.is_some() {
+            return Err(io::Error::new(ErrorKind::NotConnected, "the connection is over already"));
+        }
+        if matches!(how, Shutdown::Read | Shutdown::Both) {
+            self.read_shut.store(true, Ordering::Release);
+        }
+        if matches!(how, Shutdown::Write | Shutdown::Both) {
+            self.host.with(|stack, now| stack.tcp_shutdown(now, self.id));
+        }
+        self.host.wake(self.socket_id());
+        Ok(())
+    }
+
+    /// Sends FIN after what is buffered; once more, or after the end, does nothing.
+    pub fn finish_writing(&self) {
+        self.host.with(|stack, now| {
+            if stack.tcp_status(self.id).closed.is_none() {
+                stack.tcp_shutdown(now, self.id);
+            }
+        });
+    }
+
+    pub fn status(&self) -> Status {
+        self.host.inspect(|stack| stack.tcp_status(self.id))
+    }
+
+    pub fn info(&self) -> Info {
+        self.host.inspect(|stack| stack.tcp_info(self.id))
+    }
+
+    pub fn config(&self) -> Config {
+        self.host.inspect(|stack| stack.tcp_config(self.id).clone())
+    }
+
+    pub fn configure(&self, change: impl FnOnce(&mut Config)) {
+        self.host.with(|stack, now| stack.tcp_configure(now, self.id, change));
+    }
+
+    /// The error that ended the connection, the first time that somebody asks.
+    pub fn take_error(&self) -> Option<io::Error> {
+        let reason = self.status().closed?;
+        let news = reason != CloseReason::Finished && !self.error_taken.swap(true, Ordering::AcqRel);
+        news.then(|| io::Error::new(close_kind(reason), reason.to_string()))
+    }
+
+    fn ended(&self, reason: CloseReason, doing: &str) -> io::Error {
+        closed(reason, format_args!("{doing} ({} <-> {})", self.local, self.remote))
+    }
+}
+
+impl Drop for TcpSocket {
+    fn drop(&mut self) {
+        self.host.release(self.socket_id(), |stack, now| stack.tcp_close(now, self.id));
+    }
+}
