@@ -43,3 +43,5 @@ pub mod stack;
 pub mod device;
 
 pub mod runtime;
+
+pub mod probe;
