@@ -45,3 +45,8 @@ pub mod device;
 pub mod runtime;
 
 pub mod probe;
+
+pub mod sim;
+
+#[cfg(feature = "app")]
+pub mod app;

@@ -1,0 +1,59 @@
+//! Where servers run: on tokio in real time, or in a simulation in virtual time.
+
+use crate::sim;
+use std::future::Future;
+use std::time::Duration;
+
+/// What a server asks of the executor that it runs on.
+pub trait Executor: Clone + Send + Sync + 'static {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static);
+
+    fn timer(&self) -> Timer;
+}
+
+/// What a task sleeps with.
+#[derive(Clone)]
+pub enum Timer {
+    Tokio,
+    Simulated(sim::Time),
+}
+
+impl Timer {
+    pub async fn sleep(&self, span: Duration) {
+        match self {
+            Timer::Tokio => tokio::time::sleep(span).await,
+            Timer::Simulated(time) => time.sleep(span).await,
+        }
+    }
+}
+
+/// Tokio's executor; to be used within its runtime.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tokio;
+
+impl Executor for Tokio {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        tokio::spawn(task);
+    }
+
+    fn timer(&self) -> Timer {
+        Timer::Tokio
+    }
+}
+
+/// A simulation's executor.
+#[derive(Clone)]
+pub struct Simulated {
+    pub spawner: sim::Spawner,
+    pub time: sim::Time,
+}
+
+impl Executor for Simulated {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.spawner.spawn(task);
+    }
+
+    fn timer(&self) -> Timer {
+        Timer::Simulated(self.time.clone())
+    }
+}
