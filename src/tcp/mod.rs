@@ -1,9 +1,53 @@
-//! TCP (RFC 9293): front page to come.
+//! TCP (RFC 9293): a reliable stream of bytes in both directions, over packets that may be lost, doubled or late.
+//!
+//! A connection has one of three shapes, the RFC's own: a [`Listener`](listen::Listener) that waits for SYNs, an
+//! [`Opening`] in the middle of its handshake, and a synchronized [`Connection`]. A segment is *handled* on the way
+//! up (`arrive` walks it through the numbered steps of RFC 9293 §3.10.7.4), the stack *polls for transmission* on the
+//! way down (`transmit` decides, then builds), and each connection says its next deadline (`timers`, `timeout`).
+//!
+//! | file | idea | source |
+//! |---|---|---|
+//! | `seq` | sequence numbers and positions | RFC 9293 §3.4 |
+//! | `state` | the eleven states and their moves | §3.3.2 |
+//! | `listen`, `opening` | passive, active and simultaneous open | §3.5 |
+//! | `arrive`, `acknowledge` | what a segment does | §3.10.7.4, RFC 5961, RFC 7323 |
+//! | `reassembly`, `receive` | the receive buffer and the window | §3.8.6, RFC 2018 |
+//! | `send_buffer`, `send`, `transmit` | the send buffer and what goes next | §3.7.4, §3.8.6.2 |
+//! | `recovery`, `rtt`, `congestion` | loss, time and how much | RFC 6582, 6298, 5681 |
+//! | `timeout`, `close`, `limiter` | patience, ends, and limits | §3.6, §3.8, RFC 5961 |
+//!
+//! Invariants: the right edge of our window never moves left; what is in flight always adds up; nothing a peer sends
+//! makes a buffer, a list or a loop grow without bound.
 
+mod acknowledge;
+mod arrive;
+mod close;
 mod config;
 pub mod congestion;
+mod connection;
 mod info;
+mod limiter;
+pub mod listen;
+mod opening;
+mod reassembly;
+mod receive;
+mod recovery;
+mod rtt;
+mod segment;
+mod send;
+mod send_buffer;
+mod seq;
+mod state;
+mod timeout;
+mod timers;
+mod transmit;
 
+pub use arrive::Arrival;
 pub use config::{Config, Keepalive};
 pub use congestion::CongestionControl;
+pub use connection::Connection;
 pub use info::{ConnectError, Info, ListenError, ReceiveError, SendError, Status};
+pub use opening::{Opening, Outcome, Secrets};
+pub use segment::{Segment, emit};
+pub use seq::Seq;
+pub use state::{State, next};

@@ -1,0 +1,241 @@
+//! SEGMENT ARRIVES in a synchronized state: the numbered steps of RFC 9293 §3.10.7.4, in order.
+//!
+//! Each step either lets the segment go on to the next or ends its journey ([`ControlFlow::Break`]). What the segment
+//! asks to be sent is only noted down; it goes out when the stack polls, after all segments that have arrived together
+//! have been processed (MUST-58, MUST-59).
+
+use super::connection::Connection;
+use super::reassembly::Inserted;
+use super::receive::Acknowledge;
+use super::segment::Segment;
+use super::seq::Seq;
+use super::state::{self, Cause, State};
+use crate::event::{CloseReason, Context, DropReason, Event, Layer, SendReason, TcpEvent, TimerKind};
+use crate::time::Instant;
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::time::Duration;
+
+/// RFC 7323 §5.5: a TS.Recent older than this says nothing any more.
+const TS_RECENT_LIFETIME: Duration = Duration::from_secs(24 * 24 * 3600);
+
+/// What the stack must do beside what the connection did itself.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Arrival {
+    Handled,
+    /// A SYN that may begin a new incarnation of this connection, which is in TIME-WAIT (RFC 9293 §3.10.7.4, MAY-2):
+    /// the record is to be dropped and the segment to go to the listener.
+    NewIncarnation,
+}
+
+impl Connection {
+    pub fn handle_segment(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Arrival {
+        if self.begins_new_incarnation(segment) {
+            return Arrival::NewIncarnation;
+        }
+        self.totals.segments_received += 1;
+        self.received_at = cx.now;
+        self.keepalive_probes = 0;
+        let _ended_early = self.walk_through_steps(cx, segment);
+        Arrival::Handled
+    }
+
+    fn walk_through_steps(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> ControlFlow<()> {
+        let seq = segment.seq().position(self.rcv.nxt);
+        self.first_check_sequence_number(cx, segment, seq)?;
+        self.second_check_reset(cx, segment, seq)?;
+        // Third, check security: nothing to check (RFC 9293 §A.1).
+        self.fourth_check_syn(cx, segment)?;
+        self.note_timestamp(cx.now, segment, seq);
+        self.fifth_check_ack(cx, segment, seq)?;
+        self.sixth_check_urgent(cx, segment, seq);
+        self.seventh_process_text(cx, segment, seq)?;
+        self.eighth_check_fin(cx, segment, seq);
+        Continue(())
+    }
+
+    /// The four cases of RFC 9293 §3.10.7.4, table 6, after PAWS (RFC 7323 §5.3).
+    fn first_check_sequence_number(
+        &mut self,
+        cx: &mut Context<'_>,
+        segment: &Segment<'_>,
+        seq: u64,
+    ) -> ControlFlow<()> {
+        if self.timestamp_is_old(cx.now, segment) {
+            self.drop_segment(cx, DropReason::OldTimestamp);
+            self.answer_unacceptable(cx, segment);
+            return Break(());
+        }
+        let (nxt, edge, end) = (self.rcv.nxt, self.rcv.edge(), seq + segment.len());
+        let acceptable = match (segment.len(), edge - nxt) {
+            (0, 0) => seq == nxt,
+            (0, _) => nxt <= seq && seq < edge,
+            // No data is acceptable, but what acknowledges, urges or resets is heard (MUST-66).
+            (_, 0) => seq == nxt,
+            (_, _) => seq < edge && end > nxt,
+        };
+        if acceptable {
+            return Continue(());
+        }
+        self.drop_segment(cx, DropReason::UnacceptableSegment);
+        if self.state == State::TimeWait && segment.flags().fin() && end == nxt {
+            // RFC 9293 §3.10.7.4, eighth, TIME-WAIT: acknowledge the FIN again and restart 2 MSL.
+            self.rcv.ack_due = Some(SendReason::TimeWaitAck);
+            self.set_timer(cx, TimerKind::TimeWait, cx.after(self.config.time_wait));
+        } else {
+            self.answer_unacceptable(cx, segment);
+        }
+        Break(())
+    }
+
+    /// An acknowledgement, unless the segment is a RST. Those for segments without data are limited, so that two hosts
+    /// that each find the other's acknowledgement unacceptable do not answer each other for ever.
+    fn answer_unacceptable(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
+        if !segment.flags().rst() && (segment.len() > 0 || self.limiter.allows(cx.now)) {
+            self.rcv.ack_due = Some(SendReason::UnacceptableSegment);
+        }
+    }
+
+    /// RFC 5961 §3.2: only a RST at exactly RCV.NXT resets; one elsewhere in the window is challenged.
+    fn second_check_reset(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>, seq: u64) -> ControlFlow<()> {
+        if !segment.flags().rst() {
+            return Continue(());
+        }
+        if seq == self.rcv.nxt {
+            self.move_to(cx, Cause::ResetReceived);
+            self.finish(cx, CloseReason::ResetByPeer);
+        } else {
+            self.drop_segment(cx, DropReason::BlindReset);
+            self.challenge(cx);
+        }
+        Break(())
+    }
+
+    /// RFC 5961 §4.2: a SYN in a synchronized state is challenged, wherever it lies.
+    fn fourth_check_syn(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> ControlFlow<()> {
+        if !segment.flags().syn() {
+            return Continue(());
+        }
+        self.drop_segment(cx, DropReason::BadTcpFlags);
+        self.challenge(cx);
+        Break(())
+    }
+
+    pub(super) fn challenge(&mut self, cx: &mut Context<'_>) {
+        if self.limiter.allows(cx.now) {
+            self.rcv.ack_due = Some(SendReason::ChallengeAck);
+        }
+    }
+
+    /// RFC 9293 §3.8.5: the urgent pointer names the octet after the urgent data (MUST-62).
+    fn sixth_check_urgent(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>, seq: u64) {
+        if !segment.flags().urg() || !state::receives(self.state) {
+            return;
+        }
+        let urgent = seq + u64::from(segment.header.urgent);
+        let read = self.rcv.buffer.read_position();
+        if urgent > read && self.rcv.urgent.is_none_or(|known| urgent > known) {
+            self.rcv.urgent = Some(urgent);
+            self.wake = true;
+            self.tell(cx, || TcpEvent::Urgent { ahead: urgent - read });
+        }
+    }
+
+    fn seventh_process_text(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>, seq: u64) -> ControlFlow<()> {
+        if segment.data.is_empty() || !state::receives(self.state) {
+            return Continue(());
+        }
+        let beyond = seq + segment.data.len() as u64 > self.rcv.nxt;
+        if self.released && beyond {
+            // RFC 9293 §3.6.1 (SHLD-3): nobody will ever read it, and the peer should know.
+            self.drop_segment(cx, DropReason::ClosedForReceiving);
+            self.reset(cx, CloseReason::Aborted);
+            return Break(());
+        }
+        let before = self.rcv.nxt;
+        let (inserted, acknowledge) = self.rcv.accept(seq, segment.data);
+        match inserted {
+            Inserted::InOrder { bytes, .. } => {
+                self.totals.bytes_received += bytes;
+                self.wake = true;
+                self.tell(cx, || TcpEvent::Accepted { bytes: bytes as usize });
+                cx.tell(|| Event::Delivered { layer: Layer::Tcp, len: bytes as usize });
+            }
+            Inserted::OutOfOrder => {
+                let missing = seq.saturating_sub(before);
+                self.tell(cx, || TcpEvent::OutOfOrder { bytes: segment.data.len(), missing });
+            }
+            Inserted::Nothing => self.tell(cx, || TcpEvent::Duplicate { bytes: segment.data.len() }),
+        }
+        self.acknowledge(cx, acknowledge);
+        Continue(())
+    }
+
+    /// RFC 9293 §3.8.6.3: at once, or within the delay.
+    fn acknowledge(&mut self, cx: &mut Context<'_>, acknowledge: Acknowledge) {
+        match (acknowledge, self.config.delayed_ack) {
+            (Acknowledge::Now(why), _) => self.rcv.ack_due = Some(why),
+            (Acknowledge::Soon, None) => self.rcv.ack_due = Some(SendReason::DelayedAck),
+            (Acknowledge::Soon, Some(delay)) => {
+                if !self.timers.is_running(TimerKind::DelayedAck) {
+                    self.set_timer(cx, TimerKind::DelayedAck, cx.after(delay));
+                }
+            }
+        }
+    }
+
+    /// A FIN counts once everything before it has come; until then its place is remembered.
+    fn eighth_check_fin(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>, seq: u64) {
+        let end = seq + segment.data.len() as u64;
+        if segment.flags().fin() && self.rcv.fin.is_none() && end <= self.rcv.edge() {
+            self.rcv.fin = Some(end);
+            if end > self.rcv.nxt {
+                self.rcv.ack_due = Some(SendReason::OutOfOrderAck);
+            }
+        }
+        if self.rcv.fin != Some(self.rcv.nxt) {
+            return;
+        }
+        self.rcv.nxt += 1;
+        self.rcv.ack_due = Some(SendReason::FinAck);
+        self.wake = true;
+        self.move_to(cx, Cause::FinReceived);
+        if self.state == State::TimeWait {
+            self.enter_time_wait(cx);
+        }
+    }
+
+    /// RFC 7323 §5.3, R1: older than TS.Recent, unless that is itself too old to count, or the segment is a RST.
+    fn timestamp_is_old(&self, now: Instant, segment: &Segment<'_>) -> bool {
+        let (Some(ours), Some(theirs)) = (&self.timestamps, segment.header.options.timestamps) else { return false };
+        !segment.flags().rst()
+            && Seq(theirs.value).before(Seq(ours.recent))
+            && now.since(ours.recent_at) < TS_RECENT_LIFETIME
+    }
+
+    /// RFC 7323 §4.3 (2): what is echoed is the timestamp of the segment that spans the last acknowledgement.
+    fn note_timestamp(&mut self, now: Instant, segment: &Segment<'_>, seq: u64) {
+        let last_ack_sent = self.rcv.last_ack_sent;
+        if let (Some(ours), Some(theirs)) = (&mut self.timestamps, segment.header.options.timestamps)
+            && seq <= last_ack_sent
+            && !Seq(theirs.value).before(Seq(ours.recent))
+        {
+            (ours.recent, ours.recent_at) = (theirs.value, now);
+        }
+    }
+
+    /// RFC 9293 §3.6.1 (MAY-2), RFC 6191: a SYN in TIME-WAIT that lies beyond everything of the old incarnation.
+    fn begins_new_incarnation(&self, segment: &Segment<'_>) -> bool {
+        let flags = segment.flags();
+        if self.state != State::TimeWait || !flags.syn() || flags.ack() || flags.rst() {
+            return false;
+        }
+        match (&self.timestamps, segment.header.options.timestamps) {
+            (Some(ours), Some(theirs)) if theirs.value != ours.recent => Seq(theirs.value).after(Seq(ours.recent)),
+            (_, _) => segment.seq().position(self.rcv.nxt) > self.rcv.nxt,
+        }
+    }
+
+    pub(super) fn drop_segment(&self, cx: &mut Context<'_>, reason: DropReason) {
+        cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason });
+    }
+}

@@ -1,0 +1,107 @@
+//! How a connection ends (RFC 9293 §3.6): in order, by reset, or by losing patience; and TIME-WAIT.
+
+use super::connection::Connection;
+use super::state::{Cause, State};
+use crate::event::{CloseReason, Context, SendReason, TcpEvent, TimerKind};
+
+impl Connection {
+    /// CLOSE of the sending side (RFC 9293 §3.10.4): FIN after what is buffered. Once is enough.
+    pub fn shutdown(&mut self, cx: &mut Context<'_>) {
+        if self.snd.fin.is_none() && matches!(self.state, State::Established | State::CloseWait) {
+            self.snd.fin = Some(self.snd.buffer.end());
+            self.move_to(cx, Cause::Close);
+            self.arm_user_timeout(cx);
+        }
+    }
+
+    /// The application lets go: it will neither read nor write. What was written is still delivered.
+    pub fn release(&mut self, cx: &mut Context<'_>) {
+        self.released = true;
+        let unread = self.rcv.buffer.readable() > 0;
+        if unread && self.state != State::Closed && self.state != State::TimeWait {
+            // RFC 9293 §3.6.1 (SHLD-3): data was lost, and the peer should know.
+            return self.reset(cx, CloseReason::Aborted);
+        }
+        self.shutdown(cx);
+        self.limit_fin_wait_2(cx);
+    }
+
+    /// ABORT (RFC 9293 §3.10.5).
+    pub fn abort(&mut self, cx: &mut Context<'_>) {
+        self.released = true;
+        self.reset(cx, CloseReason::Aborted);
+    }
+
+    /// Sends RST, where there is a peer to hear it, and is done.
+    pub(super) fn reset(&mut self, cx: &mut Context<'_>, why: CloseReason) {
+        if !matches!(self.state, State::Closed | State::TimeWait) {
+            self.pending.reset = Some(SendReason::Abort);
+        }
+        self.move_to(cx, Cause::Abort);
+        self.finish(cx, why);
+    }
+
+    /// Nothing is sent: the peer does not answer.
+    pub(super) fn give_up(&mut self, cx: &mut Context<'_>, why: CloseReason) {
+        self.move_to(cx, Cause::GaveUp);
+        self.finish(cx, why);
+    }
+
+    /// The connection is over, for `why`; what was received can still be read.
+    pub(super) fn finish(&mut self, cx: &mut Context<'_>, why: CloseReason) {
+        if self.closed.is_none() {
+            self.closed = Some(why);
+            self.tell(cx, || TcpEvent::Closed { why });
+        }
+        self.wake = true;
+        self.timers.stop_all();
+        self.rcv.ack_due = None;
+        self.snd.buffer.acknowledge(self.snd.buffer.end());
+        self.recovery = Default::default();
+    }
+
+    /// RFC 9293 §3.6.1 (MUST-13): all other timers off, 2 MSL on.
+    pub(super) fn enter_time_wait(&mut self, cx: &mut Context<'_>) {
+        self.timers.stop_all();
+        self.set_timer(cx, TimerKind::TimeWait, cx.after(self.config.time_wait));
+        self.wake = true;
+    }
+
+    /// A peer that never finishes must not hold a record that nobody else holds.
+    pub(super) fn limit_fin_wait_2(&mut self, cx: &mut Context<'_>) {
+        if self.released && self.state == State::FinWait2 {
+            self.set_timer(cx, TimerKind::FinWait2, cx.after(self.config.fin_wait_2));
+        }
+    }
+
+    /// An ICMP error that quotes `seq`, which must lie in flight (RFC 5927 §4). In a synchronized state even a hard
+    /// error only counts as soft: it is the application's to know, and the retransmission timer's to decide.
+    pub fn handle_icmp(&mut self, cx: &mut Context<'_>, meaning: &'static str, hard: bool, seq: super::seq::Seq) {
+        if !self.quotes_what_is_in_flight(seq) {
+            return;
+        }
+        self.tell(cx, || TcpEvent::IcmpError { meaning, hard });
+        self.soft_error = Some(meaning);
+        self.wake = true;
+    }
+
+    /// The path takes packets of `mtu` bytes at most (RFC 1191); `headers` is what IP and TCP take of that.
+    pub fn handle_path_mtu(&mut self, cx: &mut Context<'_>, mtu: usize, seq: super::seq::Seq) {
+        if !self.quotes_what_is_in_flight(seq) {
+            return;
+        }
+        let mss = mtu.saturating_sub(super::opening::headers(self.tuple.remote.ip())).max(1);
+        if mss < self.snd.path_mss {
+            self.snd.path_mss = mss;
+            let effective = self.effective_mss() as u64;
+            self.recovery.on_smaller_mtu(effective);
+            self.congestion.set_mss(effective);
+            let _ = cx;
+        }
+    }
+
+    fn quotes_what_is_in_flight(&self, seq: super::seq::Seq) -> bool {
+        let position = seq.position(self.snd.una);
+        self.snd.una <= position && position < self.snd.nxt
+    }
+}

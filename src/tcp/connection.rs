@@ -1,0 +1,359 @@
+//! A synchronized connection, and what its application may do with it.
+//!
+//! What happens when a segment arrives is in `arrive`, what goes out next in `transmit`, what a timer does in
+//! `timeout`, and how it ends in `close`.
+
+use super::config::Config;
+use super::congestion::{self, CongestionControl};
+use super::info::{Info, ReceiveError, SendError, Status};
+use super::limiter::ChallengeLimiter;
+use super::opening::{Opening, headers};
+use super::receive::Receiver;
+use super::recovery::Recovery;
+use super::rtt::RttEstimator;
+use super::send::Sender;
+use super::state::{self, Cause, State};
+use super::timers::Timers;
+use crate::event::{CloseReason, Context, CwndCause, Event, FourTuple, SendReason, TcpEvent, TimerKind};
+use crate::time::Instant;
+
+/// RFC 9293 §3.7.1 (MUST-15): what a peer takes that did not say.
+const DEFAULT_MSS_V4: u16 = 536;
+const DEFAULT_MSS_V6: u16 = 1220;
+/// Smaller than any network allows (RFC 791: 68 bytes of packet), so that no peer can make us send a byte a segment.
+const SMALLEST_MSS: u16 = 28;
+
+/// Timestamps in use (RFC 7323 §3).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TimestampState {
+    /// Added to our clock of milliseconds.
+    pub offset: u32,
+    /// TS.Recent, and when it was taken.
+    pub recent: u32,
+    pub recent_at: Instant,
+}
+
+impl TimestampState {
+    pub fn value(&self, now: Instant) -> u32 {
+        (now.as_millis() as u32).wrapping_add(self.offset)
+    }
+}
+
+/// Segments that must go out whatever else does.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Pending {
+    pub reset: Option<SendReason>,
+    pub window_probe: bool,
+    pub keepalive: bool,
+    /// Sender silly-window avoidance has waited long enough (RFC 9293 §3.8.6.2.1).
+    pub small_segment: bool,
+}
+
+/// Totals, for [`Info`].
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Totals {
+    pub bytes_acked: u64,
+    pub bytes_received: u64,
+    pub segments_sent: u64,
+    pub segments_received: u64,
+    pub retransmissions: u64,
+}
+
+/// The connection record of RFC 9293 §3.3.1 (TCB).
+#[derive(Debug)]
+pub struct Connection {
+    pub(super) tuple: FourTuple,
+    pub(super) config: Config,
+    pub(super) state: State,
+    pub(super) snd: Sender,
+    pub(super) rcv: Receiver,
+    pub(super) timestamps: Option<TimestampState>,
+    /// SACK was agreed on: we may send blocks (RFC 2018 §2).
+    pub(super) sack: bool,
+    pub(super) window_scaling: bool,
+    pub(super) advertised_mss: usize,
+    pub(super) rtt: RttEstimator,
+    pub(super) recovery: Recovery,
+    pub(super) congestion: Box<dyn CongestionControl>,
+    pub(super) timers: Timers,
+    pub(super) limiter: ChallengeLimiter,
+    pub(super) pending: Pending,
+    /// What was in flight after the last transmission: was the window what limited us?
+    pub(super) in_flight_at_send: u64,
+    /// When SND.UNA last moved, or when data first waited for it to move.
+    pub(super) progress_at: Instant,
+    pub(super) received_at: Instant,
+    pub(super) sent_at: Instant,
+    /// Probes in a row without an answer: of a closed window, and of an idle peer.
+    pub(super) window_probes: u32,
+    pub(super) keepalive_probes: u32,
+    /// The application has let go: nobody will read or write any more.
+    pub(super) released: bool,
+    pub(super) closed: Option<CloseReason>,
+    pub(super) soft_error: Option<&'static str>,
+    pub(super) totals: Totals,
+    /// Something changed that the application may be waiting for.
+    pub(super) wake: bool,
+}
+
+impl Connection {
+    /// The handshake is over.
+    pub(super) fn established(cx: &mut Context<'_>, opening: &Opening) -> Connection {
+        let (config, peer) = (opening.config.clone(), &opening.peer);
+        let v4 = opening.tuple.remote.is_ipv4();
+        let peer_mss = peer.mss.unwrap_or(if v4 { DEFAULT_MSS_V4 } else { DEFAULT_MSS_V6 }).max(SMALLEST_MSS);
+        let path_mss = opening.mtu.saturating_sub(headers(opening.tuple.remote.ip()));
+        let cap = config.mss.map_or(usize::MAX, usize::from);
+        let window_scaling = config.window_scale.is_some() && peer.window_scale.is_some();
+        let (snd_scale, rcv_scale) = match (config.window_scale, peer.window_scale) {
+            (Some(ours), Some(theirs)) => (theirs, ours.min(14)),
+            (_, _) => (0, 0),
+        };
+        let advertised_mss = usize::from(opening.advertised_mss());
+        let mut snd = Sender::new(
+            super::seq::Seq(opening.secrets.isn).first_position() + 1,
+            snd_scale,
+            usize::from(peer_mss),
+            path_mss.min(cap).max(1),
+        );
+        snd.wnd = u64::from(peer.window);
+        snd.max_wnd = snd.wnd;
+        (snd.wl1, snd.wl2) = (peer.irs, snd.una);
+        let mut rcv = Receiver::new(peer.irs + 1, rcv_scale, config.receive_buffer, advertised_mss);
+        rcv.offer_unscaled();
+        let timestamps = peer.timestamp.filter(|_| config.timestamps).map(|recent| TimestampState {
+            offset: opening.secrets.timestamp_offset,
+            recent,
+            recent_at: cx.now,
+        });
+        let mss = snd.mss() - if timestamps.is_some() { 12.min(snd.mss() - 1) } else { 0 };
+        // RFC 5681 §3.1: a SYN that was lost leaves a window of one segment.
+        let segments = if opening.transmissions > 1 { 1 } else { config.initial_window };
+        let congestion = congestion::by_name(config.congestion, mss as u64, u64::from(segments) * mss as u64)
+            .expect("the name is one of congestion::NAMES: whoever sets it checks");
+        let mut connection = Connection {
+            tuple: opening.tuple,
+            state: State::Established,
+            snd,
+            rcv,
+            timestamps,
+            sack: config.sack && peer.sack,
+            window_scaling,
+            advertised_mss,
+            rtt: opening.rtt.clone(),
+            recovery: Recovery::default(),
+            congestion,
+            timers: Timers::default(),
+            limiter: ChallengeLimiter::default(),
+            pending: Pending::default(),
+            in_flight_at_send: 0,
+            progress_at: cx.now,
+            received_at: cx.now,
+            sent_at: cx.now,
+            window_probes: 0,
+            keepalive_probes: 0,
+            released: false,
+            closed: None,
+            soft_error: opening.soft_error(),
+            totals: Totals::default(),
+            wake: true,
+            config,
+        };
+        connection.arm_keepalive(cx);
+        connection
+    }
+
+    pub fn tuple(&self) -> &FourTuple {
+        &self.tuple
+    }
+
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Changes settings in mid-connection; what depends on them follows.
+    pub fn configure(&mut self, cx: &mut Context<'_>, change: impl FnOnce(&mut Config)) {
+        let before = self.config.keepalive;
+        change(&mut self.config);
+        if self.config.keepalive != before {
+            self.timers.stop(TimerKind::Keepalive);
+            self.keepalive_probes = 0;
+            self.arm_keepalive(cx);
+        }
+    }
+
+    /// SEND (RFC 9293 §3.10.2): takes as many bytes as there is room for.
+    pub fn send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Result<usize, SendError> {
+        if let Some(reason) = self.closed {
+            return Err(SendError::Closed(reason));
+        }
+        if !state::sends(self.state) {
+            return Err(SendError::Shutdown);
+        }
+        let room = self.config.send_buffer.saturating_sub(self.snd.buffer.len());
+        let data = &data[..data.len().min(room)];
+        if data.is_empty() {
+            return Err(SendError::WouldBlock);
+        }
+        if self.snd.buffer.len() == 0 {
+            self.progress_at = cx.now;
+            self.restart_after_idle(cx);
+        }
+        self.snd.buffer.write(data);
+        self.arm_user_timeout(cx);
+        Ok(data.len())
+    }
+
+    /// The same, all of it urgent (RFC 9293 §3.8.5; new applications should not: SHLD-13).
+    pub fn send_urgent(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Result<usize, SendError> {
+        let taken = self.send(cx, data)?;
+        self.snd.urgent = Some(self.snd.buffer.end());
+        Ok(taken)
+    }
+
+    /// RECEIVE (RFC 9293 §3.10.3): 0 bytes mean that the peer has finished.
+    pub fn receive(&mut self, into: &mut [u8]) -> Result<usize, ReceiveError> {
+        let len = self.rcv.buffer.read(into);
+        if len > 0 {
+            self.after_read();
+            return Ok(len);
+        }
+        match self.closed {
+            Some(CloseReason::Finished) => Ok(0),
+            _ if self.peer_finished() => Ok(0),
+            Some(reason) => Err(ReceiveError::Closed(reason)),
+            None => Err(ReceiveError::WouldBlock),
+        }
+    }
+
+    fn after_read(&mut self) {
+        if self.rcv.urgent.is_some_and(|urgent| urgent <= self.rcv.buffer.read_position()) {
+            self.rcv.urgent = None;
+        }
+        if state::receives(self.state) && self.rcv.ack_due.is_none() && self.rcv.update_is_worthwhile() {
+            self.rcv.ack_due = Some(SendReason::WindowUpdate);
+        }
+    }
+
+    /// The peer's FIN has been reached: nothing more will come.
+    pub(super) fn peer_finished(&self) -> bool {
+        self.rcv.fin.is_some_and(|fin| self.rcv.nxt > fin)
+    }
+
+    pub fn status(&self) -> Status {
+        let room = self.config.send_buffer > self.snd.buffer.len();
+        Status {
+            state: self.state,
+            established: true,
+            readable: self.rcv.buffer.readable() > 0 || self.peer_finished() || self.closed.is_some(),
+            writable: room || !state::sends(self.state) || self.closed.is_some(),
+            closed: self.closed,
+        }
+    }
+
+    pub fn info(&self) -> Info {
+        Info {
+            state: self.state,
+            snd_mss: self.effective_mss(),
+            advertised_mss: self.advertised_mss,
+            snd_window_scale: self.window_scaling.then_some(self.snd.scale),
+            rcv_window_scale: self.window_scaling.then_some(self.rcv.scale),
+            timestamps: self.timestamps.is_some(),
+            sack: self.sack,
+            rtt: self.rtt.srtt(),
+            rttvar: self.rtt.rttvar(),
+            rto: self.rtt.rto(),
+            backoff: self.rtt.backoff(),
+            cwnd: self.congestion.cwnd(),
+            ssthresh: self.congestion.ssthresh(),
+            unacked: self.recovery.outstanding(),
+            snd_wnd: self.snd.wnd,
+            rcv_wnd: self.rcv.wnd(),
+            receive_queue: self.rcv.buffer.readable(),
+            send_queue: self.snd.buffer.len(),
+            bytes_acked: self.totals.bytes_acked,
+            bytes_received: self.totals.bytes_received,
+            segments_sent: self.totals.segments_sent,
+            segments_received: self.totals.segments_received,
+            retransmissions: self.totals.retransmissions,
+            congestion: self.congestion.name(),
+            urgent_ahead: self.rcv.urgent.map(|urgent| urgent.saturating_sub(self.rcv.buffer.read_position())),
+            soft_error: self.soft_error,
+        }
+    }
+
+    /// The largest segment that goes out now, in bytes of data: the options that it will carry are taken off (MUST-16).
+    pub(super) fn effective_mss(&self) -> usize {
+        self.snd.mss().saturating_sub(self.options_len()).max(1)
+    }
+
+    /// Has something changed since this was last asked?
+    pub fn take_wake(&mut self) -> bool {
+        std::mem::take(&mut self.wake)
+    }
+
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next_deadline()
+    }
+
+    /// Nothing is left to do: the record may go as soon as the application has let go of it.
+    pub fn is_over(&self) -> bool {
+        self.state == State::Closed && self.pending.reset.is_none()
+    }
+
+    pub fn is_released(&self) -> bool {
+        self.released
+    }
+
+    /// RFC 5681 §4.1: after an idle RTO the window is no longer shown to be right.
+    fn restart_after_idle(&mut self, cx: &mut Context<'_>) {
+        if self.recovery.is_empty() && cx.now.since(self.sent_at) > self.rtt.rto() {
+            self.change_congestion(cx, CwndCause::Idle, |congestion, now| congestion.on_idle(now));
+        }
+    }
+
+    /// Lets congestion control hear a fact, and tells what became of the window.
+    pub(super) fn change_congestion(
+        &mut self,
+        cx: &mut Context<'_>,
+        why: CwndCause,
+        change: impl FnOnce(&mut dyn CongestionControl, Instant),
+    ) {
+        let from = self.congestion.cwnd();
+        change(&mut *self.congestion, cx.now);
+        let (to, ssthresh) = (self.congestion.cwnd(), self.congestion.ssthresh());
+        if from != to {
+            self.tell(cx, || TcpEvent::Cwnd { from, to, ssthresh, why });
+        }
+    }
+
+    pub(super) fn move_to(&mut self, cx: &mut Context<'_>, why: Cause) {
+        let from = self.state;
+        if let Some(to) = state::next(from, why) {
+            self.state = to;
+            self.wake = true;
+            self.tell(cx, || TcpEvent::State { from, to, why });
+        }
+    }
+
+    pub(super) fn set_timer(&mut self, cx: &mut Context<'_>, timer: TimerKind, at: Instant) {
+        self.timers.set(timer, at);
+        self.tell(cx, || TcpEvent::TimerSet { timer, at });
+    }
+
+    pub(super) fn stop_timer(&mut self, cx: &mut Context<'_>, timer: TimerKind) {
+        if self.timers.is_running(timer) {
+            self.timers.stop(timer);
+            self.tell(cx, || TcpEvent::TimerStopped { timer });
+        }
+    }
+
+    #[inline]
+    pub(super) fn tell(&self, cx: &mut Context<'_>, event: impl FnOnce() -> TcpEvent) {
+        cx.tell(|| Event::Tcp { connection: self.tuple, event: event() });
+    }
+}

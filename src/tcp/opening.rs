@@ -1,0 +1,467 @@
+//! A connection that is being opened: SYN-SENT and SYN-RECEIVED (RFC 9293 §3.5).
+//!
+//! Only here lives what the handshake needs. It ends in a [`Connection`], or in nothing.
+
+use super::config::Config;
+use super::connection::Connection;
+use super::limiter::ChallengeLimiter;
+use super::rtt::RttEstimator;
+use super::segment::{Segment, emit};
+use super::seq::Seq;
+use super::state::{self, Cause, State};
+use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason, TcpEvent, TimerKind};
+use crate::frame::{Frame, Payload};
+use crate::time::Instant;
+use crate::wire::tcp::{Flags, Header};
+use crate::wire::tcp_options::{Options, Timestamps};
+use std::net::IpAddr;
+
+/// RFC 7323 §2.3: a larger shift counts as this one.
+const MAX_WINDOW_SCALE: u8 = 14;
+
+/// What a connection needs to know that only the stack can tell.
+#[derive(Clone, Copy, Debug)]
+pub struct Secrets {
+    /// The initial sequence number (RFC 6528).
+    pub isn: u32,
+    /// Added to the timestamp clock (RFC 7323 §5.4).
+    pub timestamp_offset: u32,
+}
+
+/// What the peer's SYN offered.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct PeerSyn {
+    /// The position of the SYN: IRS.
+    pub irs: u64,
+    pub mss: Option<u16>,
+    pub window_scale: Option<u8>,
+    pub sack: bool,
+    pub timestamp: Option<u32>,
+    pub window: u16,
+}
+
+/// A half-open connection.
+#[derive(Debug)]
+pub struct Opening {
+    pub(super) tuple: FourTuple,
+    pub(super) config: Config,
+    state: State,
+    /// It came from a passive OPEN (MUST-11): a RST then ends it without anybody being told.
+    passive: bool,
+    pub(super) secrets: Secrets,
+    /// The largest IP packet of the path.
+    pub(super) mtu: usize,
+    pub(super) peer: PeerSyn,
+    pub(super) rtt: RttEstimator,
+    deadline: Instant,
+    first_sent: Option<Instant>,
+    /// When the last SYN left, and how many did.
+    pub(super) sent_at: Instant,
+    pub(super) transmissions: u32,
+    syn_due: bool,
+    ack_due: Option<SendReason>,
+    limiter: ChallengeLimiter,
+    /// A hard ICMP error or a RST ended the attempt.
+    closed: Option<CloseReason>,
+    soft_error: Option<&'static str>,
+}
+
+/// What a segment or a timeout made of the opening.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Still opening.
+    Stay,
+    /// The handshake is complete; the segment that completed it goes on in the connection.
+    Established(Box<Connection>),
+    /// It is over.
+    Closed(CloseReason),
+    /// The sender of the segment is to be told that it is mistaken; the opening stays.
+    Reply(Header),
+    /// The same, and the opening is over.
+    ReplyAndClose(Header, CloseReason),
+}
+
+impl Opening {
+    /// Active OPEN (RFC 9293 §3.10.1): to SYN-SENT.
+    pub fn active(cx: &mut Context<'_>, tuple: FourTuple, config: Config, secrets: Secrets, mtu: usize) -> Opening {
+        let mut opening = Opening::new(cx, tuple, config, secrets, mtu, State::Closed);
+        opening.move_to(cx, Cause::ActiveOpen);
+        opening
+    }
+
+    /// A SYN reached a listener (RFC 9293 §3.10.7.2): to SYN-RECEIVED.
+    pub fn passive(
+        cx: &mut Context<'_>,
+        tuple: FourTuple,
+        config: Config,
+        secrets: Secrets,
+        mtu: usize,
+        syn: &Segment<'_>,
+    ) -> Opening {
+        let mut opening = Opening::new(cx, tuple, config, secrets, mtu, State::Listen);
+        opening.passive = true;
+        opening.take_syn(cx, syn);
+        opening.move_to(cx, Cause::SynReceived);
+        opening
+    }
+
+    fn new(
+        cx: &mut Context<'_>,
+        tuple: FourTuple,
+        config: Config,
+        secrets: Secrets,
+        mtu: usize,
+        state: State,
+    ) -> Opening {
+        let rtt = RttEstimator::new(&config);
+        Opening {
+            tuple,
+            config,
+            state,
+            passive: false,
+            secrets,
+            mtu,
+            peer: PeerSyn::default(),
+            rtt,
+            deadline: Instant::FAR_FUTURE,
+            first_sent: None,
+            sent_at: cx.now,
+            transmissions: 0,
+            syn_due: true,
+            ack_due: None,
+            limiter: ChallengeLimiter::default(),
+            closed: None,
+            soft_error: None,
+        }
+    }
+
+    pub fn tuple(&self) -> &FourTuple {
+        &self.tuple
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub fn config_mut(&mut self) -> &mut Config {
+        &mut self.config
+    }
+
+    pub fn state(&self) -> State {
+        self.state
+    }
+
+    pub fn is_passive(&self) -> bool {
+        self.passive
+    }
+
+    pub fn soft_error(&self) -> Option<&'static str> {
+        self.soft_error
+    }
+
+    /// The MSS that we announce: RFC 9293 §3.7.1 (MUST-67), the MTU less the fixed headers.
+    pub fn advertised_mss(&self) -> u16 {
+        let limit = self.mtu.saturating_sub(headers(self.tuple.remote.ip())).clamp(1, usize::from(u16::MAX)) as u16;
+        self.config.mss.map_or(limit, |mss| mss.clamp(1, limit))
+    }
+
+    pub fn next_deadline(&self) -> Option<Instant> {
+        (self.deadline != Instant::FAR_FUTURE).then_some(self.deadline)
+    }
+
+    /// The SYN has waited too long for its answer.
+    pub fn handle_timeout(&mut self, cx: &mut Context<'_>) -> Outcome {
+        if let Some(reason) = self.closed {
+            return Outcome::Closed(reason);
+        }
+        if self.deadline > cx.now {
+            return Outcome::Stay;
+        }
+        let count = self.transmissions;
+        self.tell(cx, TcpEvent::TimerFired { timer: TimerKind::Retransmission, count });
+        let waited = self.first_sent.map(|first| cx.now.since(first)).unwrap_or_default();
+        let limit = self.config.user_timeout.unwrap_or(self.config.give_up_syn);
+        if waited >= limit {
+            self.move_to(cx, Cause::GaveUp);
+            return Outcome::Closed(CloseReason::TimedOut);
+        }
+        self.rtt.back_off();
+        self.deadline = Instant::FAR_FUTURE;
+        self.syn_due = true;
+        Outcome::Stay
+    }
+
+    /// An ICMP error that quotes our SYN. RFC 5461: a hard one ends the attempt.
+    pub fn handle_icmp(&mut self, cx: &mut Context<'_>, meaning: &'static str, hard: bool) -> Outcome {
+        self.tell(cx, TcpEvent::IcmpError { meaning, hard });
+        if !hard {
+            self.soft_error = Some(meaning);
+            return Outcome::Stay;
+        }
+        self.move_to(cx, Cause::GaveUp);
+        Outcome::Closed(CloseReason::Unreachable)
+    }
+
+    pub fn handle_segment(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Outcome {
+        if self.state == State::SynSent {
+            self.handle_in_syn_sent(cx, segment)
+        } else {
+            self.handle_in_syn_received(cx, segment)
+        }
+    }
+
+    /// RFC 9293 §3.10.7.3.
+    fn handle_in_syn_sent(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Outcome {
+        let flags = segment.flags();
+        // First, check the ACK bit.
+        let acknowledges_syn = flags.ack() && segment.ack() == Seq(self.secrets.isn.wrapping_add(1));
+        if flags.ack() && !acknowledges_syn {
+            drop_segment(cx, DropReason::UnacceptableAck);
+            return segment.reset_reply().map_or(Outcome::Stay, Outcome::Reply);
+        }
+        // Second, check the RST bit. RFC 5961 §3.2: only one that acknowledges our SYN counts.
+        if flags.rst() {
+            if !acknowledges_syn {
+                drop_segment(cx, DropReason::BlindReset);
+                return Outcome::Stay;
+            }
+            self.move_to(cx, Cause::ResetReceived);
+            return Outcome::Closed(CloseReason::Refused);
+        }
+        // Fourth, check the SYN bit.
+        if !flags.syn() {
+            drop_segment(cx, DropReason::BadTcpFlags);
+            return Outcome::Stay;
+        }
+        self.take_syn(cx, segment);
+        if acknowledges_syn {
+            self.move_to(cx, Cause::SynAckReceived);
+            return Outcome::Established(self.establish(cx, Some(SendReason::HandshakeAck)));
+        }
+        // Simultaneous open (RFC 9293 §3.5, figure 7; MUST-10).
+        self.move_to(cx, Cause::SynReceived);
+        self.syn_due = true;
+        self.transmissions = 0;
+        Outcome::Stay
+    }
+
+    /// RFC 9293 §3.10.7.4, as far as it concerns SYN-RECEIVED.
+    fn handle_in_syn_received(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Outcome {
+        let flags = segment.flags();
+        let nxt = self.peer.irs + 1;
+        let seq = segment.seq().position(nxt);
+        let repeats_syn = flags.syn() && seq == self.peer.irs && !flags.rst();
+        let acknowledges_syn = flags.ack() && segment.ack() == Seq(self.secrets.isn.wrapping_add(1));
+        // The peer's SYN again: our answer was lost. (Its SYN,ACK completes a simultaneous open.)
+        if repeats_syn && !flags.ack() {
+            self.syn_due = true;
+            return Outcome::Stay;
+        }
+        // First, check the sequence number.
+        let window = u64::from(self.offered_window());
+        if !(repeats_syn || seq < nxt + window && seq + segment.len() >= nxt && seq >= nxt) {
+            drop_segment(cx, DropReason::UnacceptableSegment);
+            if !flags.rst() && self.limiter.allows(cx.now) {
+                self.ack_due = Some(SendReason::UnacceptableSegment);
+            }
+            return Outcome::Stay;
+        }
+        // Second, check the RST bit.
+        if flags.rst() {
+            return self.handle_reset(cx, seq == nxt);
+        }
+        // Fourth, check the SYN bit.
+        if flags.syn() && !repeats_syn {
+            return self.handle_syn_in_window(cx);
+        }
+        // Fifth, check the ACK field.
+        if !flags.ack() {
+            drop_segment(cx, DropReason::MissingAck);
+            return Outcome::Stay;
+        }
+        if !acknowledges_syn {
+            drop_segment(cx, DropReason::UnacceptableAck);
+            return segment.reset_reply().map_or(Outcome::Stay, Outcome::Reply);
+        }
+        self.move_to(cx, Cause::AckOfSyn);
+        Outcome::Established(self.establish(cx, repeats_syn.then_some(SendReason::HandshakeAck)))
+    }
+
+    /// RFC 5961 §3.2: exactly at RCV.NXT it counts, elsewhere in the window it is challenged.
+    fn handle_reset(&mut self, cx: &mut Context<'_>, exact: bool) -> Outcome {
+        if exact {
+            self.move_to(cx, Cause::ResetReceived);
+            return Outcome::Closed(CloseReason::Refused);
+        }
+        drop_segment(cx, DropReason::BlindReset);
+        self.challenge(cx);
+        Outcome::Stay
+    }
+
+    /// RFC 9293 §3.10.7.4, fourth: a passive opening returns to LISTEN, an active one challenges.
+    fn handle_syn_in_window(&mut self, cx: &mut Context<'_>) -> Outcome {
+        drop_segment(cx, DropReason::BadTcpFlags);
+        if self.passive {
+            self.move_to(cx, Cause::ResetReceived);
+            return Outcome::Closed(CloseReason::ResetByPeer);
+        }
+        self.challenge(cx);
+        Outcome::Stay
+    }
+
+    fn challenge(&mut self, cx: &mut Context<'_>) {
+        if self.limiter.allows(cx.now) {
+            self.ack_due = Some(SendReason::ChallengeAck);
+        }
+    }
+
+    fn take_syn(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
+        let options = &segment.header.options;
+        self.peer = PeerSyn {
+            irs: segment.seq().first_position(),
+            mss: options.mss,
+            window_scale: options.window_scale.map(|shift| shift.min(MAX_WINDOW_SCALE)),
+            sack: options.sack_permitted,
+            timestamp: options.timestamps.map(|timestamps| timestamps.value),
+            window: segment.header.window,
+        };
+        let event = TcpEvent::Synchronise {
+            sent: false,
+            isn: segment.header.seq,
+            mss: options.mss,
+            window_scale: options.window_scale,
+            sack: options.sack_permitted,
+            timestamps: options.timestamps.is_some(),
+        };
+        self.tell(cx, event);
+    }
+
+    fn establish(&mut self, cx: &mut Context<'_>, ack: Option<SendReason>) -> Box<Connection> {
+        if self.transmissions == 1 {
+            self.rtt.sample(cx.now.since(self.sent_at));
+            self.tell_rtt(cx);
+        } else if self.rtt.backoff() > 0 {
+            self.rtt.restart_after_syn_timeout();
+        }
+        let mut connection = Box::new(Connection::established(cx, self));
+        connection.rcv.ack_due = ack;
+        connection
+    }
+
+    fn tell_rtt(&self, cx: &mut Context<'_>) {
+        let rtt = cx.now.since(self.sent_at);
+        let (srtt, rttvar, rto) = (self.rtt.srtt().unwrap_or_default(), self.rtt.rttvar(), self.rtt.rto());
+        self.tell(cx, TcpEvent::RttSample { rtt, srtt, rttvar, rto });
+    }
+
+    fn offered_window(&self) -> u16 {
+        self.config.receive_buffer.min(usize::from(u16::MAX)) as u16
+    }
+
+    pub fn has_something_to_send(&self) -> bool {
+        self.syn_due || self.ack_due.is_some()
+    }
+
+    pub fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Option<Frame> {
+        if std::mem::take(&mut self.syn_due) {
+            return Some(self.send_syn(cx));
+        }
+        let why = self.ack_due.take()?;
+        let header = Header { options: self.timestamps_only(cx), ..self.header(1, Flags::ACK) };
+        Some(emit(cx, &self.tuple, &header, Payload::default(), why))
+    }
+
+    fn send_syn(&mut self, cx: &mut Context<'_>) -> Frame {
+        let answers = self.state == State::SynReceived;
+        let flags = if answers { Flags::SYN | Flags::ACK } else { Flags::SYN };
+        let options = self.syn_options(cx, answers);
+        self.transmissions += 1;
+        self.first_sent.get_or_insert(cx.now);
+        self.sent_at = cx.now;
+        self.deadline = cx.after(self.rtt.rto());
+        let why = match (self.transmissions, answers) {
+            (1, false) => SendReason::Syn,
+            (1, true) => SendReason::SynAck,
+            (_, _) => SendReason::RetransmitTimeout,
+        };
+        let offered = TcpEvent::Synchronise {
+            sent: true,
+            isn: self.secrets.isn,
+            mss: options.mss,
+            window_scale: options.window_scale,
+            sack: options.sack_permitted,
+            timestamps: options.timestamps.is_some(),
+        };
+        let header = Header { options, ..self.header(0, flags) };
+        let frame = emit(cx, &self.tuple, &header, Payload::default(), why);
+        self.tell(cx, offered);
+        self.tell(cx, TcpEvent::TimerSet { timer: TimerKind::Retransmission, at: self.deadline });
+        frame
+    }
+
+    /// What we offer, or in an answer: what both sides want (RFC 7323 §2.2 and §3.2, RFC 2018 §2).
+    fn syn_options(&self, cx: &Context<'_>, answers: bool) -> Options {
+        Options {
+            mss: Some(self.advertised_mss()),
+            window_scale: self.config.window_scale.filter(|_| !answers || self.peer.window_scale.is_some()),
+            sack_permitted: self.config.sack && (!answers || self.peer.sack),
+            timestamps: (self.config.timestamps && (!answers || self.peer.timestamp.is_some())).then(|| Timestamps {
+                value: self.timestamp(cx.now),
+                echo: if answers { self.peer.timestamp.unwrap_or(0) } else { 0 },
+            }),
+            ..Options::default()
+        }
+    }
+
+    fn timestamps_only(&self, cx: &Context<'_>) -> Options {
+        Options { timestamps: self.syn_options(cx, true).timestamps, ..Options::default() }
+    }
+
+    fn timestamp(&self, now: Instant) -> u32 {
+        (now.as_millis() as u32).wrapping_add(self.secrets.timestamp_offset)
+    }
+
+    fn header(&self, past_isn: u32, flags: Flags) -> Header {
+        Header {
+            source_port: self.tuple.local.port(),
+            destination_port: self.tuple.remote.port(),
+            seq: self.secrets.isn.wrapping_add(past_isn),
+            ack: if flags.ack() { Seq::at(self.peer.irs + 1).0 } else { 0 },
+            flags,
+            // RFC 7323 §2.2: the window of a SYN is never scaled.
+            window: self.offered_window(),
+            ..Header::default()
+        }
+    }
+
+    /// The application lets go, or aborts: RFC 9293 §3.10.5. A RST goes out where the peer may know of us.
+    pub fn abort(&mut self, cx: &mut Context<'_>) -> Option<Header> {
+        let answers = self.state == State::SynReceived;
+        self.move_to(cx, Cause::Abort);
+        answers.then(|| self.header(1, Flags::RST | Flags::ACK))
+    }
+
+    fn move_to(&mut self, cx: &mut Context<'_>, why: Cause) {
+        let from = self.state;
+        if let Some(to) = state::next(from, why) {
+            self.state = to;
+            self.tell(cx, TcpEvent::State { from, to, why });
+        }
+    }
+
+    fn tell(&self, cx: &mut Context<'_>, event: TcpEvent) {
+        cx.tell(|| Event::Tcp { connection: self.tuple, event });
+    }
+}
+
+/// The fixed headers of IP and TCP, in bytes.
+pub fn headers(remote: IpAddr) -> usize {
+    match remote {
+        IpAddr::V4(_) => 20 + 20,
+        IpAddr::V6(_) => 40 + 20,
+    }
+}
+
+fn drop_segment(cx: &mut Context<'_>, reason: DropReason) {
+    cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason });
+}

@@ -1,0 +1,230 @@
+//! The receive buffer: whatever arrives is put in its place, and what is whole is read in order.
+//!
+//! One ring of bytes, indexed by stream position, holds both what is in order and what lies past a hole; a short list
+//! of ranges says what of the latter is there. The ring grows with what it holds and goes away when it is empty.
+
+use smallvec::SmallVec;
+use std::ops::Range;
+
+/// The most holes that are kept track of: data behind a further one is as good as lost (a peer must not grow the list).
+const MAX_RANGES: usize = 128;
+/// The smallest ring.
+const MIN_RING: usize = 2048;
+
+/// Bytes `read..next` can be read; the ranges lie beyond `next`, in order, with holes between them.
+#[derive(Clone, Debug)]
+pub struct ReceiveBuffer {
+    /// Empty, or a power of two long: the byte at position `p` is at `p % len`.
+    ring: Vec<u8>,
+    read: u64,
+    next: u64,
+    ranges: SmallVec<[Range<u64>; 1]>,
+}
+
+/// What became of the bytes of a segment.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Inserted {
+    /// So many bytes can now be read that could not before; `filled` when they closed a hole, or part of one.
+    InOrder { bytes: u64, filled: bool },
+    /// They wait past a hole.
+    OutOfOrder,
+    /// Every one of them had come before, or there was no place left to put them.
+    Nothing,
+}
+
+impl ReceiveBuffer {
+    /// An empty buffer whose next byte has the given position.
+    pub fn new(next: u64) -> ReceiveBuffer {
+        ReceiveBuffer { ring: Vec::new(), read: next, next, ranges: SmallVec::new() }
+    }
+
+    /// RCV.NXT as far as data goes.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
+    /// The position of the first byte that has not been read.
+    pub fn read_position(&self) -> u64 {
+        self.read
+    }
+
+    /// How many bytes can be read.
+    pub fn readable(&self) -> usize {
+        (self.next - self.read) as usize
+    }
+
+    /// What has come past the first hole, left to right.
+    pub fn ranges(&self) -> &[Range<u64>] {
+        &self.ranges
+    }
+
+    /// Bytes of memory held.
+    pub fn allocated(&self) -> usize {
+        self.ring.len()
+    }
+
+    /// Puts `data` at `position`. Bytes that are there already stay as they are; the caller has cut the data to the
+    /// window, which bounds the ring.
+    pub fn insert(&mut self, position: u64, data: &[u8]) -> Inserted {
+        let end = position + data.len() as u64;
+        let start = position.max(self.next);
+        if start >= end {
+            return Inserted::Nothing;
+        }
+        let data = &data[(start - position) as usize..];
+        if start > self.next {
+            return self.insert_past_hole(start, data);
+        }
+        let filled = !self.ranges.is_empty();
+        self.reserve(end);
+        self.put(start, data);
+        self.next = end;
+        while self.ranges.first().is_some_and(|range| range.start <= self.next) {
+            self.next = self.next.max(self.ranges.remove(0).end);
+        }
+        Inserted::InOrder { bytes: self.next - start, filled }
+    }
+
+    fn insert_past_hole(&mut self, start: u64, data: &[u8]) -> Inserted {
+        let end = start + data.len() as u64;
+        // The ranges that touch the new one melt into it.
+        let first = self.ranges.partition_point(|range| range.end < start);
+        let last = self.ranges.partition_point(|range| range.start <= end);
+        let touched = &self.ranges[first..last];
+        if touched.iter().any(|range| range.start <= start && end <= range.end) {
+            return Inserted::Nothing;
+        }
+        if touched.is_empty() && self.ranges.len() >= MAX_RANGES {
+            return Inserted::Nothing;
+        }
+        let merged =
+            touched.iter().fold(start..end, |merged, range| merged.start.min(range.start)..merged.end.max(range.end));
+        self.reserve(merged.end);
+        self.put(start, data);
+        self.ranges.drain(first..last);
+        self.ranges.insert(first, merged);
+        Inserted::OutOfOrder
+    }
+
+    /// Moves up to `into.len()` bytes out, in order.
+    pub fn read(&mut self, into: &mut [u8]) -> usize {
+        let len = self.readable().min(into.len());
+        let (front, back) = self.readable_slices();
+        let from_front = len.min(front.len());
+        into[..from_front].copy_from_slice(&front[..from_front]);
+        into[from_front..len].copy_from_slice(&back[..len - from_front]);
+        self.consume(len);
+        len
+    }
+
+    /// What can be read, where it lies: the second slice goes on after the first.
+    pub fn readable_slices(&self) -> (&[u8], &[u8]) {
+        if self.readable() == 0 {
+            return (&[], &[]);
+        }
+        let start = self.place(self.read);
+        let front = self.readable().min(self.ring.len() - start);
+        (&self.ring[start..start + front], &self.ring[..self.readable() - front])
+    }
+
+    /// Forgets `len` bytes that were read in place.
+    ///
+    /// # Panics
+    /// When fewer are readable.
+    pub fn consume(&mut self, len: usize) {
+        assert!(len <= self.readable(), "consume {len} of {}", self.readable());
+        self.read += len as u64;
+        if self.read == self.next && self.ranges.is_empty() {
+            self.ring = Vec::new();
+        }
+    }
+
+    fn place(&self, position: u64) -> usize {
+        (position % self.ring.len() as u64) as usize
+    }
+
+    /// Makes the ring large enough to hold everything up to `end`, and moves what it holds to its new places.
+    fn reserve(&mut self, end: u64) {
+        let needed = (end - self.read) as usize;
+        if needed <= self.ring.len() {
+            return;
+        }
+        let len = needed.next_power_of_two().max(MIN_RING);
+        let old = std::mem::replace(&mut self.ring, vec![0; len]);
+        let held: SmallVec<[Range<u64>; 4]> =
+            std::iter::once(self.read..self.next).chain(self.ranges.iter().cloned()).collect();
+        for range in held {
+            let mut at = range.start;
+            while at < range.end {
+                let from = (at % old.len() as u64) as usize;
+                let piece = (range.end - at).min((old.len() - from) as u64) as usize;
+                self.put(at, &old[from..from + piece]);
+                at += piece as u64;
+            }
+        }
+    }
+
+    fn put(&mut self, position: u64, data: &[u8]) {
+        let start = self.place(position);
+        let front = data.len().min(self.ring.len() - start);
+        self.ring[start..start + front].copy_from_slice(&data[..front]);
+        self.ring[..data.len() - front].copy_from_slice(&data[front..]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn segments_out_of_order_are_read_in_order() {
+        let mut buffer = ReceiveBuffer::new(100);
+        assert_eq!(buffer.insert(103, b"def"), Inserted::OutOfOrder);
+        assert_eq!(buffer.insert(109, b"jk"), Inserted::OutOfOrder);
+        assert_eq!(buffer.ranges(), [103..106, 109..111]);
+        assert_eq!(buffer.insert(100, b"abc"), Inserted::InOrder { bytes: 6, filled: true });
+        assert_eq!(buffer.insert(104, b"xx"), Inserted::Nothing);
+        assert_eq!(buffer.insert(105, b"xghixx"), Inserted::InOrder { bytes: 5, filled: true });
+        let mut into = [0; 20];
+        assert_eq!(buffer.read(&mut into), 11);
+        assert_eq!(&into[..11], b"abcdefghixx", "what came first for a byte in order stays");
+        assert_eq!(buffer.allocated(), 0, "an empty buffer holds nothing");
+    }
+
+    #[test]
+    fn holes_are_bounded() {
+        let mut buffer = ReceiveBuffer::new(0);
+        for hole in 0..1000 {
+            buffer.insert(1 + 2 * hole, b"x");
+        }
+        assert_eq!(buffer.ranges().len(), MAX_RANGES);
+    }
+
+    proptest! {
+        /// Any pieces of a stream, in any order and overlap, give the stream.
+        #[test]
+        fn any_arrival_order_gives_the_stream(
+            start in prop_oneof![Just(0u64), Just(u64::from(u32::MAX) - 500), Just((1 << 32) + 77)],
+            pieces in proptest::collection::vec((0usize..3000, 1usize..800), 1..60),
+            reads in proptest::collection::vec(0usize..2000, 60),
+        ) {
+            let stream: Vec<u8> = (0..4000usize).map(|i| (i * 7 + i / 256) as u8).collect();
+            let mut buffer = ReceiveBuffer::new(start);
+            let mut seen = vec![false; stream.len()];
+            let mut out = Vec::new();
+            for ((offset, len), read) in pieces.into_iter().zip(reads) {
+                buffer.insert(start + offset as u64, &stream[offset..offset + len]);
+                seen[offset..offset + len].fill(true);
+                let whole = seen.iter().take_while(|seen| **seen).count();
+                prop_assert_eq!(buffer.next(), start + whole as u64);
+                prop_assert_eq!(buffer.readable(), whole - out.len());
+                let mut into = vec![0; read];
+                let got = buffer.read(&mut into);
+                out.extend_from_slice(&into[..got]);
+                prop_assert!(buffer.ranges().windows(2).all(|pair| pair[0].end < pair[1].start));
+            }
+            prop_assert_eq!(&out[..], &stream[..out.len()]);
+        }
+    }
+}

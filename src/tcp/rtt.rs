@@ -1,0 +1,125 @@
+//! Round-trip times and the retransmission timeout (RFC 6298).
+
+use super::Config;
+use std::time::Duration;
+
+/// The clock's granularity G of RFC 6298 §2.
+const GRANULARITY: Duration = Duration::from_millis(1);
+
+/// The estimator of one connection.
+#[derive(Clone, Debug)]
+pub struct RttEstimator {
+    /// SRTT and RTTVAR; none before the first sample.
+    estimate: Option<(Duration, Duration)>,
+    /// Before any doubling.
+    base: Duration,
+    backoff: u32,
+    min: Duration,
+    max: Duration,
+}
+
+impl RttEstimator {
+    pub fn new(config: &Config) -> RttEstimator {
+        RttEstimator {
+            estimate: None,
+            // RFC 6298 §2.1: one second until there is a sample.
+            base: config.initial_rto.clamp(config.min_rto, config.max_rto),
+            backoff: 0,
+            min: config.min_rto,
+            max: config.max_rto,
+        }
+    }
+
+    /// Takes in a sample of a segment that was sent once (Karn's rule is the caller's: RFC 6298 §3).
+    pub fn sample(&mut self, rtt: Duration) {
+        let (srtt, rttvar) = match self.estimate {
+            // RFC 6298 §2.2
+            None => (rtt, rtt / 2),
+            // RFC 6298 §2.3, alpha = 1/8 and beta = 1/4
+            Some((srtt, rttvar)) => ((srtt * 7 + rtt) / 8, (rttvar * 3 + srtt.abs_diff(rtt)) / 4),
+        };
+        self.estimate = Some((srtt, rttvar));
+        // RFC 6298 §2.3 to §2.5
+        self.base = (srtt + GRANULARITY.max(rttvar * 4)).clamp(self.min, self.max);
+    }
+
+    /// The timeout as it stands, doubled as often as it ran out.
+    pub fn rto(&self) -> Duration {
+        let factor = 1u32.checked_shl(self.backoff).unwrap_or(u32::MAX);
+        self.base.saturating_mul(factor).min(self.max)
+    }
+
+    /// RFC 6298 §5.5: back off the timer.
+    pub fn back_off(&mut self) {
+        self.backoff = (self.backoff + 1).min(31);
+    }
+
+    /// New data was acknowledged: the path is alive.
+    pub fn reset_backoff(&mut self) {
+        self.backoff = 0;
+    }
+
+    pub fn backoff(&self) -> u32 {
+        self.backoff
+    }
+
+    /// RFC 6298 §5.7: after a SYN that timed out, data begins with three seconds.
+    pub fn restart_after_syn_timeout(&mut self) {
+        self.backoff = 0;
+        self.base = Duration::from_secs(3).clamp(self.min, self.max);
+    }
+
+    pub fn srtt(&self) -> Option<Duration> {
+        self.estimate.map(|(srtt, _)| srtt)
+    }
+
+    pub fn rttvar(&self) -> Duration {
+        self.estimate.map_or(Duration::ZERO, |(_, rttvar)| rttvar)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn millis(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    #[test]
+    fn samples_move_the_estimate_as_rfc_6298_computes() {
+        let mut rtt = RttEstimator::new(&Config::default());
+        assert_eq!(rtt.rto(), millis(1000), "§2.1");
+        for (sample, srtt, rttvar, rto) in [(400, 400, 200, 1200), (400, 400, 150, 1000), (800, 450, 212, 1300)] {
+            rtt.sample(millis(sample));
+            assert_eq!(rtt.srtt().map(|srtt| srtt.as_millis()), Some(srtt));
+            assert_eq!((rtt.rttvar().as_millis(), rtt.rto().as_millis()), (rttvar, rto));
+        }
+    }
+
+    #[test]
+    fn rto_keeps_its_bounds_and_doubles_in_between() {
+        let mut rtt = RttEstimator::new(&Config::default());
+        rtt.sample(Duration::from_micros(50));
+        assert_eq!(rtt.rto(), millis(200));
+        let doubled: Vec<_> = (0..12)
+            .map(|_| {
+                rtt.back_off();
+                rtt.rto().as_millis()
+            })
+            .collect();
+        assert_eq!(doubled, [400, 800, 1600, 3200, 6400, 12800, 25600, 51200, 102400, 120000, 120000, 120000]);
+        rtt.reset_backoff();
+        assert_eq!(rtt.rto(), millis(200));
+    }
+
+    #[test]
+    fn data_after_a_lost_syn_begins_with_three_seconds() {
+        let mut rtt = RttEstimator::new(&Config::default());
+        rtt.back_off();
+        rtt.restart_after_syn_timeout();
+        assert_eq!(rtt.rto(), millis(3000));
+        rtt.sample(millis(100));
+        assert_eq!(rtt.rto(), millis(300));
+    }
+}

@@ -1,0 +1,86 @@
+//! Segments: one that arrived, cut to what a state machine asks about, and one that leaves, as a frame.
+
+use super::seq::Seq;
+use crate::event::{Context, Event, FourTuple, Layer, SendReason, TcpEvent};
+use crate::frame::{Checksum, Frame, Payload};
+use crate::wire::checksum::Sum;
+use crate::wire::tcp::{Flags, Header};
+
+/// The protocol number of TCP.
+const PROTOCOL: u8 = 6;
+
+/// A segment that arrived, its checksum verified.
+#[derive(Clone, Debug)]
+pub struct Segment<'a> {
+    pub header: Header,
+    pub data: &'a [u8],
+}
+
+impl Segment<'_> {
+    pub fn seq(&self) -> Seq {
+        Seq(self.header.seq)
+    }
+
+    pub fn ack(&self) -> Seq {
+        Seq(self.header.ack)
+    }
+
+    pub fn flags(&self) -> Flags {
+        self.header.flags
+    }
+
+    /// SEG.LEN: data, SYN and FIN each take sequence numbers (RFC 9293 §3.4).
+    pub fn len(&self) -> u64 {
+        self.data.len() as u64 + u64::from(self.flags().syn()) + u64::from(self.flags().fin())
+    }
+
+    /// What follows the SYN, as a segment of its own: RFC 9293 §3.10.7.3 goes on with the rest of it.
+    pub fn past_syn(mut self) -> Self {
+        if self.flags().syn() {
+            self.header.seq = self.header.seq.wrapping_add(1);
+            self.header.flags = Flags::from_bits(self.header.flags.bits() & !Flags::SYN.bits());
+        }
+        self
+    }
+
+    /// The RST that answers a segment for which there is no connection (RFC 9293 §3.10.7.1); none answers a RST.
+    pub fn reset_reply(&self) -> Option<Header> {
+        if self.flags().rst() {
+            return None;
+        }
+        let (seq, ack, flags) = if self.flags().ack() {
+            (self.header.ack, 0, Flags::RST)
+        } else {
+            (0, self.header.seq.wrapping_add(self.len() as u32), Flags::RST | Flags::ACK)
+        };
+        Some(Header {
+            source_port: self.header.destination_port,
+            destination_port: self.header.source_port,
+            seq,
+            ack,
+            flags,
+            ..Header::default()
+        })
+    }
+}
+
+/// Prepends the TCP header to a payload: the first step down. The frame becomes the one that events are about.
+pub fn emit(cx: &mut Context<'_>, tuple: &FourTuple, header: &Header, payload: Payload, why: SendReason) -> Frame {
+    let mut frame = Frame::new(cx.begin_frame(), payload);
+    let len = frame.payload().len();
+    cx.tell(|| Event::Tcp { connection: *tuple, event: TcpEvent::SegmentSent { seq: header.seq, len, why } });
+    let pseudo = Sum::pseudo_header(tuple.local.ip(), tuple.remote.ip(), PROTOCOL, header.len() + len);
+    // RFC 9293 §3.1 (MUST-2); the device fills in a partial checksum where it can.
+    let checksum = if cx.partial_checksum {
+        pseudo.folded()
+    } else {
+        let sum = header.emit(0, |bytes| pseudo.plus(bytes));
+        frame.payload().slices().iter().fold(sum, |sum, slice| sum.plus(slice)).checksum()
+    };
+    header.emit(checksum, |bytes| frame.prepend(bytes));
+    if cx.partial_checksum {
+        frame.offload.checksum = Checksum::Partial { start: 0, offset: 16 };
+    }
+    cx.tell(|| Event::Prepended { layer: Layer::Tcp, header: frame.headers(), payload: len });
+    frame
+}

@@ -1,0 +1,148 @@
+//! The send buffer: what the application wrote and the peer has not acknowledged.
+//!
+//! A write copies its bytes in once. From then on they are shared: a segment, its retransmission, and a capture of
+//! both hold slices of the same memory.
+
+use crate::frame::Payload;
+use bytes::{Buf, Bytes, BytesMut};
+use std::collections::VecDeque;
+
+/// How much memory is taken at a time for a stream that has much to send, and for one that has little.
+const LARGE_CHUNK: usize = 64 * 1024;
+const SMALL_CHUNK: usize = 2 * 1024;
+
+/// Bytes by stream position: `start()..end()`.
+#[derive(Debug)]
+pub struct SendBuffer {
+    start: u64,
+    /// Pieces that segments have been cut from, with the position of their first byte.
+    chunks: VecDeque<(u64, Bytes)>,
+    /// What was written since, which no segment has reached.
+    tail: BytesMut,
+    end: u64,
+}
+
+impl SendBuffer {
+    /// An empty buffer whose first byte will have the given position.
+    pub fn new(start: u64) -> SendBuffer {
+        SendBuffer { start, chunks: VecDeque::new(), tail: BytesMut::new(), end: start }
+    }
+
+    /// The position of the first byte that is held.
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// The position after the last byte that was written.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    pub fn len(&self) -> usize {
+        (self.end - self.start) as usize
+    }
+
+    pub fn write(&mut self, mut data: &[u8]) {
+        while !data.is_empty() {
+            if self.tail.capacity() == self.tail.len() {
+                self.seal();
+                let chunk =
+                    if data.len() > SMALL_CHUNK || self.len() > SMALL_CHUNK { LARGE_CHUNK } else { SMALL_CHUNK };
+                self.tail = BytesMut::with_capacity(chunk);
+            }
+            let (now, later) = data.split_at(data.len().min(self.tail.capacity() - self.tail.len()));
+            self.tail.extend_from_slice(now);
+            self.end += now.len() as u64;
+            data = later;
+        }
+    }
+
+    /// The bytes `from..to`, shared.
+    ///
+    /// # Panics
+    /// When the buffer does not hold them.
+    pub fn slice(&mut self, from: u64, to: u64) -> Payload {
+        assert!(self.start <= from && from <= to && to <= self.end, "{from}..{to} of {}..{}", self.start, self.end);
+        if to > self.end - self.tail.len() as u64 {
+            self.seal();
+        }
+        let first = self.chunks.partition_point(|(start, chunk)| start + chunk.len() as u64 <= from);
+        let mut payload = Payload::default();
+        for (start, chunk) in self.chunks.range(first..).take_while(|(start, _)| *start < to) {
+            let begin = from.saturating_sub(*start) as usize;
+            let end = ((to - start) as usize).min(chunk.len());
+            payload.push(chunk.slice(begin..end));
+        }
+        payload
+    }
+
+    /// Forgets everything before `position`.
+    pub fn acknowledge(&mut self, position: u64) {
+        let position = position.min(self.end);
+        if position > self.end - self.tail.len() as u64 {
+            self.seal();
+        }
+        while let Some((start, chunk)) = self.chunks.front_mut() {
+            let gone = position.saturating_sub(*start).min(chunk.len() as u64);
+            chunk.advance(gone as usize);
+            *start += gone;
+            if !chunk.is_empty() {
+                break;
+            }
+            self.chunks.pop_front();
+        }
+        self.start = self.start.max(position);
+        if self.start == self.end {
+            // An idle connection holds no memory.
+            self.tail = BytesMut::new();
+        }
+    }
+
+    /// Makes the tail a piece that can be shared.
+    fn seal(&mut self) {
+        if !self.tail.is_empty() {
+            let start = self.end - self.tail.len() as u64;
+            self.chunks.push_back((start, self.tail.split().freeze()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Frame, FrameId};
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_range_gives_the_bytes_that_were_written(
+            writes in proptest::collection::vec(0usize..5000, 1..40),
+            steps in proptest::collection::vec((0.0f64..1.0, 0.0f64..1.0, 0.0f64..0.3), 40),
+        ) {
+            let first = (1u64 << 32) + 17;
+            let mut buffer = SendBuffer::new(first);
+            let mut written = Vec::new();
+            for (len, (from, to, acknowledged)) in writes.into_iter().zip(steps) {
+                let data: Vec<u8> = (0..len).map(|i| (written.len() + i * 3) as u8).collect();
+                buffer.write(&data);
+                written.extend_from_slice(&data);
+                let at = |share: f64| buffer.start() + (share * buffer.len() as f64) as u64;
+                let (from, to) = (at(from).min(at(to)), at(from).max(at(to)));
+                let payload = buffer.slice(from, to);
+                let expected = &written[(from - first) as usize..(to - first) as usize];
+                prop_assert_eq!(Frame::new(FrameId(0), payload).to_vec(), expected);
+                let position = buffer.start() + (acknowledged * buffer.len() as f64) as u64;
+                buffer.acknowledge(position);
+                prop_assert_eq!((buffer.start(), buffer.end()), (position, first + written.len() as u64));
+            }
+        }
+    }
+
+    #[test]
+    fn everything_acknowledged_leaves_nothing() {
+        let mut buffer = SendBuffer::new(5);
+        buffer.write(&[7; 100_000]);
+        buffer.acknowledge(100_005);
+        assert_eq!((buffer.len(), buffer.chunks.len(), buffer.tail.capacity()), (0, 0, 0));
+    }
+}

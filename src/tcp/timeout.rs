@@ -1,0 +1,143 @@
+//! What a connection does when one of its timers fires.
+
+use super::connection::Connection;
+use super::state::{Cause, State};
+use crate::event::{CloseReason, Context, CwndCause, SendReason, TcpEvent, TimerKind};
+use std::time::Duration;
+
+impl Connection {
+    pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+        while let Some(timer) = self.timers.take_due(cx.now) {
+            match timer {
+                TimerKind::Retransmission => self.on_retransmission_timeout(cx),
+                TimerKind::Persist => self.on_persist_timeout(cx),
+                TimerKind::DelayedAck => {
+                    self.tell(cx, || TcpEvent::TimerFired { timer, count: 1 });
+                    self.rcv.ack_due = Some(SendReason::DelayedAck);
+                }
+                TimerKind::Keepalive => self.on_keepalive_timeout(cx),
+                TimerKind::UserTimeout => self.on_user_timeout(cx),
+                TimerKind::TimeWait => {
+                    self.move_to(cx, Cause::TimeWaitOver);
+                    self.finish(cx, CloseReason::Finished);
+                }
+                TimerKind::SillyWindow => {
+                    self.tell(cx, || TcpEvent::TimerFired { timer, count: 1 });
+                    self.pending.small_segment = true;
+                }
+                TimerKind::FinWait2 => {
+                    self.tell(cx, || TcpEvent::TimerFired { timer, count: 1 });
+                    self.give_up(cx, CloseReason::Finished);
+                }
+            }
+        }
+    }
+
+    /// RFC 6298 §5.4 to §5.6, RFC 5681 §3.1.
+    fn on_retransmission_timeout(&mut self, cx: &mut Context<'_>) {
+        if self.recovery.is_empty() {
+            return;
+        }
+        let again = self.rtt.backoff() > 0;
+        let count = self.rtt.backoff() + 1;
+        self.tell(cx, || TcpEvent::TimerFired { timer: TimerKind::Retransmission, count });
+        if self.patience_is_over(cx, self.config.give_up) {
+            return self.give_up(cx, CloseReason::TimedOut);
+        }
+        let in_flight = self.recovery.in_flight(self.effective_mss() as u64);
+        self.rtt.back_off();
+        self.recovery.on_timeout(self.snd.nxt);
+        self.change_congestion(cx, CwndCause::Timeout, |congestion, now| congestion.on_timeout(now, in_flight, again));
+    }
+
+    /// Has nothing been acknowledged for longer than R2 (RFC 9293 §3.8.3)?
+    fn patience_is_over(&self, cx: &Context<'_>, limit: Duration) -> bool {
+        cx.now.since(self.progress_at) >= self.config.user_timeout.unwrap_or(limit)
+    }
+
+    /// RFC 9293 §3.8.6.1: probe a closed window, ever more rarely (SHLD-30), as long as the peer answers (MUST-37).
+    fn on_persist_timeout(&mut self, cx: &mut Context<'_>) {
+        if self.snd.usable() > 0 && self.recovery.is_empty() || !self.something_waits() {
+            return;
+        }
+        self.window_probes += 1;
+        let count = self.window_probes;
+        self.tell(cx, || TcpEvent::TimerFired { timer: TimerKind::Persist, count });
+        if self.patience_is_over(cx, self.config.give_up) {
+            return self.give_up(cx, CloseReason::TimedOut);
+        }
+        self.pending.window_probe = true;
+        let at = cx.after(self.window_probe_interval());
+        self.set_timer(cx, TimerKind::Persist, at);
+    }
+
+    pub(super) fn window_probe_interval(&self) -> Duration {
+        let factor = 1u32.checked_shl(self.window_probes).unwrap_or(u32::MAX);
+        self.rtt.rto().saturating_mul(factor).min(self.config.max_rto)
+    }
+
+    /// The window has opened: what the probes carried goes again with the rest, and the usual timer takes over.
+    pub(super) fn leave_zero_window(&mut self, cx: &mut Context<'_>) {
+        if !self.timers.is_running(TimerKind::Persist) {
+            return;
+        }
+        self.stop_timer(cx, TimerKind::Persist);
+        self.window_probes = 0;
+        self.pending.window_probe = false;
+        if !self.recovery.is_empty() {
+            self.recovery.on_timeout(self.snd.nxt);
+            self.set_timer(cx, TimerKind::Retransmission, cx.after(self.rtt.rto()));
+        }
+    }
+
+    fn something_waits(&self) -> bool {
+        !self.recovery.is_empty() || self.snd.has_unsent()
+    }
+
+    /// The application's own limit (RFC 9293 §3.9.1.1), counted from when data last made progress.
+    pub(super) fn arm_user_timeout(&mut self, cx: &mut Context<'_>) {
+        if let Some(limit) = self.config.user_timeout
+            && !self.timers.is_running(TimerKind::UserTimeout)
+        {
+            self.set_timer(cx, TimerKind::UserTimeout, self.progress_at + limit);
+        }
+    }
+
+    fn on_user_timeout(&mut self, cx: &mut Context<'_>) {
+        let Some(limit) = self.config.user_timeout.filter(|_| self.something_waits()) else { return };
+        if cx.now.since(self.progress_at) < limit {
+            return self.arm_user_timeout(cx);
+        }
+        self.tell(cx, || TcpEvent::TimerFired { timer: TimerKind::UserTimeout, count: 1 });
+        self.give_up(cx, CloseReason::TimedOut);
+    }
+
+    /// RFC 9293 §3.8.4, if the application wants it (MUST-24): from when something last came in.
+    pub(super) fn arm_keepalive(&mut self, cx: &mut Context<'_>) {
+        if self.config.keepalive.enabled {
+            self.set_timer(cx, TimerKind::Keepalive, self.received_at + self.config.keepalive.idle);
+        }
+    }
+
+    /// The timer is not moved by every segment: when it fires, it looks how long the peer has really been silent.
+    fn on_keepalive_timeout(&mut self, cx: &mut Context<'_>) {
+        let keepalive = self.config.keepalive;
+        let idle = cx.now.since(self.received_at);
+        // MUST-26: only when nothing is outstanding; what is will be retransmitted and so tells as much.
+        if !keepalive.enabled || self.something_waits() && self.state != State::TimeWait {
+            return self.set_timer(cx, TimerKind::Keepalive, cx.after(keepalive.idle));
+        }
+        if idle < keepalive.idle {
+            return self.arm_keepalive(cx);
+        }
+        let count = self.keepalive_probes + 1;
+        self.tell(cx, || TcpEvent::TimerFired { timer: TimerKind::Keepalive, count });
+        // MUST-29: one unanswered probe must not end it, which count sees to.
+        if self.keepalive_probes >= keepalive.count.max(1) {
+            return self.reset(cx, CloseReason::KeepaliveTimedOut);
+        }
+        self.keepalive_probes = count;
+        self.pending.keepalive = true;
+        self.set_timer(cx, TimerKind::Keepalive, cx.after(keepalive.interval));
+    }
+}

@@ -1,0 +1,280 @@
+//! What goes out next: decided first, as a plain value, and built second.
+
+use super::connection::Connection;
+use super::segment::emit;
+use super::seq::Seq;
+use super::state::State;
+use crate::event::{Context, SendReason, TimerKind};
+use crate::frame::{Frame, Payload};
+use crate::wire::tcp::{Flags, Header};
+use crate::wire::tcp_options::{Options, Timestamps};
+use std::time::Duration;
+
+/// RFC 9293 §3.8.6.2.1: how long a segment may be held back although nothing is in flight, 0.1 to 1 s.
+const SILLY_WINDOW_OVERRIDE: Duration = Duration::from_millis(200);
+
+/// The next segment of a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Next {
+    Reset(SendReason),
+    /// Positions that were sent before; the FIN's among them, perhaps.
+    Again {
+        start: u64,
+        end: u64,
+        why: SendReason,
+    },
+    /// Positions from SND.NXT on; a FIN is the last of them.
+    New {
+        end: u64,
+    },
+    WindowProbe,
+    Keepalive,
+    Acknowledgement(SendReason),
+    Nothing,
+}
+
+/// Why new data stays where it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Held {
+    NothingToSend,
+    /// The peer's window is shut, or full.
+    Window,
+    Cwnd,
+    /// Nagle's rule, or sender silly-window avoidance: too small to be worth a segment now.
+    Small,
+}
+
+impl Connection {
+    /// Builds the next segment that should leave now.
+    pub fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Option<Frame> {
+        let next = self.next();
+        match next {
+            Next::Reset(why) => {
+                self.pending.reset = None;
+                Some(self.send_control(cx, Flags::RST | Flags::ACK, self.snd.nxt, why))
+            }
+            Next::Again { start, end, why } => Some(self.send_again(cx, start, end, why)),
+            Next::New { end } => Some(self.send_new(cx, end, SendReason::Data)),
+            Next::WindowProbe => {
+                self.pending.window_probe = false;
+                Some(self.send_window_probe(cx))
+            }
+            Next::Keepalive => {
+                self.pending.keepalive = false;
+                // RFC 9293 §3.8.4 (SHLD-12): no data, one before what is expected, so that it must be answered.
+                Some(self.send_control(cx, Flags::ACK, self.snd.nxt - 1, SendReason::Keepalive))
+            }
+            Next::Acknowledgement(why) => Some(self.send_control(cx, Flags::ACK, self.snd.nxt, why)),
+            Next::Nothing => {
+                self.arm_for_what_is_held(cx);
+                None
+            }
+        }
+    }
+
+    /// May anything go out? Cheap enough to ask after every event.
+    pub fn has_something_to_send(&self) -> bool {
+        self.next() != Next::Nothing || self.needs_arming()
+    }
+
+    fn next(&self) -> Next {
+        if let Some(why) = self.pending.reset {
+            return Next::Reset(why);
+        }
+        if self.state == State::Closed {
+            return Next::Nothing;
+        }
+        if self.pending.window_probe {
+            return Next::WindowProbe;
+        }
+        if let Some(again) = self.next_again() {
+            return again;
+        }
+        if let Ok(end) = self.next_new() {
+            return Next::New { end };
+        }
+        if self.pending.keepalive {
+            return Next::Keepalive;
+        }
+        self.rcv.ack_due.map_or(Next::Nothing, Next::Acknowledgement)
+    }
+
+    fn next_again(&self) -> Option<Next> {
+        let mss = self.effective_mss() as u64;
+        let (start, end, why) = self.recovery.next_lost(mss)?;
+        // RFC 9293 §3.8.6 (SHLD-16): within the window, which the first segment may overstep as a probe.
+        let in_window = start == self.snd.una || end <= self.snd.una + self.snd.wnd;
+        // RFC 5681 §3.2: the segment that duplicate or partial acknowledgements call for goes at once.
+        let at_once = matches!(why, SendReason::FastRetransmit | SendReason::PartialAck);
+        let in_flight = self.recovery.in_flight(mss);
+        let in_cwnd = at_once || in_flight == 0 || in_flight + (end - start) <= self.congestion.cwnd();
+        (in_window && in_cwnd).then_some(Next::Again { start, end, why })
+    }
+
+    /// The end of the segment of new data, FIN included, that may go out now.
+    fn next_new(&self) -> Result<u64, Held> {
+        let snd = &self.snd;
+        if !snd.has_unsent() {
+            return Err(Held::NothingToSend);
+        }
+        let (unsent, usable, mss) = (snd.unsent(), snd.usable(), self.effective_mss() as u64);
+        let data = unsent.min(usable).min(mss);
+        let fin = snd.fin_unsent() && data == unsent && usable > data;
+        if data == 0 && !fin {
+            return Err(Held::Window);
+        }
+        let in_flight = self.recovery.in_flight(mss);
+        if in_flight > 0 && in_flight + data > self.congestion.cwnd() {
+            return Err(Held::Cwnd);
+        }
+        if data == mss || fin || self.small_may_go(data, data == unsent) {
+            return Ok(snd.nxt + data + u64::from(fin));
+        }
+        Err(Held::Small)
+    }
+
+    /// RFC 9293 §3.7.4 and §3.8.6.2.1: may a segment go that is not full? `all`: it takes everything that waits.
+    fn small_may_go(&self, data: u64, all: bool) -> bool {
+        // Nagle's rule as Minshall changed it, and as Linux has it: what must be acknowledged first is not all data
+        // but the last small segment, so that the end of a long write does not wait for its beginning.
+        let nagle_lets_go = !self.config.nagle || self.snd.small <= self.snd.una;
+        all && nagle_lets_go || data >= (self.snd.max_wnd / 2).max(1) || self.pending.small_segment
+    }
+
+    /// Nothing goes out now and perhaps nothing will come in: a timer must see to what waits.
+    fn arm_for_what_is_held(&mut self, cx: &mut Context<'_>) {
+        if !self.needs_arming() {
+            return;
+        }
+        match self.next_new() {
+            // RFC 9293 §3.8.6.1 (SHLD-29): the first probe after one RTO.
+            Err(Held::Window) => {
+                let at = cx.after(self.window_probe_interval());
+                self.set_timer(cx, TimerKind::Persist, at);
+            }
+            Err(Held::Small) => {
+                let at = cx.after(SILLY_WINDOW_OVERRIDE);
+                self.set_timer(cx, TimerKind::SillyWindow, at);
+            }
+            Err(Held::NothingToSend | Held::Cwnd) | Ok(_) => {}
+        }
+    }
+
+    fn needs_arming(&self) -> bool {
+        self.recovery.is_empty()
+            && self.state != State::Closed
+            && match self.next_new() {
+                Err(Held::Window) => !self.timers.is_running(TimerKind::Persist),
+                Err(Held::Small) => !self.timers.is_running(TimerKind::SillyWindow),
+                Err(Held::NothingToSend | Held::Cwnd) | Ok(_) => false,
+            }
+    }
+
+    fn send_new(&mut self, cx: &mut Context<'_>, end: u64, why: SendReason) -> Frame {
+        let start = self.snd.nxt;
+        let data = end.min(self.snd.buffer.end()) - start.min(self.snd.buffer.end());
+        let why = if data == 0 { SendReason::Fin } else { why };
+        if data > 0 && (data as usize) < self.effective_mss() {
+            self.snd.small = start + data;
+        }
+        self.pending.small_segment = false;
+        self.stop_timer(cx, TimerKind::SillyWindow);
+        if self.recovery.is_empty() {
+            self.progress_at = cx.now;
+        }
+        self.snd.nxt = end;
+        self.recovery.on_sent(start, end, cx.now);
+        self.sent_at = cx.now;
+        let frame = self.send_range(cx, start, end, why);
+        self.after_data(cx);
+        frame
+    }
+
+    fn send_again(&mut self, cx: &mut Context<'_>, start: u64, end: u64, why: SendReason) -> Frame {
+        self.totals.retransmissions += 1;
+        self.recovery.on_retransmitted(start, end, cx.now);
+        let frame = self.send_range(cx, start, end, why);
+        self.after_data(cx);
+        frame
+    }
+
+    /// RFC 9293 §3.8.6.1: at least one octet, new or old, that the peer must answer.
+    fn send_window_probe(&mut self, cx: &mut Context<'_>) -> Frame {
+        let una = self.snd.una;
+        if self.recovery.is_empty() {
+            let frame = self.send_new(cx, una + 1, SendReason::ZeroWindowProbe);
+            self.stop_timer(cx, TimerKind::Retransmission);
+            return frame;
+        }
+        self.recovery.on_retransmitted(una, una + 1, cx.now);
+        self.send_range(cx, una, una + 1, SendReason::ZeroWindowProbe)
+    }
+
+    /// RFC 6298 §5.1: whenever data is sent and the timer does not run, it is started.
+    fn after_data(&mut self, cx: &mut Context<'_>) {
+        self.in_flight_at_send = self.recovery.in_flight(self.effective_mss() as u64);
+        if !self.timers.is_running(TimerKind::Retransmission) && !self.timers.is_running(TimerKind::Persist) {
+            self.set_timer(cx, TimerKind::Retransmission, cx.after(self.rtt.rto()));
+        }
+        self.arm_user_timeout(cx);
+    }
+
+    /// The data and perhaps the FIN at positions `start..end`.
+    fn send_range(&mut self, cx: &mut Context<'_>, start: u64, end: u64, why: SendReason) -> Frame {
+        let data_end = end.min(self.snd.buffer.end());
+        let payload = self.snd.buffer.slice(start.min(data_end), data_end);
+        let mut flags = Flags::ACK;
+        if self.snd.fin.is_some_and(|fin| start <= fin && fin < end) {
+            flags |= Flags::FIN;
+        }
+        // RFC 9293 §3.9.1.2 (MUST-61): on the last of what is buffered.
+        if !payload.is_empty() && data_end == self.snd.buffer.end() {
+            flags |= Flags::PSH;
+        }
+        let header = self.header(cx, flags, start);
+        self.build(cx, header, payload, why)
+    }
+
+    fn send_control(&mut self, cx: &mut Context<'_>, flags: Flags, position: u64, why: SendReason) -> Frame {
+        let header = self.header(cx, flags, position);
+        self.build(cx, header, Payload::default(), why)
+    }
+
+    fn build(&mut self, cx: &mut Context<'_>, header: Header, payload: Payload, why: SendReason) -> Frame {
+        self.totals.segments_sent += 1;
+        self.rcv.on_ack_sent();
+        self.timers.stop(TimerKind::DelayedAck);
+        emit(cx, &self.tuple, &header, payload, why)
+    }
+
+    fn header(&mut self, cx: &Context<'_>, mut flags: Flags, position: u64) -> Header {
+        // RFC 9293 §3.8.5 (MUST-62): the pointer names the octet after the urgent data.
+        let ahead = self.snd.urgent.map_or(0, |urgent| urgent.saturating_sub(position));
+        if ahead > 0 && !flags.rst() {
+            flags |= Flags::URG;
+        }
+        Header {
+            source_port: self.tuple.local.port(),
+            destination_port: self.tuple.remote.port(),
+            seq: Seq::at(position).0,
+            ack: Seq::at(self.rcv.nxt).0,
+            flags,
+            window: self.rcv.offer(),
+            urgent: ahead.min(u64::from(u16::MAX)) as u16,
+            options: self.options(cx, flags),
+        }
+    }
+
+    fn options(&self, cx: &Context<'_>, flags: Flags) -> Options {
+        let timestamps = self.timestamps.map(|ours| Timestamps { value: ours.value(cx.now), echo: ours.recent });
+        let sack = if self.sack && !flags.rst() { self.rcv.sack_blocks() } else { Default::default() };
+        Options { timestamps, sack, ..Options::default() }
+    }
+
+    /// How many bytes the options of a segment take that leaves now.
+    pub(super) fn options_len(&self) -> usize {
+        let timestamps = if self.timestamps.is_some() { 12 } else { 0 };
+        let blocks = if self.sack { self.rcv.buffer.ranges().len().min(3) } else { 0 };
+        timestamps + if blocks > 0 { 4 + 8 * blocks } else { 0 }
+    }
+}
