@@ -1,6 +1,8 @@
 //! How a connection ends (RFC 9293 §3.6): in order, by reset, or by losing patience; and TIME-WAIT.
 
 use super::connection::Connection;
+use super::opening::headers;
+use super::seq::Seq;
 use super::state::{Cause, State};
 use crate::event::{CloseReason, Context, SendReason, TcpEvent, TimerKind};
 
@@ -76,31 +78,25 @@ impl Connection {
 
     /// An ICMP error that quotes `seq`, which must lie in flight (RFC 5927 §4). In a synchronized state even a hard
     /// error only counts as soft: it is the application's to know, and the retransmission timer's to decide.
-    pub fn handle_icmp(&mut self, cx: &mut Context<'_>, meaning: &'static str, hard: bool, seq: super::seq::Seq) {
-        if !self.quotes_what_is_in_flight(seq) {
-            return;
-        }
+    pub fn handle_icmp(&mut self, cx: &mut Context<'_>, meaning: &'static str, hard: bool) {
         self.tell(cx, || TcpEvent::IcmpError { meaning, hard });
         self.soft_error = Some(meaning);
         self.wake = true;
     }
 
-    /// The path takes packets of `mtu` bytes at most (RFC 1191); `headers` is what IP and TCP take of that.
-    pub fn handle_path_mtu(&mut self, cx: &mut Context<'_>, mtu: usize, seq: super::seq::Seq) {
-        if !self.quotes_what_is_in_flight(seq) {
-            return;
-        }
-        let mss = mtu.saturating_sub(super::opening::headers(self.tuple.remote.ip())).max(1);
+    /// The path takes packets of `mtu` bytes at most (RFC 1191 §6.4): what was larger goes again, smaller.
+    pub fn handle_path_mtu(&mut self, mtu: usize) {
+        let mss = mtu.saturating_sub(headers(self.tuple.remote.ip())).max(1);
         if mss < self.snd.path_mss {
             self.snd.path_mss = mss;
             let effective = self.effective_mss() as u64;
             self.recovery.on_smaller_mtu(effective);
             self.congestion.set_mss(effective);
-            let _ = cx;
         }
     }
 
-    fn quotes_what_is_in_flight(&self, seq: super::seq::Seq) -> bool {
+    /// RFC 5927 §4.1: an error that quotes anything else is old, or forged.
+    pub fn has_in_flight(&self, seq: Seq) -> bool {
         let position = seq.position(self.snd.una);
         self.snd.una <= position && position < self.snd.nxt
     }

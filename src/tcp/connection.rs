@@ -102,7 +102,7 @@ impl Connection {
         let (config, peer) = (opening.config.clone(), &opening.peer);
         let v4 = opening.tuple.remote.is_ipv4();
         let peer_mss = peer.mss.unwrap_or(if v4 { DEFAULT_MSS_V4 } else { DEFAULT_MSS_V6 }).max(SMALLEST_MSS);
-        let path_mss = opening.mtu.saturating_sub(headers(opening.tuple.remote.ip()));
+        let path_mss = opening.path_mtu.saturating_sub(headers(opening.tuple.remote.ip()));
         let cap = config.mss.map_or(usize::MAX, usize::from);
         let window_scaling = config.window_scale.is_some() && peer.window_scale.is_some();
         let (snd_scale, rcv_scale) = match (config.window_scale, peer.window_scale) {

@@ -49,8 +49,9 @@ pub struct Opening {
     /// It came from a passive OPEN (MUST-11): a RST then ends it without anybody being told.
     passive: bool,
     pub(super) secrets: Secrets,
-    /// The largest IP packet of the path.
-    pub(super) mtu: usize,
+    /// The largest IP packet of our link, which is what we can receive, and of the path, which is what we can send.
+    mtu: usize,
+    pub(super) path_mtu: usize,
     pub(super) peer: PeerSyn,
     pub(super) rtt: RttEstimator,
     deadline: Instant,
@@ -77,8 +78,6 @@ pub enum Outcome {
     Closed(CloseReason),
     /// The sender of the segment is to be told that it is mistaken; the opening stays.
     Reply(Header),
-    /// The same, and the opening is over.
-    ReplyAndClose(Header, CloseReason),
 }
 
 impl Opening {
@@ -121,6 +120,7 @@ impl Opening {
             passive: false,
             secrets,
             mtu,
+            path_mtu: mtu,
             peer: PeerSyn::default(),
             rtt,
             deadline: Instant::FAR_FUTURE,
@@ -432,6 +432,16 @@ impl Opening {
             window: self.offered_window(),
             ..Header::default()
         }
+    }
+
+    /// Is `seq` our SYN's? (RFC 5927 §4.1)
+    pub fn has_in_flight(&self, seq: Seq) -> bool {
+        self.transmissions > 0 && seq == Seq(self.secrets.isn)
+    }
+
+    /// The path takes less than the link: what we send is cut to it once the connection stands.
+    pub fn handle_path_mtu(&mut self, mtu: usize) {
+        self.path_mtu = self.path_mtu.min(mtu);
     }
 
     /// The application lets go, or aborts: RFC 9293 §3.10.5. A RST goes out where the peer may know of us.

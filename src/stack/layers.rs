@@ -1,0 +1,223 @@
+//! The layers of a host, joined: who is handed what on the way up, and in which order they may send on the way down.
+
+use super::ping::PingTable;
+use super::tcp::TcpTable;
+use super::udp::UdpTable;
+use super::{Config, SocketId};
+use crate::event::{Context, DropReason, Event, FourTuple, Layer};
+use crate::frame::{Frame, Received};
+use crate::icmp::{self, Disposition, Icmp, Quoted};
+use crate::ip::{self, Ip, NetworkError, Outgoing, Packet, Problem, SendError};
+use crate::link::{self, Link};
+use crate::random::Random;
+use crate::tcp::Seq;
+use crate::time::Instant;
+use crate::wire::{MacAddress, protocol};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+
+/// How many packets that are not TCP's may wait for the device: as many as one batch can bring about.
+const MAX_OUTGOING: usize = 1024;
+
+#[derive(Debug)]
+pub(super) struct Layers {
+    pub link: Link,
+    pub ip: Ip,
+    pub icmp: Icmp,
+    pub tcp: TcpTable,
+    pub udp: UdpTable,
+    pub ping: PingTable,
+    /// Datagrams, echo messages and errors, on their way down.
+    outgoing: VecDeque<Outgoing>,
+}
+
+impl Layers {
+    pub fn new(config: &Config, random: &mut Random) -> Layers {
+        let routes = config.gateway.map(|gateway| ip::Route {
+            prefix: if gateway.is_ipv4() { "0.0.0.0/0" } else { "::/0" }.parse().expect("the shortest prefix"),
+            gateway: Some(gateway),
+        });
+        let ip = ip::Config {
+            addresses: config.addresses.clone(),
+            routes: routes.into_iter().collect(),
+            mtu: config.mtu,
+            ..ip::Config::default()
+        };
+        let link = link::Config { mac: MacAddress(config.mac), addresses: config.addresses.clone(), probe: false };
+        Layers {
+            link: Link::new(link),
+            ip: Ip::new(ip, random),
+            icmp: Icmp::new(icmp::Config::default()),
+            tcp: TcpTable::new(random),
+            udp: UdpTable::new(random),
+            ping: PingTable::default(),
+            outgoing: VecDeque::new(),
+        }
+    }
+
+    /// A frame climbs.
+    pub fn handle(&mut self, cx: &mut Context<'_>, frame: Received<'_>) {
+        if let Some(up) = self.link.handle(cx, frame)
+            && let Some(packet) = self.ip.handle(cx, up)
+        {
+            self.handle_packet(cx, &packet);
+        }
+        self.answer_problems(cx);
+    }
+
+    fn handle_packet(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
+        match packet.protocol {
+            protocol::TCP => {
+                let (ip, now) = (&self.ip, cx.now);
+                if self.tcp.handle(cx, packet, |remote| ip.mtu_for(now, remote)) {
+                    self.confirm_neighbour(cx, packet);
+                }
+            }
+            protocol::UDP => {
+                if !self.udp.handle(cx, packet) {
+                    cx.tell(|| Event::Dropped { layer: Layer::Udp, reason: DropReason::NoUdpSocket });
+                    self.send_error(cx, packet, NetworkError::PortUnreachable);
+                }
+            }
+            protocol::ICMP => self.handle_icmp(cx, packet),
+            _ => {
+                cx.tell(|| Event::Dropped { layer: Layer::Ipv4, reason: DropReason::UnknownProtocol });
+                self.send_error(cx, packet, NetworkError::ProtocolUnreachable);
+            }
+        }
+    }
+
+    fn handle_icmp(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
+        match self.icmp.handle(cx, packet) {
+            Disposition::Reply(reply) => self.enqueue(reply),
+            Disposition::EchoReply(reply) => self.ping.handle_reply(cx.now, &reply),
+            Disposition::Error(quoted) => {
+                if !self.hand_up_error(cx, &quoted) {
+                    cx.tell(|| Event::Dropped { layer: Layer::Icmp, reason: DropReason::UnmatchedIcmpError });
+                } else if let NetworkError::FragmentationNeeded { mtu } = quoted.error {
+                    self.ip.handle_path_mtu(cx, quoted.destination, usize::from(mtu));
+                }
+            }
+            Disposition::None => {}
+        }
+    }
+
+    /// RFC 9293 §3.9.2.2 (MUST-54): to the socket whose packet is quoted. False when there is none.
+    fn hand_up_error(&mut self, cx: &mut Context<'_>, quoted: &Quoted<'_>) -> bool {
+        if quoted.protocol == protocol::ICMP {
+            self.ping.handle_error(cx.now, quoted.from, quoted.transport, quoted.error);
+            return true;
+        }
+        let [source_high, source_low, destination_high, destination_low, seq @ ..] = quoted.transport else {
+            return false;
+        };
+        let local: SocketAddr = (quoted.source, u16::from_be_bytes([*source_high, *source_low])).into();
+        let remote: SocketAddr = (quoted.destination, u16::from_be_bytes([*destination_high, *destination_low])).into();
+        match (quoted.protocol, seq) {
+            (protocol::TCP, [a, b, c, d, ..]) => {
+                let seq = Seq(u32::from_be_bytes([*a, *b, *c, *d]));
+                self.tcp.handle_error(cx, &FourTuple { local, remote }, seq, quoted.error)
+            }
+            (protocol::UDP, _) => self.udp.handle_error(local, remote, quoted.error),
+            (_, _) => false,
+        }
+    }
+
+    /// RFC 4861 §7.3.1: a connection that hears from its peer knows that the neighbour on the way lives.
+    fn confirm_neighbour(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
+        if let Some(next_hop) = self.ip.next_hop(packet.source) {
+            self.link.confirm(cx, next_hop);
+        }
+    }
+
+    fn send_error(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>, error: NetworkError) {
+        if let Some(message) = self.icmp.error(cx, packet, error) {
+            self.enqueue(message);
+        }
+    }
+
+    fn answer_problems(&mut self, cx: &mut Context<'_>) {
+        while let Some((packet, problem)) = self.ip.poll_problem() {
+            let error = match problem {
+                Problem::ReassemblyTimeout => NetworkError::ReassemblyTimeExceeded,
+                Problem::Parameter { pointer } => NetworkError::ParameterProblem { pointer },
+            };
+            self.send_error(cx, &packet, error);
+        }
+    }
+
+    pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+        self.link.handle_timeout(cx);
+        self.ip.handle_timeout(cx);
+        self.tcp.handle_timeout(cx);
+        self.answer_problems(cx);
+        self.report_failures(cx);
+    }
+
+    /// What waited for a neighbour that does not answer: its senders hear of it (RFC 1122 §2.4).
+    fn report_failures(&mut self, cx: &mut Context<'_>) {
+        while let Some(failure) = self.link.poll_failure() {
+            for frame in &failure.frames {
+                if let Some(quoted) = icmp::quoted_from_frame(frame, NetworkError::HostUnreachable) {
+                    self.hand_up_error(cx, &quoted);
+                }
+            }
+        }
+    }
+
+    pub fn next_deadline(&self) -> Option<Instant> {
+        [self.link.next_deadline(), self.ip.next_deadline(), self.tcp.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// True when there was room.
+    pub fn enqueue(&mut self, packet: Outgoing) -> bool {
+        let room = self.has_room();
+        if room {
+            self.outgoing.push_back(packet);
+        }
+        room
+    }
+
+    pub fn has_room(&self) -> bool {
+        self.outgoing.len() < MAX_OUTGOING
+    }
+
+    /// The next frame for the device: what the link has ready, then what waits, then what TCP decides to send.
+    pub fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Option<Frame> {
+        loop {
+            if let Some(frame) = self.link.poll_transmit() {
+                cx.about(Some(frame.id()));
+                cx.tell(|| Event::FrameSent { frame: &frame });
+                return Some(frame);
+            }
+            let packet = match self.outgoing.pop_front() {
+                Some(packet) => packet,
+                None => self.tcp.poll_transmit(cx)?,
+            };
+            self.send(cx, packet);
+        }
+    }
+
+    fn send(&mut self, cx: &mut Context<'_>, packet: Outgoing) {
+        cx.about(Some(packet.frame.id()));
+        let tuple = transport_ports(&packet);
+        if let Err(SendError::FragmentationNeeded { mtu, .. }) = self.ip.send(cx, packet, &mut self.link)
+            && let Some(tuple) = tuple
+        {
+            self.tcp.handle_too_large(cx, &tuple, mtu);
+        }
+    }
+
+    pub fn poll_wakeup(&mut self) -> Option<SocketId> {
+        self.tcp.poll_wakeup().or_else(|| self.udp.poll_wakeup()).or_else(|| self.ping.poll_wakeup())
+    }
+}
+
+/// The connection that a TCP segment belongs to, read off its header.
+fn transport_ports(packet: &Outgoing) -> Option<FourTuple> {
+    let [a, b, c, d, ..] = *packet.frame.headers() else { return None };
+    (packet.protocol == protocol::TCP).then(|| FourTuple {
+        local: (packet.source, u16::from_be_bytes([a, b])).into(),
+        remote: (packet.destination, u16::from_be_bytes([c, d])).into(),
+    })
+}

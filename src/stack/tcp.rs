@@ -1,0 +1,531 @@
+//! The TCP sockets of a host: which segment belongs to which, which have something to send, and which want waking.
+
+use super::deadlines::Deadlines;
+use super::keyed::Key;
+use super::{ListenerId, SocketId, TcpId};
+use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason, TcpState};
+use crate::frame::Payload;
+use crate::ip::{NetworkError, Outgoing, Packet};
+use crate::random::Random;
+use crate::tcp::listen::{Answer, Listener};
+use crate::tcp::{Arrival, Config, Connection, Opening, Outcome, Segment, Seq, emit};
+use crate::time::Instant;
+use crate::wire::checksum::Sum;
+use crate::wire::tcp::{Header, ParseError};
+use crate::wire::{self, protocol};
+use slotmap::SlotMap;
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, SocketAddr};
+
+/// Answers to segments that belong to no connection: how many may wait to be sent.
+const MAX_REPLIES: usize = 256;
+
+/// What a socket is at the moment.
+#[derive(Debug)]
+pub(super) enum Shape {
+    Opening(Box<Opening>),
+    Connection(Box<Connection>),
+    /// The handshake failed; the application has not yet let go.
+    Failed { tuple: FourTuple, config: Box<Config>, reason: CloseReason },
+}
+
+#[derive(Debug)]
+pub(super) struct Socket {
+    pub shape: Shape,
+    /// The listener in one of whose queues it stands.
+    listener: Option<ListenerId>,
+    /// No application holds it.
+    released: bool,
+    /// It stands in the queue of those that have something to send.
+    ready: bool,
+    /// Its earliest entry among the deadlines.
+    filed: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct BoundListener {
+    local: SocketAddr,
+    listener: Listener<TcpId>,
+}
+
+#[derive(Debug)]
+pub(super) struct TcpTable {
+    key: Key,
+    sockets: SlotMap<TcpId, Socket>,
+    by_tuple: HashMap<FourTuple, TcpId, Key>,
+    listeners: SlotMap<ListenerId, BoundListener>,
+    by_port: HashMap<u16, Vec<ListenerId>, Key>,
+    ready: VecDeque<TcpId>,
+    deadlines: Deadlines<TcpId>,
+    replies: VecDeque<(FourTuple, Header, SendReason)>,
+    wakeups: VecDeque<SocketId>,
+}
+
+impl TcpTable {
+    pub fn new(random: &mut Random) -> TcpTable {
+        let key = Key::new(random);
+        TcpTable {
+            sockets: SlotMap::with_key(),
+            by_tuple: HashMap::with_hasher(key.clone()),
+            listeners: SlotMap::with_key(),
+            by_port: HashMap::with_hasher(key.clone()),
+            ready: VecDeque::new(),
+            deadlines: Deadlines::default(),
+            replies: VecDeque::new(),
+            wakeups: VecDeque::new(),
+            key,
+        }
+    }
+
+    /// A packet whose protocol is TCP. True when a connection heard from its peer, so that the neighbour lives.
+    pub fn handle(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>, mtu: impl Fn(IpAddr) -> usize) -> bool {
+        match parse(packet) {
+            Ok(segment) => {
+                let header = packet.payload.len() - segment.data.len();
+                cx.tell(|| Event::Stripped {
+                    layer: Layer::Tcp,
+                    header: &packet.payload[..header],
+                    payload: segment.data.len(),
+                });
+                let tuple = FourTuple {
+                    local: (packet.destination, segment.header.destination_port).into(),
+                    remote: (packet.source, segment.header.source_port).into(),
+                };
+                self.handle_segment(cx, tuple, segment, mtu)
+            }
+            Err(reason) => {
+                cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason });
+                false
+            }
+        }
+    }
+
+    fn handle_segment(
+        &mut self,
+        cx: &mut Context<'_>,
+        tuple: FourTuple,
+        segment: Segment<'_>,
+        mtu: impl Fn(IpAddr) -> usize,
+    ) -> bool {
+        let Some(&id) = self.by_tuple.get(&tuple) else {
+            self.handle_without_connection(cx, tuple, &segment, mtu);
+            return false;
+        };
+        match &mut self.socket(id).shape {
+            Shape::Connection(connection) => {
+                if connection.handle_segment(cx, &segment) == Arrival::NewIncarnation {
+                    self.by_tuple.remove(&tuple);
+                    self.remove_if_released(id);
+                    self.handle_without_connection(cx, tuple, &segment, mtu);
+                    return true;
+                }
+                self.settle(cx, id);
+            }
+            Shape::Opening(_) => self.handle_in_opening(cx, id, segment),
+            Shape::Failed { .. } => unreachable!("a failed opening leaves the table of connections"),
+        }
+        true
+    }
+
+    fn handle_in_opening(&mut self, cx: &mut Context<'_>, id: TcpId, segment: Segment<'_>) {
+        // The handshake cannot complete while nobody accepts: the SYN,ACK will be sent again.
+        if segment.flags().ack() && !segment.flags().rst() && self.accept_queue_is_full(id) {
+            return cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason: DropReason::AcceptQueueFull });
+        }
+        let socket = &mut self.sockets[id];
+        let Shape::Opening(opening) = &mut socket.shape else { return };
+        let outcome = opening.handle_segment(cx, &segment);
+        if let Outcome::Established(mut connection) = outcome {
+            // RFC 9293 §3.10.7.3 and §3.10.7.4: what else is in the segment is processed in the new state.
+            connection.handle_segment(cx, &segment.past_syn());
+            socket.shape = Shape::Connection(connection);
+            self.queue_for_accept(id);
+            self.settle(cx, id);
+        } else {
+            self.conclude(cx, id, outcome);
+        }
+    }
+
+    /// What became of an opening that did not become a connection.
+    fn conclude(&mut self, cx: &mut Context<'_>, id: TcpId, outcome: Outcome) {
+        match outcome {
+            Outcome::Stay => {}
+            Outcome::Reply(header) => {
+                let tuple = *self.tuple(id);
+                self.reply(tuple, header, SendReason::NoConnection);
+            }
+            Outcome::Closed(reason) => return self.fail(cx, id, reason),
+            Outcome::Established(_) => unreachable!("only a segment completes a handshake"),
+        }
+        self.settle(cx, id);
+    }
+
+    fn fail(&mut self, cx: &mut Context<'_>, id: TcpId, reason: CloseReason) {
+        let socket = &mut self.sockets[id];
+        let Shape::Opening(opening) = &socket.shape else { return };
+        let (tuple, config) = (*opening.tuple(), Box::new(opening.config().clone()));
+        cx.tell(|| Event::Tcp { connection: tuple, event: crate::event::TcpEvent::Closed { why: reason } });
+        socket.shape = Shape::Failed { tuple, config, reason };
+        if let Some(listener) = socket.listener.take() {
+            socket.released = true;
+            if let Some(bound) = self.listeners.get_mut(listener) {
+                bound.listener.opening_ended();
+            }
+        }
+        self.by_tuple.remove(&tuple);
+        self.wakeups.push_back(SocketId::Tcp(id));
+        self.remove_if_released(id);
+    }
+
+    /// RFC 9293 §3.10.7.1 (CLOSED) and §3.10.7.2 (LISTEN).
+    fn handle_without_connection(
+        &mut self,
+        cx: &mut Context<'_>,
+        tuple: FourTuple,
+        segment: &Segment<'_>,
+        mtu: impl Fn(IpAddr) -> usize,
+    ) {
+        let Some(id) = self.listener_at(tuple.local) else {
+            cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason: DropReason::NoTcpSocket });
+            if let Some(header) = segment.reset_reply() {
+                self.reply(tuple, header, SendReason::NoConnection);
+            }
+            return;
+        };
+        let listener = &mut self.listeners[id].listener;
+        match listener.handle_segment(segment) {
+            Answer::Open => {
+                listener.opening_began();
+                let config = listener.config.clone();
+                let secrets = self.key.secrets(cx.now, &tuple);
+                let opening = Opening::passive(cx, tuple, config, secrets, mtu(tuple.remote.ip()), segment);
+                self.insert(cx, Shape::Opening(Box::new(opening)), tuple, Some(id));
+            }
+            Answer::Reset(header) => self.reply(tuple, header, SendReason::NoConnection),
+            Answer::Drop(reason) => cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason }),
+        }
+    }
+
+    fn insert(
+        &mut self,
+        cx: &mut Context<'_>,
+        shape: Shape,
+        tuple: FourTuple,
+        listener: Option<ListenerId>,
+    ) -> TcpId {
+        let id = self.sockets.insert(Socket { shape, listener, released: false, ready: false, filed: None });
+        self.by_tuple.insert(tuple, id);
+        self.settle(cx, id);
+        id
+    }
+
+    /// After anything happened to a socket: queues it, files its deadline, wakes who waits, removes what is over.
+    pub fn settle(&mut self, cx: &mut Context<'_>, id: TcpId) {
+        let socket = &mut self.sockets[id];
+        let (has_something_to_send, deadline, wake, over) = match &mut socket.shape {
+            Shape::Opening(opening) => (opening.has_something_to_send(), opening.next_deadline(), false, false),
+            Shape::Connection(connection) => (
+                connection.has_something_to_send(),
+                connection.next_deadline(),
+                connection.take_wake(),
+                connection.is_over(),
+            ),
+            Shape::Failed { .. } => (false, None, false, false),
+        };
+        if has_something_to_send && !socket.ready {
+            socket.ready = true;
+            self.ready.push_back(id);
+        }
+        self.deadlines.file(id, deadline, &mut socket.filed);
+        if wake && !socket.released {
+            self.wakeups.push_back(SocketId::Tcp(id));
+        }
+        if over {
+            let tuple = *self.tuple(id);
+            if self.by_tuple.get(&tuple) == Some(&id) {
+                self.by_tuple.remove(&tuple);
+            }
+            self.remove_if_released(id);
+        }
+        let _ = cx;
+    }
+
+    fn remove_if_released(&mut self, id: TcpId) {
+        if self.sockets.get(id).is_some_and(|socket| socket.released) {
+            self.sockets.remove(id);
+        }
+    }
+
+    pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {
+        while let Some((at, id)) = self.deadlines.take_due(cx.now) {
+            let Some(socket) = self.sockets.get_mut(id) else { continue };
+            if socket.filed == Some(at) {
+                socket.filed = None;
+            }
+            match &mut socket.shape {
+                Shape::Connection(connection) => {
+                    connection.handle_timeout(cx);
+                    self.settle(cx, id);
+                }
+                Shape::Opening(opening) => {
+                    let outcome = opening.handle_timeout(cx);
+                    self.conclude(cx, id, outcome);
+                }
+                Shape::Failed { .. } => {}
+            }
+        }
+    }
+
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
+    /// The next segment of any socket; those that have much to send take turns.
+    pub fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Option<Outgoing> {
+        if let Some((tuple, header, why)) = self.replies.pop_front() {
+            let frame = emit(cx, &tuple, &header, Payload::default(), why);
+            return Some(outgoing(&tuple, &Config::default(), frame));
+        }
+        while let Some(id) = self.ready.pop_front() {
+            let Some(socket) = self.sockets.get_mut(id) else { continue };
+            let frame = match &mut socket.shape {
+                Shape::Opening(opening) => opening.poll_transmit(cx),
+                Shape::Connection(connection) => connection.poll_transmit(cx),
+                Shape::Failed { .. } => None,
+            };
+            if let Some(frame) = frame {
+                self.ready.push_back(id);
+                return Some(outgoing(self.tuple(id), self.config(id), frame));
+            }
+            socket.ready = false;
+            self.settle(cx, id);
+        }
+        None
+    }
+
+    pub fn poll_wakeup(&mut self) -> Option<SocketId> {
+        self.wakeups.pop_front()
+    }
+
+    /// An ICMP error that quotes a segment to `tuple` with the sequence number `seq`. True when it was believed.
+    pub fn handle_error(&mut self, cx: &mut Context<'_>, tuple: &FourTuple, seq: Seq, error: NetworkError) -> bool {
+        let Some(&id) = self.by_tuple.get(tuple) else { return false };
+        match &mut self.socket(id).shape {
+            Shape::Connection(connection) if connection.has_in_flight(seq) => {
+                if let NetworkError::FragmentationNeeded { mtu } = error {
+                    connection.handle_path_mtu(usize::from(mtu));
+                } else {
+                    connection.handle_icmp(cx, error.meaning(), error.is_hard());
+                }
+                self.settle(cx, id);
+                true
+            }
+            Shape::Opening(opening) if opening.has_in_flight(seq) => {
+                if let NetworkError::FragmentationNeeded { mtu } = error {
+                    opening.handle_path_mtu(usize::from(mtu));
+                } else {
+                    let outcome = opening.handle_icmp(cx, error.meaning(), error.is_hard());
+                    self.conclude(cx, id, outcome);
+                }
+                true
+            }
+            Shape::Connection(_) | Shape::Opening(_) | Shape::Failed { .. } => false,
+        }
+    }
+
+    /// A segment of ours did not fit: another connection had found the path narrower before.
+    pub fn handle_too_large(&mut self, cx: &mut Context<'_>, tuple: &FourTuple, mtu: usize) {
+        if let Some(&id) = self.by_tuple.get(tuple) {
+            match &mut self.socket(id).shape {
+                Shape::Connection(connection) => connection.handle_path_mtu(mtu),
+                Shape::Opening(opening) => opening.handle_path_mtu(mtu),
+                Shape::Failed { .. } => {}
+            }
+            self.settle(cx, id);
+        }
+    }
+
+    fn reply(&mut self, tuple: FourTuple, header: Header, why: SendReason) {
+        if self.replies.len() < MAX_REPLIES {
+            self.replies.push_back((tuple, header, why));
+        }
+    }
+
+    // --- listeners ---
+
+    /// Is `local` in use? Two listeners may share a port only on different addresses.
+    pub fn listens(&self, local: SocketAddr) -> bool {
+        let overlaps = |other: SocketAddr| {
+            other.ip() == local.ip() || other.ip().is_unspecified() || local.ip().is_unspecified()
+        };
+        self.by_port.get(&local.port()).is_some_and(|ids| ids.iter().any(|id| overlaps(self.listeners[*id].local)))
+    }
+
+    pub fn listen(&mut self, local: SocketAddr, backlog: usize, config: Config) -> ListenerId {
+        let id = self.listeners.insert(BoundListener { local, listener: Listener::new(config, backlog) });
+        self.by_port.entry(local.port()).or_default().push(id);
+        id
+    }
+
+    pub fn listener_addr(&self, id: ListenerId) -> SocketAddr {
+        self.listeners[id].local
+    }
+
+    pub fn has_waiting(&self, id: ListenerId) -> bool {
+        self.listeners.get(id).is_some_and(|bound| bound.listener.waiting() > 0)
+    }
+
+    /// The listener bound to the address itself comes before the one bound to all.
+    fn listener_at(&self, local: SocketAddr) -> Option<ListenerId> {
+        let ids = self.by_port.get(&local.port())?;
+        let exact = ids.iter().find(|id| self.listeners[**id].local.ip() == local.ip());
+        exact.or_else(|| ids.iter().find(|id| self.listeners[**id].local.ip().is_unspecified())).copied()
+    }
+
+    fn accept_queue_is_full(&self, id: TcpId) -> bool {
+        let listener = self.sockets[id].listener.and_then(|listener| self.listeners.get(listener));
+        listener.is_some_and(|bound| bound.listener.is_full())
+    }
+
+    fn queue_for_accept(&mut self, id: TcpId) {
+        if let Some(listener) = self.sockets[id].listener
+            && let Some(bound) = self.listeners.get_mut(listener)
+        {
+            bound.listener.established(id);
+            self.wakeups.push_back(SocketId::Listener(listener));
+        }
+    }
+
+    pub fn accept(&mut self, listener: ListenerId) -> Option<TcpId> {
+        let id = self.listeners.get_mut(listener)?.listener.accept()?;
+        self.socket(id).listener = None;
+        Some(id)
+    }
+
+    /// Closes a listener; what stands in its queues is aborted.
+    pub fn close_listener(&mut self, cx: &mut Context<'_>, listener: ListenerId) {
+        let Some(bound) = self.listeners.remove(listener) else { return };
+        if let Some(ids) = self.by_port.get_mut(&bound.local.port()) {
+            ids.retain(|id| *id != listener);
+            if ids.is_empty() {
+                self.by_port.remove(&bound.local.port());
+            }
+        }
+        let queued = self.sockets.iter().filter(|(_, socket)| socket.listener == Some(listener));
+        for id in queued.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.abort(cx, id);
+        }
+    }
+
+    // --- connections ---
+
+    pub fn is_taken(&self, tuple: &FourTuple) -> bool {
+        self.by_tuple.contains_key(tuple)
+    }
+
+    pub fn connect(&mut self, cx: &mut Context<'_>, tuple: FourTuple, config: Config, mtu: usize) -> TcpId {
+        let secrets = self.key.secrets(cx.now, &tuple);
+        let opening = Opening::active(cx, tuple, config, secrets, mtu);
+        self.insert(cx, Shape::Opening(Box::new(opening)), tuple, None)
+    }
+
+    /// The application lets go; the id is no longer its own.
+    pub fn release(&mut self, cx: &mut Context<'_>, id: TcpId) {
+        match &mut self.socket(id).shape {
+            Shape::Connection(connection) => connection.release(cx),
+            Shape::Opening(_) | Shape::Failed { .. } => return self.abort(cx, id),
+        }
+        self.socket(id).released = true;
+        self.settle(cx, id);
+    }
+
+    pub fn abort(&mut self, cx: &mut Context<'_>, id: TcpId) {
+        let socket = self.socket(id);
+        socket.released = true;
+        socket.listener = None;
+        match &mut socket.shape {
+            Shape::Connection(connection) => {
+                connection.abort(cx);
+                self.settle(cx, id);
+            }
+            Shape::Opening(opening) => {
+                let (tuple, reset) = (*opening.tuple(), opening.abort(cx));
+                if let Some(header) = reset {
+                    self.reply(tuple, header, SendReason::Abort);
+                }
+                self.fail(cx, id, CloseReason::Aborted);
+            }
+            Shape::Failed { .. } => self.remove_if_released(id),
+        }
+    }
+
+    /// # Panics
+    /// When the id is that of a socket which was closed: only a caller's bug brings that about.
+    pub fn socket(&mut self, id: TcpId) -> &mut Socket {
+        self.sockets.get_mut(id).expect("a TcpId is used only until its socket is closed")
+    }
+
+    pub fn shape(&self, id: TcpId) -> &Shape {
+        &self.sockets.get(id).expect("a TcpId is used only until its socket is closed").shape
+    }
+
+    pub fn tuple(&self, id: TcpId) -> &FourTuple {
+        match self.shape(id) {
+            Shape::Opening(opening) => opening.tuple(),
+            Shape::Connection(connection) => connection.tuple(),
+            Shape::Failed { tuple, .. } => tuple,
+        }
+    }
+
+    pub fn config(&self, id: TcpId) -> &Config {
+        match self.shape(id) {
+            Shape::Opening(opening) => opening.config(),
+            Shape::Connection(connection) => connection.config(),
+            Shape::Failed { config, .. } => config,
+        }
+    }
+}
+
+impl Shape {
+    pub fn state(&self) -> TcpState {
+        match self {
+            Shape::Opening(opening) => opening.state(),
+            Shape::Connection(connection) => connection.state(),
+            Shape::Failed { .. } => TcpState::Closed,
+        }
+    }
+}
+
+/// Strips the TCP header and verifies the checksum (RFC 9293 §3.1, MUST-3).
+fn parse<'p>(packet: &'p Packet<'_>) -> Result<Segment<'p>, DropReason> {
+    // RFC 9293 §3.9.2.3 (MUST-57): a broadcast is nobody's connection.
+    if packet.broadcast {
+        return Err(DropReason::NotUnicast);
+    }
+    let bytes = &packet.payload[..];
+    if packet.verify_checksum() {
+        let sum = Sum::pseudo_header(packet.source, packet.destination, protocol::TCP, bytes.len()).plus(bytes);
+        if !sum.is_good() {
+            return Err(DropReason::BadTcpChecksum);
+        }
+    }
+    match wire::tcp::Header::parse(bytes) {
+        Ok((header, data)) => Ok(Segment { header, data }),
+        Err(ParseError::Header { .. }) => Err(DropReason::MalformedTcp),
+        // RFC 9293 §3.1 (MUST-7)
+        Err(ParseError::Options(_)) => Err(DropReason::BadTcpOption),
+    }
+}
+
+fn outgoing(tuple: &FourTuple, config: &Config, frame: crate::frame::Frame) -> Outgoing {
+    Outgoing {
+        source: tuple.local.ip(),
+        destination: tuple.remote.ip(),
+        protocol: protocol::TCP,
+        ttl: config.ttl,
+        traffic_class: config.traffic_class,
+        // RFC 1191 §3: the path tells when a segment is too large.
+        dont_fragment: true,
+        frame,
+    }
+}
