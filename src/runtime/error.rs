@@ -1,7 +1,8 @@
 //! The stack's errors as `std::io` gives them: the kind that a program matches on, the sentence that a person reads.
 
 use crate::event::CloseReason;
-use crate::stack::{BindError, UdpReceiveError, UdpSendError};
+use crate::ip::NetworkError;
+use crate::stack::{BindError, PingError, UdpReceiveError, UdpSendError};
 use crate::tcp::{ConnectError, ListenError, ReceiveError, SendError};
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -76,6 +77,17 @@ impl Kind for BindError {
         match self {
             BindError::AddressInUse { .. } | BindError::PortsExhausted => ErrorKind::AddrInUse,
             BindError::NotOurAddress { .. } => ErrorKind::AddrNotAvailable,
+            BindError::NoRoute { .. } => ErrorKind::NetworkUnreachable,
+        }
+    }
+}
+
+impl Kind for PingError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            PingError::NoRoute { .. } => ErrorKind::NetworkUnreachable,
+            PingError::TooLong { .. } => ErrorKind::InvalidInput,
+            PingError::WouldBlock => ErrorKind::WouldBlock,
         }
     }
 }
@@ -88,7 +100,7 @@ impl Kind for UdpSendError {
             UdpSendError::TooLong { .. } => ErrorKind::InvalidInput,
             UdpSendError::NoRoute { .. } => ErrorKind::NetworkUnreachable,
             UdpSendError::WouldBlock => ErrorKind::WouldBlock,
-            UdpSendError::Icmp { meaning } => icmp_kind(meaning),
+            UdpSendError::Network(error) => network_kind(*error),
         }
     }
 }
@@ -97,12 +109,12 @@ impl Kind for UdpReceiveError {
     fn kind(&self) -> ErrorKind {
         match self {
             UdpReceiveError::WouldBlock => ErrorKind::WouldBlock,
-            UdpReceiveError::Icmp { meaning } => icmp_kind(meaning),
+            UdpReceiveError::Network(error) => network_kind(*error),
         }
     }
 }
 
 /// Linux reports a closed port to a connected UDP socket as `ECONNREFUSED`, all else as unreachable.
-fn icmp_kind(meaning: &str) -> ErrorKind {
-    if meaning.contains("port unreachable") { ErrorKind::ConnectionRefused } else { ErrorKind::HostUnreachable }
+fn network_kind(error: NetworkError) -> ErrorKind {
+    if error == NetworkError::PortUnreachable { ErrorKind::ConnectionRefused } else { ErrorKind::HostUnreachable }
 }

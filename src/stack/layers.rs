@@ -89,7 +89,9 @@ impl Layers {
 
     fn handle_icmp(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
         match self.icmp.handle(cx, packet) {
-            Disposition::Reply(reply) => self.enqueue(reply),
+            Disposition::Reply(reply) => {
+                self.enqueue(reply);
+            }
             Disposition::EchoReply(reply) => self.ping.handle_reply(cx.now, &reply),
             Disposition::Error(quoted) => {
                 if !self.hand_up_error(cx, &quoted) {
@@ -204,7 +206,7 @@ impl Layers {
         if let Err(SendError::FragmentationNeeded { mtu, .. }) = self.ip.send(cx, packet, &mut self.link)
             && let Some(tuple) = tuple
         {
-            self.tcp.handle_too_large(cx, &tuple, mtu);
+            self.tcp.handle_too_large(&tuple, mtu);
         }
     }
 

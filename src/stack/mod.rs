@@ -288,7 +288,7 @@ impl Stack {
             Shape::Opening(_) => Err(SendError::WouldBlock),
             Shape::Failed { reason, .. } => Err(SendError::Closed(*reason)),
         };
-        layers.tcp.settle(&mut cx, id);
+        layers.tcp.settle(id);
         sent
     }
 
@@ -300,19 +300,18 @@ impl Stack {
             Shape::Opening(_) => Err(SendError::WouldBlock),
             Shape::Failed { reason, .. } => Err(SendError::Closed(*reason)),
         };
-        layers.tcp.settle(&mut cx, id);
+        layers.tcp.settle(id);
         sent
     }
 
     /// RECEIVE (RFC 9293 §3.10.3): 0 bytes mean that the peer has finished.
-    pub fn tcp_receive(&mut self, now: Instant, id: TcpId, into: &mut [u8]) -> Result<usize, ReceiveError> {
-        let (mut cx, layers) = self.enter(now);
-        let received = match &mut layers.tcp.socket(id).shape {
+    pub fn tcp_receive(&mut self, id: TcpId, into: &mut [u8]) -> Result<usize, ReceiveError> {
+        let received = match &mut self.layers.tcp.socket(id).shape {
             Shape::Connection(connection) => connection.receive(into),
             Shape::Opening(_) => Err(ReceiveError::WouldBlock),
             Shape::Failed { reason, .. } => Err(ReceiveError::Closed(*reason)),
         };
-        layers.tcp.settle(&mut cx, id);
+        self.layers.tcp.settle(id);
         received
     }
 
@@ -322,7 +321,7 @@ impl Stack {
         if let Shape::Connection(connection) = &mut layers.tcp.socket(id).shape {
             connection.shutdown(&mut cx);
         }
-        layers.tcp.settle(&mut cx, id);
+        layers.tcp.settle(id);
     }
 
     /// The application lets go: what was written is still delivered, and the stack finishes by itself. With data
@@ -377,7 +376,7 @@ impl Stack {
             Shape::Opening(opening) => change(opening.config_mut()),
             Shape::Failed { config, .. } => change(config),
         }
-        layers.tcp.settle(&mut cx, id);
+        layers.tcp.settle(id);
     }
 }
 
@@ -489,4 +488,3 @@ impl Stack {
         self.layers.ping.close(id);
     }
 }
-

@@ -54,14 +54,17 @@ impl PingTable {
     }
 
     pub fn handle_reply(&mut self, now: Instant, reply: &EchoReply<'_>) {
-        self.deliver(reply.id, PingReply {
-            from: reply.source,
-            sequence: reply.sequence,
-            len: reply.data.len(),
-            ttl: reply.ttl,
-            at: now,
-            error: None,
-        });
+        self.deliver(
+            reply.id,
+            PingReply {
+                from: reply.source,
+                sequence: reply.sequence,
+                len: reply.data.len(),
+                ttl: reply.ttl,
+                at: now,
+                error: None,
+            },
+        );
     }
 
     /// An error that quotes `echo`, the beginning of an echo request of ours.
@@ -69,7 +72,10 @@ impl PingTable {
         if let [8, _, _, _, id_high, id_low, sequence_high, sequence_low, ..] = *echo {
             let sequence = u16::from_be_bytes([sequence_high, sequence_low]);
             let error = Some(error.meaning());
-            self.deliver(u16::from_be_bytes([id_high, id_low]), PingReply { from, sequence, len: 0, ttl: 0, at: now, error });
+            self.deliver(
+                u16::from_be_bytes([id_high, id_low]),
+                PingReply { from, sequence, len: 0, ttl: 0, at: now, error },
+            );
         }
     }
 

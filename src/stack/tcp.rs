@@ -26,7 +26,11 @@ pub(super) enum Shape {
     Opening(Box<Opening>),
     Connection(Box<Connection>),
     /// The handshake failed; the application has not yet let go.
-    Failed { tuple: FourTuple, config: Box<Config>, reason: CloseReason },
+    Failed {
+        tuple: FourTuple,
+        config: Box<Config>,
+        reason: CloseReason,
+    },
 }
 
 #[derive(Debug)]
@@ -119,7 +123,7 @@ impl TcpTable {
                     self.handle_without_connection(cx, tuple, &segment, mtu);
                     return true;
                 }
-                self.settle(cx, id);
+                self.settle(id);
             }
             Shape::Opening(_) => self.handle_in_opening(cx, id, segment),
             Shape::Failed { .. } => unreachable!("a failed opening leaves the table of connections"),
@@ -140,7 +144,7 @@ impl TcpTable {
             connection.handle_segment(cx, &segment.past_syn());
             socket.shape = Shape::Connection(connection);
             self.queue_for_accept(id);
-            self.settle(cx, id);
+            self.settle(id);
         } else {
             self.conclude(cx, id, outcome);
         }
@@ -157,7 +161,7 @@ impl TcpTable {
             Outcome::Closed(reason) => return self.fail(cx, id, reason),
             Outcome::Established(_) => unreachable!("only a segment completes a handshake"),
         }
-        self.settle(cx, id);
+        self.settle(id);
     }
 
     fn fail(&mut self, cx: &mut Context<'_>, id: TcpId, reason: CloseReason) {
@@ -199,28 +203,22 @@ impl TcpTable {
                 let config = listener.config.clone();
                 let secrets = self.key.secrets(cx.now, &tuple);
                 let opening = Opening::passive(cx, tuple, config, secrets, mtu(tuple.remote.ip()), segment);
-                self.insert(cx, Shape::Opening(Box::new(opening)), tuple, Some(id));
+                self.insert(Shape::Opening(Box::new(opening)), tuple, Some(id));
             }
             Answer::Reset(header) => self.reply(tuple, header, SendReason::NoConnection),
             Answer::Drop(reason) => cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason }),
         }
     }
 
-    fn insert(
-        &mut self,
-        cx: &mut Context<'_>,
-        shape: Shape,
-        tuple: FourTuple,
-        listener: Option<ListenerId>,
-    ) -> TcpId {
+    fn insert(&mut self, shape: Shape, tuple: FourTuple, listener: Option<ListenerId>) -> TcpId {
         let id = self.sockets.insert(Socket { shape, listener, released: false, ready: false, filed: None });
         self.by_tuple.insert(tuple, id);
-        self.settle(cx, id);
+        self.settle(id);
         id
     }
 
     /// After anything happened to a socket: queues it, files its deadline, wakes who waits, removes what is over.
-    pub fn settle(&mut self, cx: &mut Context<'_>, id: TcpId) {
+    pub fn settle(&mut self, id: TcpId) {
         let socket = &mut self.sockets[id];
         let (has_something_to_send, deadline, wake, over) = match &mut socket.shape {
             Shape::Opening(opening) => (opening.has_something_to_send(), opening.next_deadline(), false, false),
@@ -247,7 +245,6 @@ impl TcpTable {
             }
             self.remove_if_released(id);
         }
-        let _ = cx;
     }
 
     fn remove_if_released(&mut self, id: TcpId) {
@@ -265,7 +262,7 @@ impl TcpTable {
             match &mut socket.shape {
                 Shape::Connection(connection) => {
                     connection.handle_timeout(cx);
-                    self.settle(cx, id);
+                    self.settle(id);
                 }
                 Shape::Opening(opening) => {
                     let outcome = opening.handle_timeout(cx);
@@ -298,7 +295,7 @@ impl TcpTable {
                 return Some(outgoing(self.tuple(id), self.config(id), frame));
             }
             socket.ready = false;
-            self.settle(cx, id);
+            self.settle(id);
         }
         None
     }
@@ -317,7 +314,7 @@ impl TcpTable {
                 } else {
                     connection.handle_icmp(cx, error.meaning(), error.is_hard());
                 }
-                self.settle(cx, id);
+                self.settle(id);
                 true
             }
             Shape::Opening(opening) if opening.has_in_flight(seq) => {
@@ -334,14 +331,14 @@ impl TcpTable {
     }
 
     /// A segment of ours did not fit: another connection had found the path narrower before.
-    pub fn handle_too_large(&mut self, cx: &mut Context<'_>, tuple: &FourTuple, mtu: usize) {
+    pub fn handle_too_large(&mut self, tuple: &FourTuple, mtu: usize) {
         if let Some(&id) = self.by_tuple.get(tuple) {
             match &mut self.socket(id).shape {
                 Shape::Connection(connection) => connection.handle_path_mtu(mtu),
                 Shape::Opening(opening) => opening.handle_path_mtu(mtu),
                 Shape::Failed { .. } => {}
             }
-            self.settle(cx, id);
+            self.settle(id);
         }
     }
 
@@ -355,9 +352,8 @@ impl TcpTable {
 
     /// Is `local` in use? Two listeners may share a port only on different addresses.
     pub fn listens(&self, local: SocketAddr) -> bool {
-        let overlaps = |other: SocketAddr| {
-            other.ip() == local.ip() || other.ip().is_unspecified() || local.ip().is_unspecified()
-        };
+        let overlaps =
+            |other: SocketAddr| other.ip() == local.ip() || other.ip().is_unspecified() || local.ip().is_unspecified();
         self.by_port.get(&local.port()).is_some_and(|ids| ids.iter().any(|id| overlaps(self.listeners[*id].local)))
     }
 
@@ -426,7 +422,7 @@ impl TcpTable {
     pub fn connect(&mut self, cx: &mut Context<'_>, tuple: FourTuple, config: Config, mtu: usize) -> TcpId {
         let secrets = self.key.secrets(cx.now, &tuple);
         let opening = Opening::active(cx, tuple, config, secrets, mtu);
-        self.insert(cx, Shape::Opening(Box::new(opening)), tuple, None)
+        self.insert(Shape::Opening(Box::new(opening)), tuple, None)
     }
 
     /// The application lets go; the id is no longer its own.
@@ -436,7 +432,7 @@ impl TcpTable {
             Shape::Opening(_) | Shape::Failed { .. } => return self.abort(cx, id),
         }
         self.socket(id).released = true;
-        self.settle(cx, id);
+        self.settle(id);
     }
 
     pub fn abort(&mut self, cx: &mut Context<'_>, id: TcpId) {
@@ -446,7 +442,7 @@ impl TcpTable {
         match &mut socket.shape {
             Shape::Connection(connection) => {
                 connection.abort(cx);
-                self.settle(cx, id);
+                self.settle(id);
             }
             Shape::Opening(opening) => {
                 let (tuple, reset) = (*opening.tuple(), opening.abort(cx));

@@ -1,8 +1,8 @@
 //! The UDP sockets of a host: which datagram belongs to which.
 
 use super::keyed::Key;
-use super::{BindError, SocketId, UdpId};
 use super::ports;
+use super::{BindError, SocketId, UdpId};
 use crate::event::Context;
 use crate::ip::{NetworkError, Packet};
 use crate::random::Random;
@@ -60,9 +60,7 @@ impl UdpTable {
     pub fn handle(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) -> bool {
         let Some(datagram) = udp::handle(cx, packet) else { return true };
         let Some(ids) = self.by_port.get(&datagram.destination.port()) else { return false };
-        let score = |id: &UdpId| {
-            self.sockets[*id].matches(datagram.source, datagram.destination, packet.broadcast)
-        };
+        let score = |id: &UdpId| self.sockets[*id].matches(datagram.source, datagram.destination, packet.broadcast);
         let taking: Vec<UdpId> = if packet.broadcast {
             ids.iter().copied().filter(|id| score(id).is_some()).collect()
         } else {

@@ -59,6 +59,7 @@ impl ReceiveBuffer {
     }
 
     /// Bytes of memory held.
+    #[cfg(test)]
     pub fn allocated(&self) -> usize {
         self.ring.len()
     }

@@ -14,7 +14,7 @@ const DUPLICATE_THRESHOLD: u32 = 3;
 
 /// A segment that was sent and is not acknowledged: positions `start..end`, a FIN taking one.
 #[derive(Clone, Copy, Debug)]
-pub struct Sent {
+struct Sent {
     pub start: u64,
     pub end: u64,
     pub at: Instant,
@@ -95,11 +95,6 @@ impl Recovery {
 
     pub fn in_fast_recovery(&self) -> bool {
         matches!(self.phase, Phase::FastRecovery { .. })
-    }
-
-    /// The first unacknowledged segment.
-    pub fn oldest(&self) -> Option<&Sent> {
-        self.flight.front()
     }
 
     /// New data (or FIN) left.
@@ -299,6 +294,6 @@ mod tests {
         let mut recovery = sent(2);
         recovery.on_acknowledged(500);
         check(&recovery);
-        assert_eq!((recovery.outstanding(), recovery.oldest().map(|sent| sent.start)), (1500, Some(500)));
+        assert_eq!((recovery.outstanding(), recovery.flight.front().map(|sent| sent.start)), (1500, Some(500)));
     }
 }

@@ -29,6 +29,7 @@ impl SendBuffer {
     }
 
     /// The position of the first byte that is held.
+    #[cfg(test)]
     pub fn start(&self) -> u64 {
         self.start
     }

@@ -28,6 +28,8 @@ pub enum SendError {
     TooLong { len: usize, max: usize },
     #[error("no route to {destination}")]
     NoRoute { destination: IpAddr },
+    #[error("the stack's queue of outgoing datagrams is full")]
+    WouldBlock,
     /// An ICMP error that an earlier datagram brought about, reported once.
     #[error("{0}")]
     Network(NetworkError),

@@ -76,7 +76,7 @@ impl TcpSocket {
         if into.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.host.poll(self.socket_id(), place(wait), |stack, now| match stack.tcp_receive(now, self.id, into) {
+        self.host.poll(self.socket_id(), place(wait), |stack, _| match stack.tcp_receive(self.id, into) {
             Ok(len) => Poll::Ready(Ok(len)),
             Err(ReceiveError::WouldBlock) if self.read_shut.load(Ordering::Acquire) => Poll::Ready(Ok(0)),
             Err(ReceiveError::WouldBlock) => Poll::Pending,
@@ -125,7 +125,7 @@ impl TcpSocket {
     }
 
     pub fn info(&self) -> Info {
-        self.host.inspect(|stack| stack.tcp_info(self.id))
+        self.host.inspect(|stack| stack.tcp_info(self.id)).expect("a stream is made when its handshake is complete")
     }
 
     pub fn config(&self) -> Config {

@@ -74,7 +74,7 @@ impl UdpSocket {
         self.host.poll(self.socket_id(), place(wait), |stack, _| match stack.udp_receive(self.id, into) {
             Ok((len, from)) => Poll::Ready(Ok(Datagram { len, from })),
             Err(UdpReceiveError::WouldBlock) => Poll::Pending,
-            Err(error @ UdpReceiveError::Icmp { .. }) => Poll::Ready(Err(error.into_io())),
+            Err(error @ UdpReceiveError::Network(_)) => Poll::Ready(Err(error.into_io())),
         })
     }
 }
