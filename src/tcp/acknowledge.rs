@@ -36,7 +36,7 @@ impl Connection {
     fn is_duplicate_ack(&self, segment: &Segment<'_>, ack: u64) -> bool {
         ack == self.snd.una
             && !self.recovery.is_empty()
-            && segment.len() == 0
+            && segment.sequence_len() == 0
             && u64::from(segment.header.window) << self.snd.scale == self.snd.wnd
     }
 

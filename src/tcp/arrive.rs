@@ -65,8 +65,8 @@ impl Connection {
             self.answer_unacceptable(cx, segment);
             return Break(());
         }
-        let (nxt, edge, end) = (self.rcv.nxt, self.rcv.edge(), seq + segment.len());
-        let acceptable = match (segment.len(), edge - nxt) {
+        let (nxt, edge, end) = (self.rcv.nxt, self.rcv.edge(), seq + segment.sequence_len());
+        let acceptable = match (segment.sequence_len(), edge - nxt) {
             (0, 0) => seq == nxt,
             (0, _) => nxt <= seq && seq < edge,
             // No data is acceptable, but what acknowledges, urges or resets is heard (MUST-66).
@@ -90,7 +90,7 @@ impl Connection {
     /// An acknowledgement, unless the segment is a RST. Those for segments without data are limited, so that two hosts
     /// that each find the other's acknowledgement unacceptable do not answer each other for ever.
     fn answer_unacceptable(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
-        if !segment.flags().rst() && (segment.len() > 0 || self.limiter.allows(cx.now)) {
+        if !segment.flags().rst() && (segment.sequence_len() > 0 || self.limiter.allows(cx.now)) {
             self.rcv.ack_due = Some(SendReason::UnacceptableSegment);
         }
     }

@@ -30,7 +30,7 @@ impl Segment<'_> {
     }
 
     /// SEG.LEN: data, SYN and FIN each take sequence numbers (RFC 9293 §3.4).
-    pub fn len(&self) -> u64 {
+    pub fn sequence_len(&self) -> u64 {
         self.data.len() as u64 + u64::from(self.flags().syn()) + u64::from(self.flags().fin())
     }
 
@@ -51,7 +51,7 @@ impl Segment<'_> {
         let (seq, ack, flags) = if self.flags().ack() {
             (self.header.ack, 0, Flags::RST)
         } else {
-            (0, self.header.seq.wrapping_add(self.len() as u32), Flags::RST | Flags::ACK)
+            (0, self.header.seq.wrapping_add(self.sequence_len() as u32), Flags::RST | Flags::ACK)
         };
         Some(Header {
             source_port: self.header.destination_port,
