@@ -1,13 +1,40 @@
 //! Network devices: where frames come from and go to.
 //!
-//! A [`Device`] hands over what has arrived in batches and takes what should leave. Wrappers around any device add
-//! faults ([`fault`]) and captures. Devices live in the shell: they do the input and output that the core does not.
+//! A [`Device`] hands over what has arrived in batches and takes what should leave. Devices live in the shell: they do
+//! the input and output that the core does not.
+//!
+//! ```text
+//!   tap      a TAP: the kernel's own TCP/IP is at the other end         plain frames
+//!   packet   raw Ethernet on an interface that exists (AF_PACKET)       virtio-net header both ways
+//!   link     two hosts in one process, in virtual time or in threads    plain frames
+//!   fault    a wrapper around any of them: loss, delay, corruption ...  in netem's words
+//! ```
+//!
+//! What a frame leaves to the device ([`Offload`]) and the device cannot do is done in software first ([`offload`]).
+//! A capture is no wrapper: it is an observer of the stack's events, and stands in `probe`.
+//!
+//! Invariants: no call blocks; frames keep their order unless a fault says otherwise; a frame that the other side
+//! cannot take is lost, as on a wire, and an error is what ends the device.
+
+pub mod fault;
+pub mod link;
+pub mod offload;
 
 use crate::frame::{Frame, Offload, Received};
 use crate::time::Instant;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+/// The bytes before the IP packet at their most: Ethernet and two 802.1Q tags.
+pub(crate) const LINK_HEADER_LEN: usize = 14 + 2 * 4;
+
+/// How long `len` bytes take to leave at `rate` bits a second.
+pub(crate) fn serialization(len: usize, rate: u64) -> Duration {
+    let nanos = (len as u128 * 8 * 1_000_000_000).div_ceil(u128::from(rate.max(1)));
+    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+}
 
 /// The seam between the stack and the world.
 pub trait Device: Send {
