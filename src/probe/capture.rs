@@ -16,7 +16,7 @@
 
 use super::drive::{Background, BackgroundObserver, Direct, Sink, Summary, WireFrames};
 use super::pcapng::{Interface, Packet, Section, Statistics, Writer};
-use super::{Direction, Step, Story};
+use super::{Step, Story};
 use crate::frame::Checksum;
 use crate::time::Instant;
 use crate::wire::offload;
@@ -189,14 +189,4 @@ fn on_the_wire(story: &Story) -> Vec<Vec<u8>> {
         offload::finish_checksum(&mut bytes, usize::from(start), usize::from(offset));
     }
     vec![bytes]
-}
-
-impl Direction {
-    /// `in` or `out`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Direction::Inbound => "in",
-            Direction::Outbound => "out",
-        }
-    }
 }

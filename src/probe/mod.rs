@@ -23,6 +23,7 @@ mod gather;
 #[cfg(feature = "app")]
 pub mod json_lines;
 mod kind;
+pub mod layer_tree;
 pub mod narrate;
 pub mod pcapng;
 mod record;
@@ -34,6 +35,7 @@ pub use gather::{Direction, Gather, LayerStep, Note, Step, Story, Told};
 #[cfg(feature = "app")]
 pub use json_lines::JsonLines;
 pub use kind::Kind;
+pub use layer_tree::LayerTree;
 pub use record::{OwnedEvent, OwnedRecord, Recorder};
 
 use crate::event::{Observer, Record};

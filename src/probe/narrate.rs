@@ -91,7 +91,7 @@ pub fn sentence(event: &Event<'_>) -> String {
 }
 
 /// The sentences of what happened to one frame; what belongs together is said together.
-pub fn sentences<'a>(events: impl IntoIterator<Item = &'a Event<'a>>) -> Vec<String> {
+pub fn sentences<'a, 'e: 'a>(events: impl IntoIterator<Item = &'a Event<'e>>) -> Vec<String> {
     let events: Vec<_> = events.into_iter().collect();
     let mut merged = None;
     let mut said = Vec::with_capacity(events.len());
