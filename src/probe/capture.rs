@@ -16,7 +16,7 @@
 
 use super::drive::{Background, BackgroundObserver, Direct, Sink, Summary, WireFrames};
 use super::pcapng::{Interface, Packet, Section, Statistics, Writer};
-use super::{Step, Story};
+use super::{Direction, Step, Story};
 use crate::frame::Checksum;
 use crate::time::Instant;
 use crate::wire::offload;
@@ -135,7 +135,7 @@ impl<W: Write + Send> Sink<Box<Story>> for CaptureSink<W> {
             };
             let missed = if index == 0 { missed } else { 0 };
             if missed > 0 {
-                comments.push(missing(missed));
+                comments.push(missing(missed, "here"));
             }
             self.count(story.at);
             let packet = Packet { at: story.at, direction: story.direction, bytes, missed, comments: &comments };
@@ -152,30 +152,31 @@ impl<W: Write + Send> Sink<Box<Story>> for CaptureSink<W> {
         let mut statistics = std::mem::take(&mut self.statistics);
         statistics.received += missed;
         statistics.dropped = missed;
-        statistics.comment = (missed > 0).then(|| missing(missed));
+        statistics.comment = (missed > 0).then(|| missing(missed, "in all"));
         self.writer.statistics(&statistics)?;
         self.writer.flush()
     }
 }
 
-fn missing(missed: u64) -> String {
+fn missing(missed: u64, place: &str) -> String {
     let frames = if missed == 1 { "frame is" } else { "frames are" };
-    format!("{missed} {frames} missing here: the capture could not keep up")
+    format!("{missed} {frames} missing {place}: the capture could not keep up")
 }
 
-/// The story in sentences; where nothing was decided, what the layers did.
+/// The story in sentences; where nothing was decided, what the layers did. Never empty.
 fn comments(story: &Story) -> Vec<String> {
     let decisions = story.decisions();
-    if !decisions.is_empty() || story.layers.is_empty() {
+    if !decisions.is_empty() {
         return decisions;
     }
     let layers: Vec<_> =
         story.layers.iter().map(|step| format!("{} {} bytes", step.layer, step.header.len())).collect();
-    let verb = match story.layers[0].step {
-        Step::Stripped => "stripped",
-        Step::Prepended => "prepended",
-    };
-    vec![format!("{verb}: {}", layers.join(", "))]
+    vec![match (story.layers.first().map(|step| step.step), story.direction) {
+        (Some(Step::Stripped), _) => format!("stripped: {}", layers.join(", ")),
+        (Some(Step::Prepended), _) => format!("prepended: {}", layers.join(", ")),
+        (None, Direction::Inbound) => "received, and no layer took it up".into(),
+        (None, Direction::Outbound) => "sent as it is".into(),
+    }]
 }
 
 /// The frame as the wire shows it: in pieces when it is a super-frame, its checksum finished.
@@ -189,4 +190,38 @@ fn on_the_wire(story: &Story) -> Vec<Vec<u8>> {
         offload::finish_checksum(&mut bytes, usize::from(start), usize::from(offset));
     }
     vec![bytes]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::{Event, Record};
+    use crate::frame::FrameId;
+    use crate::probe::pcapng;
+    use crate::probe::samples::frame;
+    use crate::probe::{Digest, WireFrames};
+
+    #[test]
+    fn frames_that_are_missing_are_said_where_they_are_missing_and_at_the_end() {
+        let mut digest = WireFrames::default();
+        let mut sink = CaptureSink::new(Vec::new(), &Options::default()).expect("a vector takes everything");
+        for (id, missed) in [(1, 0), (2, 12), (3, 1)] {
+            let frame = frame(id, b"data");
+            let sent = Event::FrameSent { frame: &frame };
+            let record = Record { at: Instant::from_secs(id), frame: Some(FrameId(id)), event: sent };
+            let story = digest.digest(&record).expect("a frame was sent");
+            sink.take(story, missed).expect("a vector takes everything");
+        }
+        sink.close(13).expect("a vector takes everything");
+        let file = sink.into_inner();
+        let comments: Vec<_> =
+            pcapng::read(&file[..]).expect("our own file reads").into_iter().map(|packet| packet.comments).collect();
+        assert_eq!(comments[0], ["sent as it is"]);
+        assert_eq!(comments[1][1], "12 frames are missing here: the capture could not keep up");
+        assert_eq!(comments[2][1], "1 frame is missing here: the capture could not keep up");
+        assert!(String::from_utf8_lossy(&file).contains("13 frames are missing in all"));
+        // if_recv 16 (3 written, 13 not) and if_drop 13, the last options before the end.
+        let counts = [&[4, 0, 8, 0, 16, 0, 0, 0, 0, 0, 0, 0][..], &[5, 0, 8, 0, 13, 0, 0, 0, 0, 0, 0, 0]].concat();
+        assert_eq!(file[file.len() - 8 - counts.len()..file.len() - 8], counts);
+    }
 }

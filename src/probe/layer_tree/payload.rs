@@ -21,7 +21,7 @@ pub(super) fn http_first_line(payload: &[u8]) -> Option<String> {
     let mut words = line.split(|byte| *byte == b' ');
     let is_method = |word: &[u8]| METHODS.iter().any(|method| method.as_bytes() == word);
     let is_request =
-        words.next().is_some_and(is_method) && words.last().is_some_and(|version| version.starts_with(b"HTTP/1."));
+        words.next().is_some_and(is_method) && words.next_back().is_some_and(|version| version.starts_with(b"HTTP/1."));
     (is_response || is_request).then(|| shown(line))
 }
 
