@@ -161,9 +161,11 @@ impl Stack {
     /// A frame has arrived.
     pub fn handle_frame(&mut self, now: Instant, frame: Received<'_>) {
         let (mut cx, layers) = self.enter(now);
-        cx.begin_frame();
+        let id = cx.begin_frame();
         cx.tell(|| Event::FrameReceived { bytes: frame.bytes, offload: frame.offload });
         layers.handle(&mut cx, frame);
+        // An answer that was built on the way is a frame of its own.
+        cx.about(Some(id));
         cx.tell(|| Event::FrameHandled);
     }
 
