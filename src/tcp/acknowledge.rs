@@ -32,10 +32,12 @@ impl Connection {
         self.after_ack_of_fin(cx)
     }
 
-    /// RFC 5681 §2: outstanding data, no data in it, no SYN or FIN, the same number, the same window.
+    /// RFC 5681 §2: outstanding data, no data in it, no SYN or FIN, the same number, the same window. The answer to a
+    /// probe of a closed window looks the same and says nothing about loss.
     fn is_duplicate_ack(&self, segment: &Segment<'_>, ack: u64) -> bool {
         ack == self.snd.una
             && !self.recovery.is_empty()
+            && self.snd.wnd > 0
             && segment.sequence_len() == 0
             && u64::from(segment.header.window) << self.snd.scale == self.snd.wnd
     }

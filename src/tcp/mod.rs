@@ -42,6 +42,9 @@ mod timeout;
 mod timers;
 mod transmit;
 
+#[cfg(test)]
+mod tests;
+
 pub use arrive::Arrival;
 pub use config::{Config, Keepalive};
 pub use congestion::CongestionControl;

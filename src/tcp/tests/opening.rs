@@ -1,0 +1,161 @@
+//! Handshakes (RFC 9293 §3.5).
+
+use super::*;
+
+#[test]
+fn passive_open_answers_and_completes() {
+    everywhere(|isn, irs| {
+        let mut end = End::passive(plain(), isn, irs, PEER_SYN);
+        assert_eq!((end.state(), end.out()), (State::SynReceived, vec!["S. 0:0(0) ack 1 win 10000 mss 1460".into()]));
+        end.rcv(". 1:1(0) ack 1 win 10000");
+        assert_eq!((end.state(), end.out()), (State::Established, vec![]));
+    });
+}
+
+#[test]
+fn active_open_acknowledges_the_syn_ack() {
+    everywhere(|isn, irs| {
+        let mut end = End::active(plain(), isn, irs);
+        assert_eq!((end.state(), end.out()), (State::SynSent, vec!["S 0:0(0) win 10000 mss 1460".into()]));
+        end.rcv("S. 0:0(0) ack 1 win 5000 mss 1000");
+        assert_eq!((end.state(), end.out()), (State::Established, vec![". 1:1(0) ack 1 win 10000".into()]));
+    });
+}
+
+#[test]
+fn simultaneous_open_meets_in_the_middle() {
+    everywhere(|isn, irs| {
+        let mut end = End::active(plain(), isn, irs);
+        end.out();
+        end.rcv("S 0:0(0) win 5000 mss 1000");
+        assert_eq!((end.state(), end.out()), (State::SynReceived, vec!["S. 0:0(0) ack 1 win 10000 mss 1460".into()]));
+        end.rcv("S. 0:0(0) ack 1 win 5000 mss 1000");
+        assert_eq!(end.state(), State::Established);
+    });
+}
+
+#[test]
+fn options_are_agreed_on_only_when_both_sides_offer() {
+    let all = Config { receive_buffer: 1 << 20, ..Config::default() };
+    let table = [
+        ("S 0:0(0) win 9000 mss 1400", "S. 0:0(0) ack 1 win 65535 mss 1460"),
+        ("S 0:0(0) win 9000 mss 1400 wscale 7", "S. 0:0(0) ack 1 win 65535 mss 1460 wscale 7"),
+        ("S 0:0(0) win 9000 mss 1400 sackOK", "S. 0:0(0) ack 1 win 65535 mss 1460 sackOK"),
+        ("S 0:0(0) win 9000 mss 1400 TS 5 0", "S. 0:0(0) ack 1 win 65535 mss 1460 TS 1000 5"),
+    ];
+    for (syn, answer) in table {
+        assert_eq!(End::passive(all.clone(), 7, 9, syn).out(), [answer]);
+    }
+}
+
+#[test]
+fn a_shift_above_fourteen_counts_as_fourteen() {
+    let config = Config { receive_buffer: 1 << 20, ..Config::default() };
+    let mut end = End::passive(config, 7, 9, "S 0:0(0) win 9000 wscale 200");
+    end.out();
+    end.rcv(". 1:1(0) ack 1 win 2");
+    assert_eq!(end.conn().info().snd_wnd, 2 << 14);
+}
+
+#[test]
+fn without_an_mss_option_segments_have_536_bytes() {
+    let mut end = End::passive(plain(), 1, 1, "S 0:0(0) win 10000");
+    end.out();
+    end.rcv(". 1:1(0) ack 1 win 10000");
+    end.write(&[0; 1200]);
+    assert_eq!(end.out()[..2], [". 1:537(536) ack 1 win 10000", ". 537:1073(536) ack 1 win 10000"]);
+}
+
+#[test]
+fn lost_syns_are_sent_again_with_backoff_for_at_least_three_minutes() {
+    let mut end = End::active(plain(), 5, 9);
+    end.out();
+    let sent = end.wait(Duration::from_secs(600));
+    let times: Vec<&str> = sent.iter().map(|line| line.split(' ').next().expect("a time")).collect();
+    assert_eq!(times, ["1000", "3000", "7000", "15000", "31000", "63000", "127000"]);
+    assert_eq!(end.closed(), Some(CloseReason::TimedOut));
+}
+
+#[test]
+fn a_repeated_syn_gets_the_same_syn_ack() {
+    everywhere(|isn, irs| {
+        let mut end = End::passive(plain(), isn, irs, PEER_SYN);
+        let first = end.out();
+        end.rcv(PEER_SYN);
+        assert_eq!(end.out(), first);
+    });
+}
+
+#[test]
+fn data_with_the_third_ack_is_kept() {
+    everywhere(|isn, irs| {
+        let mut end = End::passive(plain(), isn, irs, PEER_SYN);
+        end.out();
+        end.rcv("P. 1:101(100) ack 1 win 10000");
+        assert_eq!(end.read(200), stream(1, 100));
+    });
+}
+
+#[test]
+fn the_third_ack_may_be_lost() {
+    everywhere(|isn, irs| {
+        let mut end = End::passive(plain(), isn, irs, PEER_SYN);
+        end.out();
+        assert_eq!(end.wait(millis(1500)), ["1000 S. 0:0(0) ack 1 win 10000 mss 1460"]);
+        end.rcv("P. 1:11(10) ack 1 win 10000");
+        assert_eq!((end.state(), end.read(20)), (State::Established, stream(1, 10)));
+    });
+}
+
+#[test]
+fn resets_while_opening() {
+    everywhere(|isn, irs| {
+        // Active: only a RST that acknowledges our SYN counts (RFC 9293 §3.10.7.3).
+        let mut end = End::active(plain(), isn, irs);
+        end.out();
+        end.rcv("R 0:0(0) win 0");
+        end.rcv("R. 0:0(0) ack 500 win 0");
+        assert_eq!((end.state(), end.out()), (State::SynSent, vec![]));
+        end.rcv("R. 0:0(0) ack 1 win 0");
+        assert_eq!(end.closed(), Some(CloseReason::Refused));
+        // Passive: exactly at RCV.NXT it ends the opening, elsewhere in the window it is challenged (RFC 5961 §3.2).
+        let mut end = End::passive(plain(), isn, irs, PEER_SYN);
+        end.out();
+        end.rcv("R 2:2(0) win 0");
+        assert_eq!((end.state(), end.out()), (State::SynReceived, vec![". 1:1(0) ack 1 win 10000".into()]));
+        end.rcv("R 1:1(0) win 0");
+        assert_eq!(end.state(), State::Closed);
+    });
+}
+
+#[test]
+fn an_ack_of_something_else_is_reset() {
+    everywhere(|isn, irs| {
+        let mut end = End::active(plain(), isn, irs);
+        end.out();
+        end.rcv(". 300:300(0) ack 100 win 1000");
+        assert_eq!((end.out(), end.state()), (vec!["R 100:100(0) win 0".into()], State::SynSent));
+        let mut end = End::passive(plain(), isn, irs, PEER_SYN);
+        end.out();
+        end.rcv(". 1:1(0) ack 77 win 1000");
+        assert_eq!((end.out(), end.state()), (vec!["R 77:77(0) win 0".into()], State::SynReceived));
+    });
+}
+
+#[test]
+fn hard_icmp_errors_end_an_opening_and_soft_ones_do_not() {
+    let mut end = End::active(plain(), 3, 4);
+    end.out();
+    let outcome = end.with(|shape, cx| match shape {
+        Shape::Opening(opening) => opening.handle_icmp(cx, "host unreachable", false),
+        Shape::Connection(_) | Shape::Over(_) => panic!("not opening"),
+    });
+    end.conclude(outcome, None);
+    assert_eq!(end.state(), State::SynSent);
+    let outcome = end.with(|shape, cx| match shape {
+        Shape::Opening(opening) => opening.handle_icmp(cx, "port unreachable", true),
+        Shape::Connection(_) | Shape::Over(_) => panic!("not opening"),
+    });
+    end.conclude(outcome, None);
+    assert_eq!(end.closed(), Some(CloseReason::Unreachable));
+}

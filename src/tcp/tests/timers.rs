@@ -1,0 +1,151 @@
+//! Retransmission, zero windows, keepalive and patience, in virtual time.
+
+use super::*;
+use crate::tcp::Keepalive;
+
+fn times(sent: &[String]) -> Vec<u64> {
+    sent.iter().map(|line| line.split(' ').next().expect("a time").parse().expect("a number")).collect()
+}
+
+#[test]
+fn unacknowledged_data_is_sent_again_with_backoff_and_then_given_up() {
+    everywhere(|isn, irs| {
+        let mut end = End::established(plain(), isn, irs);
+        end.write(&[0; 100]);
+        end.out();
+        let sent = end.wait(Duration::from_secs(2000));
+        assert_eq!(times(&sent)[..6], [200, 600, 1400, 3000, 6200, 12_600]);
+        assert!(times(&sent).last().is_some_and(|last| *last >= 100_000), "R2 is at least 100 s");
+        assert_eq!(end.closed(), Some(CloseReason::TimedOut));
+    });
+}
+
+#[test]
+fn after_a_timeout_slow_start_begins_again_with_one_segment() {
+    let mut end = End::established(plain(), 1, 1);
+    end.write(&[0; 5000]);
+    assert_eq!(end.out().len(), 5);
+    assert_eq!(end.wait(millis(250)), ["200 . 1:1001(1000) ack 1 win 10000"]);
+    end.rcv(". 1:1(0) ack 1001 win 10000");
+    assert_eq!(end.out(), [". 1001:2001(1000) ack 1 win 10000", ". 2001:3001(1000) ack 1 win 10000"]);
+    end.rcv(". 1:1(0) ack 5001 win 10000");
+    assert_eq!(end.out(), [""; 0]);
+}
+
+#[test]
+fn an_acknowledgement_restarts_the_timer() {
+    let mut end = End::established(plain(), 1, 1);
+    end.write(&[0; 2000]);
+    end.out();
+    end.wait(millis(150));
+    end.rcv(". 1:1(0) ack 1001 win 10000");
+    assert_eq!(times(&end.wait(millis(300))), [200], "counted from the acknowledgement");
+}
+
+#[test]
+fn a_closed_window_is_probed_ever_more_rarely_and_for_ever() {
+    everywhere(|isn, irs| {
+        let mut end = End::established(plain(), isn, irs);
+        end.rcv(". 1:1(0) ack 1 win 0");
+        end.write(&[0; 3000]);
+        assert_eq!(end.out(), [""; 0]);
+        let sent = end.wait(Duration::from_secs(10));
+        assert_eq!(times(&sent), [200, 600, 1400, 3000, 6200]);
+        assert!(sent.iter().all(|line| line.ends_with("1:2(1) ack 1 win 10000")), "one octet: {sent:?}");
+        for _ in 0..100 {
+            end.rcv(". 1:1(0) ack 1 win 0");
+            end.wait(Duration::from_secs(600));
+        }
+        assert_eq!(end.state(), State::Established, "sixteen hours, each probe answered");
+        end.rcv(". 1:1(0) ack 1 win 10000");
+        let sent = end.out();
+        assert_eq!(sent[0], ". 1:2(1) ack 1 win 10000");
+        end.rcv(". 1:1(0) ack 2 win 10000");
+        let sent = [sent, end.out()].concat();
+        assert!(sent.last().is_some_and(|line| line.starts_with("P. 2002:3001(999)")), "{sent:?}");
+    });
+}
+
+#[test]
+fn a_closed_window_that_nobody_answers_for_is_given_up() {
+    let mut end = End::established(plain(), 1, 1);
+    end.rcv(". 1:1(0) ack 1 win 0");
+    end.write(&[0; 3000]);
+    assert_eq!(end.out(), [""; 0]);
+    end.wait(Duration::from_secs(3000));
+    assert_eq!(end.closed(), Some(CloseReason::TimedOut));
+}
+
+fn keepalive() -> Config {
+    let keepalive =
+        Keepalive { enabled: true, idle: Duration::from_secs(60), interval: Duration::from_secs(10), count: 3 };
+    Config { keepalive, ..plain() }
+}
+
+#[test]
+fn keepalive_is_off_by_default() {
+    let mut end = End::established(plain(), 1, 1);
+    assert_eq!(end.wait(Duration::from_secs(7 * 24 * 3600)), [""; 0]);
+}
+
+#[test]
+fn keepalive_probes_a_silent_peer_and_gives_up_after_count() {
+    everywhere(|isn, irs| {
+        let mut end = End::established(keepalive(), isn, irs);
+        let sent = end.wait(Duration::from_secs(200));
+        assert_eq!(times(&sent), [60_000, 70_000, 80_000, 90_000]);
+        assert!(sent[3].contains("R."), "the last is a RST: {sent:?}");
+        assert_eq!(end.closed(), Some(CloseReason::KeepaliveTimedOut));
+    });
+}
+
+#[test]
+fn keepalive_probes_carry_no_data_and_an_answer_starts_it_again() {
+    let mut end = End::established(keepalive(), 7, 7);
+    assert_eq!(end.wait(Duration::from_secs(65)), ["60000 . 0:0(0) ack 1 win 10000"]);
+    end.rcv(". 1:1(0) ack 1 win 10000");
+    assert_eq!(times(&end.wait(Duration::from_secs(75))), [60_000, 70_000]);
+    assert_eq!(end.state(), State::Established);
+}
+
+#[test]
+fn keepalive_is_silent_while_data_is_outstanding() {
+    let mut end = End::established(keepalive(), 7, 7);
+    end.write(&[0; 10]);
+    end.out();
+    let sent = end.wait(Duration::from_secs(100));
+    assert!(sent.iter().all(|line| line.contains("P. 1:11(10)")), "{sent:?}");
+}
+
+#[test]
+fn the_user_timeout_ends_what_makes_no_progress() {
+    let mut end = End::established(Config { user_timeout: Some(Duration::from_secs(5)), ..plain() }, 1, 1);
+    end.write(&[0; 10]);
+    end.out();
+    end.wait(millis(4900));
+    assert_eq!(end.closed(), None);
+    end.wait(millis(200));
+    assert_eq!(end.closed(), Some(CloseReason::TimedOut));
+    let mut end = End::established(Config { user_timeout: Some(Duration::from_secs(5)), ..plain() }, 1, 1);
+    end.write(&[0; 10]);
+    end.out();
+    end.rcv(". 1:1(0) ack 11 win 10000");
+    end.wait(Duration::from_secs(100));
+    assert_eq!(end.closed(), None, "an idle connection is not held up");
+}
+
+#[test]
+fn karn_keeps_the_backoff_until_something_was_sent_once() {
+    let mut end = End::established(plain(), 1, 1);
+    end.write(&[0; 10]);
+    end.out();
+    end.wait(millis(700));
+    assert_eq!(end.conn().info().backoff, 2);
+    end.rcv(". 1:1(0) ack 11 win 10000");
+    assert_eq!(end.conn().info().backoff, 2, "it may answer either transmission");
+    end.write(&[0; 10]);
+    end.out();
+    end.wait(millis(10));
+    end.rcv(". 1:1(0) ack 21 win 10000");
+    assert_eq!(end.conn().info().backoff, 0);
+}
