@@ -14,6 +14,7 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
+use tokio::sync::Notify;
 
 /// The most frames that are taken from the stack in one hold of the lock.
 pub const FRAMES_A_TURN: usize = 256;
@@ -28,6 +29,8 @@ struct Shared {
     /// Written when the driver sleeps and there is something to do; in virtual time nobody sleeps.
     bell: Option<OwnedFd>,
     places: AtomicU64,
+    /// Told once the host has ended.
+    ended: Notify,
 }
 
 struct State {
@@ -74,7 +77,13 @@ impl Host {
             driver: Presence::Awake,
             ended: None,
         };
-        Host(Arc::new(Shared { state: Mutex::new(state), clock, bell, places: AtomicU64::new(0) }))
+        Host(Arc::new(Shared {
+            state: Mutex::new(state),
+            clock,
+            bell,
+            places: AtomicU64::new(0),
+            ended: Notify::new(),
+        }))
     }
 
     pub fn now(&self) -> Instant {
@@ -105,6 +114,23 @@ impl Host {
         self.lock().ended.as_ref().map(|(kind, sentence)| io::Error::new(*kind, sentence.clone()))
     }
 
+    /// Waits until the host stands still; gives the reason.
+    pub async fn until_ended(&self) -> io::Error {
+        loop {
+            // Asked for before the look, so that an end in between is not missed.
+            let told = self.0.ended.notified();
+            match self.ended() {
+                Some(error) => return error,
+                None => told.await,
+            }
+        }
+    }
+
+    /// How many connections have not come to their end; those in TIME-WAIT only wait.
+    pub fn unfinished_connections(&self) -> usize {
+        self.inspect(Stack::tcp_unfinished)
+    }
+
     /// Ends every call that waits or will be made, with this error.
     pub(super) fn end(&self, kind: io::ErrorKind, sentence: String) {
         let mut wakers = Wakers::new();
@@ -114,6 +140,7 @@ impl Host {
             state.waiters.take_all(&mut wakers);
         }
         wakers.into_iter().for_each(Waker::wake);
+        self.0.ended.notify_waiters();
         self.ring();
     }
 

@@ -358,6 +358,11 @@ impl Stack {
         }
     }
 
+    /// How many connections have not come to their end; those in TIME-WAIT only wait.
+    pub fn tcp_unfinished(&self) -> usize {
+        self.layers.tcp.unfinished()
+    }
+
     pub fn tcp_local_addr(&self, id: TcpId) -> SocketAddr {
         self.layers.tcp.tuple(id).local
     }

@@ -465,6 +465,11 @@ impl TcpTable {
         &self.sockets.get(id).expect("a TcpId is used only until its socket is closed").shape
     }
 
+    pub fn unfinished(&self) -> usize {
+        let over = |state| matches!(state, TcpState::Closed | TcpState::TimeWait);
+        self.sockets.values().filter(|socket| !over(socket.shape.state())).count()
+    }
+
     pub fn tuple(&self, id: TcpId) -> &FourTuple {
         match self.shape(id) {
             Shape::Opening(opening) => opening.tuple(),

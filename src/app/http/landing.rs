@@ -35,7 +35,7 @@ fn figures(info: &Info) -> String {
         ("Congestion control", info.congestion.to_string(), "who decides the window"),
     ];
     rows.iter().fold(String::new(), |mut html, (name, value, meaning)| {
-        write!(html, "<div><dt>{name}</dt><dd>{value}<small>{meaning}</small></dd></div>\n")
+        writeln!(html, "<div><dt>{name}</dt><dd>{value}<small>{meaning}</small></dd></div>")
             .expect("a String takes everything");
         html
     })

@@ -1,0 +1,99 @@
+//! The views that a command was asked for, attached to one stack and closed at the end.
+
+use super::failure::{Doing, Failure};
+use super::options::ViewOptions;
+use crate::event::Observer;
+use crate::probe::layer_tree::{LayerTree, Style};
+use crate::probe::{Capture, Counters, Fanout, JsonLines, Summary, capture};
+use anstream::AutoStream;
+use std::path::{Path, PathBuf};
+
+/// Where the layer tree is drawn.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Terminal {
+    Stdout,
+    /// For commands whose standard output belongs to somebody else.
+    Stderr,
+}
+
+/// The open views of a run.
+#[derive(Default)]
+pub struct Views {
+    capture: Option<(PathBuf, Capture)>,
+    events: Option<(PathBuf, JsonLines)>,
+    tree: Option<LayerTree>,
+    stats: Option<(PathBuf, Counters)>,
+}
+
+impl Views {
+    /// Opens what `options` ask for; the observer goes to the stack. `device` describes it in one line.
+    pub fn open(
+        options: &ViewOptions,
+        device: &str,
+        terminal: Terminal,
+    ) -> Result<(Views, Option<Box<dyn Observer>>), Failure> {
+        let (mut views, mut observers) = (Views::default(), Fanout::new());
+        if let Some(path) = &options.capture {
+            let about = capture::Options {
+                description: device.to_owned(),
+                offload: options.capture_offload,
+                ..capture::Options::default()
+            };
+            let (observer, capture) = Capture::create(path, &about).doing("--capture")?;
+            observers.push(observer);
+            views.capture = Some((path.clone(), capture));
+        }
+        if let Some(path) = &options.events {
+            let (observer, events) = JsonLines::create(path).doing("--events")?;
+            observers.push(observer);
+            views.events = Some((path.clone(), events));
+        }
+        if options.trace {
+            let (observer, tree) = match terminal {
+                Terminal::Stdout => LayerTree::start(anstream::stdout(), style(&std::io::stdout())),
+                Terminal::Stderr => LayerTree::start(anstream::stderr(), style(&std::io::stderr())),
+            }?;
+            observers.push(observer);
+            views.tree = Some(tree);
+        }
+        if let Some(path) = &options.stats {
+            // Now, so that a path that cannot be written to does not come as a surprise at the end.
+            std::fs::write(path, "").doing(format_args!("--stats {}", path.display()))?;
+            let counters = Counters::new();
+            observers.push(counters.clone());
+            views.stats = Some((path.clone(), counters));
+        }
+        Ok((views, observers.into_observer()))
+    }
+
+    /// Writes what waits; says on standard error what was left where.
+    pub fn close(self) -> Result<(), Failure> {
+        if let Some(tree) = self.tree {
+            tree.finish().doing("drawing the layers")?;
+        }
+        if let Some((path, capture)) = self.capture {
+            told(&path, "frames", capture.finish().doing(format_args!("writing {}", path.display()))?);
+        }
+        if let Some((path, events)) = self.events {
+            told(&path, "events", events.finish().doing(format_args!("writing {}", path.display()))?);
+        }
+        if let Some((path, counters)) = self.stats {
+            let text = format!("{:#}\n", counters.snapshot().to_json());
+            std::fs::write(&path, text).doing(format_args!("writing {}", path.display()))?;
+        }
+        Ok(())
+    }
+}
+
+/// Full, and in colours where the terminal has them.
+fn style(stream: &impl anstream::stream::RawStream) -> Style {
+    Style::FULL.with_colour(AutoStream::choice(stream) != anstream::ColorChoice::Never)
+}
+
+fn told(path: &Path, what: &str, summary: Summary) {
+    let Summary { taken, missed } = summary;
+    tracing::info!("{}: {taken} {what}", path.display());
+    if missed > 0 {
+        tracing::warn!("{}: {missed} {what} are missing, because writing could not keep up", path.display());
+    }
+}
