@@ -5,6 +5,7 @@
 //! exactly that: a checksum that is already good or still to be filled in, and the segment size of a super-frame.
 //! Nothing here assumes that a frame fits an MTU.
 
+use crate::wire::checksum::Sum;
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::num::NonZeroU16;
@@ -167,6 +168,18 @@ impl Frame {
         HEADROOM - self.start + self.payload.len()
     }
 
+    /// Fills in a partial checksum in software: for a device that does not, and before the frame is cut to pieces.
+    pub fn finish_checksum(&mut self) {
+        let Checksum::Partial { start, offset } = self.offload.checksum else { return };
+        let (start, place) = (usize::from(start), self.start + usize::from(start) + usize::from(offset));
+        let covered = self.headers().get(start..).expect("a partial checksum starts within the headers");
+        let sum = self.payload.slices.iter().fold(Sum::default().plus(covered), |sum, slice| sum.plus(slice));
+        // RFC 768: zero would mean "no checksum", and all ones is the same number; TCP does not mind.
+        let checksum = if sum.checksum() == 0 { 0xffff } else { sum.checksum() };
+        self.head[place..place + 2].copy_from_slice(&checksum.to_be_bytes());
+        self.offload.checksum = Checksum::Full;
+    }
+
     /// The pieces to gather at the device: the headers, then each slice of the payload.
     pub fn slices(&self) -> impl Iterator<Item = &[u8]> {
         std::iter::once(self.headers()).chain(self.payload.slices().iter().map(|slice| &slice[..]))
@@ -190,6 +203,22 @@ mod tests {
         assert_eq!(payload.slices().len(), 3, "empty pieces are left out");
         for (start, len, expected) in [(0, 9, "abcdefghi"), (1, 3, "bcd"), (3, 2, "de"), (4, 4, "efgh"), (9, 0, "")] {
             assert_eq!(Frame::new(FrameId(0), payload.slice(start, len)).to_vec(), expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_partial_checksum_finished_in_software_is_good() {
+        for data in [&b""[..], b"x", b"odd", b"four"] {
+            let pseudo_header = Sum::default().plus(&[192, 0, 2, 1, 192, 0, 2, 2, 0, 17, 0, 8 + data.len() as u8]);
+            let mut frame = Frame::new(FrameId(0), data.iter().map(|byte| Bytes::copy_from_slice(&[*byte])).collect());
+            let mut header = [0, 7, 0, 9, 0, 8 + data.len() as u8, 0, 0];
+            header[6..].copy_from_slice(&pseudo_header.folded().to_be_bytes());
+            frame.prepend(&header);
+            frame.offload.checksum = Checksum::Partial { start: 0, offset: 6 };
+            frame.prepend(&[0xee; 20]);
+            frame.finish_checksum();
+            assert_eq!(frame.offload.checksum, Checksum::Full);
+            assert!(pseudo_header.plus(&frame.to_vec()[20..]).is_good(), "{data:?}");
         }
     }
 

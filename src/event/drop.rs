@@ -30,6 +30,9 @@ drop_reasons! {
     // neighbours
     NeighbourQueueFull => "too many packets waited for this neighbour: the oldest went",
     NeighbourUnreachable => "the neighbour does not answer",
+    NeighbourTableFull => "the neighbour gave way to another: the table is full",
+    AddressUnsettled => "our own address is still being probed for, or somebody else has it",
+    TransmitQueueFull => "too many frames wait for the device",
     // IP
     MalformedIp => "malformed IP header",
     BadIpVersion => "IP version that does not match the EtherType",

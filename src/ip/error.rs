@@ -41,16 +41,17 @@ impl NetworkError {
         }
     }
 
-    /// RFC 1122 §4.2.3.9: a hard error says that trying again will not help (RFC 5927 §6: TCP believes it only
-    /// before it is synchronized).
+    /// RFC 1122 §4.2.3.9: a hard error says that trying again will not help; like Linux we count a filter's "prohibited"
+    /// among them. RFC 5927 §5.2: TCP believes it only before it is synchronized.
     pub fn is_hard(self) -> bool {
         match self {
-            NetworkError::ProtocolUnreachable | NetworkError::PortUnreachable => true,
+            NetworkError::ProtocolUnreachable
+            | NetworkError::PortUnreachable
+            | NetworkError::AdministrativelyProhibited => true,
             NetworkError::NetUnreachable
             | NetworkError::HostUnreachable
             | NetworkError::FragmentationNeeded { .. }
             | NetworkError::SourceRouteFailed
-            | NetworkError::AdministrativelyProhibited
             | NetworkError::TtlExceeded
             | NetworkError::ReassemblyTimeExceeded
             | NetworkError::ParameterProblem { .. } => false,

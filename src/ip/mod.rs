@@ -1,32 +1,65 @@
-//! The Internet layer: addresses, routes, fragments, path MTU (front page to come).
+//! The Internet layer: addresses, routes, fragments, path MTU.
+//!
+//! Up: [`Ip::handle`] strips the header of what the link hands up, checks it (RFC 791, RFC 1122 §3.2.1), holds
+//! fragments until they are whole, and gives a [`Packet`] for the transport that its protocol names. Down:
+//! [`Ip::send`] takes an [`Outgoing`], finds the next hop, fragments when it must and may, prepends the header and
+//! hands the frame to the [`Link`].
+//!
+//! Invariants: a packet that goes up comes from a unicast address and goes to one of ours or to a broadcast; nothing
+//! larger than the path MTU goes down, but for super-frames, of which each segment fits; what strangers can make us
+//! remember (fragments, path MTUs) is bounded in number, bytes and time. An unfragmented packet costs no allocation.
+//!
+//! What the sender of a packet should be told is found here and said in [`icmp`](crate::icmp): see
+//! [`Ip::poll_problem`].
 
 mod error;
+mod fragment;
+mod identification;
 mod packet;
+mod path_mtu;
+mod reassembly;
+mod routes;
+mod send;
+#[cfg(test)]
+mod tests;
+mod v4;
 
 pub use error::NetworkError;
 pub use packet::{Outgoing, Packet};
+pub use send::SendError;
 
-use crate::event::Context;
-use crate::link::{Link, Up};
+use crate::event::{Context, DropReason, Event, Layer};
+use crate::link::{self, Up};
 use crate::random::Random;
 use crate::time::Instant;
+use identification::Identifications;
 use ipnet::IpNet;
+use path_mtu::PathMtus;
+use reassembly::Reassembly;
+use routes::Routes;
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
-use thiserror::Error;
+
+/// Problems that wait to be asked for; more are forgotten.
+const MAX_PROBLEMS: usize = 64;
 
 /// What the Internet layer of a host is told.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Our addresses with their prefixes; each prefix is a route to its own link.
     pub addresses: Vec<IpNet>,
-    /// Routes beside those of our own prefixes. The longest prefix wins; among equals the first.
+    /// Routes beside those of our own prefixes. The longest prefix wins; among equals the first whose gateway answers.
     pub routes: Vec<Route>,
-    /// The largest IP packet that the link carries, in bytes.
+    /// The largest IP packet that the link carries, in bytes; at least 68 (RFC 791 §3.2).
     pub mtu: usize,
-    /// The TTL of what names none, 1..=255.
-    pub ttl: u8,
     pub reassembly: ReassemblyConfig,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config { addresses: Vec::new(), routes: Vec::new(), mtu: 1500, reassembly: ReassemblyConfig::default() }
+    }
 }
 
 /// Where packets to a prefix go.
@@ -44,7 +77,8 @@ pub struct ReassemblyConfig {
     pub max_bytes: usize,
     /// Unfinished datagrams.
     pub max_datagrams: usize,
-    /// How long the first fragment to arrive waits for the rest.
+    /// How long the first fragment to arrive waits for the rest (RFC 1122 §3.3.2 asks for 60 s at least; like Linux
+    /// we free the memory sooner).
     pub timeout: Duration,
 }
 
@@ -52,30 +86,6 @@ impl Default for ReassemblyConfig {
     fn default() -> ReassemblyConfig {
         ReassemblyConfig { max_bytes: 1 << 20, max_datagrams: 64, timeout: Duration::from_secs(30) }
     }
-}
-
-impl Default for Config {
-    fn default() -> Config {
-        Config {
-            addresses: Vec::new(),
-            routes: Vec::new(),
-            mtu: 1500,
-            ttl: 64,
-            reassembly: ReassemblyConfig::default(),
-        }
-    }
-}
-
-/// Why a packet was not sent; it was told as dropped.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-pub enum SendError {
-    #[error("no route to {destination}")]
-    NoRoute { destination: IpAddr },
-    /// It may not be fragmented, or is a super-frame whose segments are too large: build it anew with this MTU.
-    #[error("a packet of {len} bytes does not fit the path MTU of {mtu}")]
-    FragmentationNeeded { len: usize, mtu: usize },
-    #[error("a packet of {len} bytes is longer than IP can say")]
-    TooLong { len: usize },
 }
 
 /// What IP met that the sender should hear of through ICMP.
@@ -87,69 +97,125 @@ pub enum Problem {
     Parameter { pointer: u8 },
 }
 
+impl From<Problem> for NetworkError {
+    fn from(problem: Problem) -> NetworkError {
+        match problem {
+            Problem::ReassemblyTimeout => NetworkError::ReassemblyTimeExceeded,
+            Problem::Parameter { pointer } => NetworkError::ParameterProblem { pointer },
+        }
+    }
+}
+
 /// The Internet layer of one host.
 #[derive(Debug)]
 pub struct Ip {
-    #[expect(dead_code, reason = "the skeleton")]
     config: Config,
+    routes: Routes,
+    paths: PathMtus,
+    reassembly: Reassembly,
+    identifications: Identifications,
+    problems: VecDeque<(Packet<'static>, Problem)>,
 }
 
-#[allow(unused_variables)]
 impl Ip {
     /// `random` gives the key of the identification field.
     pub fn new(config: Config, random: &mut Random) -> Ip {
-        Ip { config }
+        Ip {
+            routes: Routes::new(&config.addresses, &config.routes),
+            paths: PathMtus::default(),
+            reassembly: Reassembly::new(config.reassembly),
+            identifications: Identifications::new(random),
+            problems: VecDeque::new(),
+            config,
+        }
     }
 
     /// Strips the IP header: a whole packet for us, or nothing yet, or nothing at all (which is told).
     pub fn handle<'a>(&mut self, cx: &mut Context<'_>, up: Up<'a>) -> Option<Packet<'a>> {
-        todo!()
+        match up {
+            Up::Ipv4 { packet, broadcast, offload } => self.handle_v4(cx, packet, broadcast, offload),
+            Up::Ipv6 { .. } => {
+                cx.tell(|| Event::Dropped { layer: Layer::Ethernet, reason: DropReason::UnknownEtherType });
+                None
+            }
+        }
     }
 
-    /// Routes, fragments if need be, prepends the header and hands the frame to the link.
-    pub fn send(&mut self, cx: &mut Context<'_>, packet: Outgoing, link: &mut Link) -> Result<(), SendError> {
-        todo!()
-    }
-
-    /// What the sender should hear of through ICMP (`icmp::Icmp::error`).
+    /// What the sender should hear of through ICMP ([`Icmp::error`](crate::icmp::Icmp::error)).
     pub fn poll_problem(&mut self) -> Option<(Packet<'static>, Problem)> {
-        todo!()
+        self.problems.pop_front()
+    }
+
+    fn report(&mut self, packet: Packet<'static>, problem: Problem) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push_back((packet, problem));
+        }
     }
 
     /// The source address for a destination; none without a route.
     pub fn source_for(&self, destination: IpAddr) -> Option<IpAddr> {
-        todo!()
+        v4::source_for(&self.config.addresses, self.next_hop(destination)?)
     }
 
-    /// The neighbour that packets to `destination` go to: itself on our link, else a gateway.
+    /// The neighbour that packets to `destination` go to: itself on our link, else a gateway. None without a route,
+    /// and for our own addresses, which no neighbour has.
     pub fn next_hop(&self, destination: IpAddr) -> Option<IpAddr> {
-        todo!()
+        if self.is_broadcast(destination) {
+            return self
+                .config
+                .addresses
+                .iter()
+                .any(|own| same_version(own.addr(), destination))
+                .then_some(destination);
+        }
+        if self.is_ours(destination) || destination.is_loopback() || destination.is_unspecified() {
+            return None;
+        }
+        self.routes.next_hop(destination)
     }
 
     /// The largest IP packet that may go to `destination`, header included.
     pub fn mtu_for(&self, now: Instant, destination: IpAddr) -> usize {
-        todo!()
+        self.paths.get(now, destination).map_or(self.config.mtu, |path| path.mtu)
     }
 
     /// A router said that only `mtu` bytes fit (RFC 1191 §3). True when that is news.
     pub fn handle_path_mtu(&mut self, cx: &mut Context<'_>, destination: IpAddr, mtu: usize) -> bool {
-        todo!()
+        let known = self.mtu_for(cx.now, destination);
+        self.paths.handle(cx, destination, mtu, known)
+    }
+
+    /// The link gave a neighbour up: if it is a gateway, another one is used for a while.
+    pub fn handle_neighbour_failure(&mut self, cx: &mut Context<'_>, neighbour: IpAddr) {
+        self.routes.avoid(cx.now, neighbour);
     }
 
     pub fn is_ours(&self, address: IpAddr) -> bool {
-        todo!()
+        self.config.addresses.iter().any(|own| own.addr() == address)
     }
 
     /// A broadcast of any form that our prefixes know, or a multicast.
     pub fn is_broadcast(&self, address: IpAddr) -> bool {
-        todo!()
+        match address {
+            IpAddr::V4(v4) => v4.is_multicast() || link::is_broadcast(&self.config.addresses, v4),
+            IpAddr::V6(v6) => v6.is_multicast(),
+        }
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {
-        todo!()
+        let deadlines = [self.reassembly.next_deadline(), self.paths.next_deadline(), self.routes.next_deadline()];
+        deadlines.into_iter().flatten().min()
     }
 
     pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {
-        todo!()
+        let mut first_fragments = Vec::new();
+        self.reassembly.handle_timeout(cx, |first| first_fragments.push(first));
+        first_fragments.into_iter().for_each(|first| self.report(first, Problem::ReassemblyTimeout));
+        self.paths.handle_timeout(cx, self.config.mtu);
+        self.routes.handle_timeout(cx.now);
     }
+}
+
+fn same_version(a: IpAddr, b: IpAddr) -> bool {
+    a.is_ipv4() == b.is_ipv4()
 }

@@ -43,7 +43,11 @@ impl Layers {
             mtu: config.mtu,
             ..ip::Config::default()
         };
-        let link = link::Config { mac: MacAddress(config.mac), addresses: config.addresses.clone(), probe: false };
+        let link = link::Config {
+            mac: MacAddress(config.mac),
+            addresses: config.addresses.clone(),
+            ..link::Config::default()
+        };
         Layers {
             link: Link::new(link),
             ip: Ip::new(ip, random),

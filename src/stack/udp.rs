@@ -60,7 +60,7 @@ impl UdpTable {
     pub fn handle(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) -> bool {
         let Some(datagram) = udp::handle(cx, packet) else { return true };
         let Some(ids) = self.by_port.get(&datagram.destination.port()) else { return false };
-        let score = |id: &UdpId| self.sockets[*id].matches(datagram.source, datagram.destination, packet.broadcast);
+        let score = |id: &UdpId| self.sockets[*id].matches(datagram.source, datagram.destination);
         let taking: Vec<UdpId> = if packet.broadcast {
             ids.iter().copied().filter(|id| score(id).is_some()).collect()
         } else {

@@ -1,9 +1,26 @@
-//! UDP: datagrams with ports and a checksum (front page to come).
+//! UDP (RFC 768, RFC 1122 §4.1): datagrams with ports and a checksum.
+//!
+//! Up: [`handle`] strips the header of a packet and gives a [`Datagram`]; the stack asks each [`Socket`] on the port how
+//! well it [matches](Socket::matches) and lets the best one [handle](Socket::handle) it. Down: [`Socket::send`] builds an
+//! [`Outgoing`] for IP.
+//!
+//! Invariants: datagrams keep their boundaries; a socket's queue is bounded in datagrams and in bytes; an ICMP error is
+//! reported once, to a socket that is connected to the destination in question.
 
-use crate::event::Context;
-use crate::ip::{Ip, NetworkError, Outgoing, Packet};
-use std::net::{IpAddr, SocketAddr};
-use thiserror::Error;
+mod socket;
+#[cfg(test)]
+mod tests;
+
+pub use socket::{Config, ReceiveError, ReceivedDatagram, SendError, Socket};
+
+use crate::event::{Context, DropReason, Event, Layer};
+use crate::frame::{Checksum, Frame, Payload};
+use crate::ip::{Outgoing, Packet};
+use crate::wire::checksum::Sum;
+use crate::wire::protocol;
+use crate::wire::udp::{CHECKSUM_OFFSET, HEADER_LEN, Header};
+use bytes::Bytes;
+use std::net::SocketAddr;
 
 /// The most data that one datagram carries over IPv4: 65,535 less the IP and UDP headers.
 pub const MAX_DATA: usize = 65_507;
@@ -17,131 +34,72 @@ pub struct Datagram<'p> {
     pub data: &'p [u8],
 }
 
-/// Why a datagram was not taken.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-pub enum SendError {
-    #[error("the socket has no peer: connect it or name a destination")]
-    NotConnected,
-    #[error("{destination} is a broadcast address: allow broadcast on the socket first")]
-    BroadcastNotAllowed { destination: IpAddr },
-    #[error("a datagram of {len} bytes is longer than the {max} that UDP carries")]
-    TooLong { len: usize, max: usize },
-    #[error("no route to {destination}")]
-    NoRoute { destination: IpAddr },
-    #[error("the stack's queue of outgoing datagrams is full")]
-    WouldBlock,
-    /// An ICMP error that an earlier datagram brought about, reported once.
-    #[error("{0}")]
-    Network(NetworkError),
-}
-
-/// Why no datagram was given.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
-pub enum ReceiveError {
-    #[error("no datagram has arrived yet")]
-    WouldBlock,
-    /// An ICMP error that an earlier datagram brought about, reported once.
-    #[error("{0}")]
-    Network(NetworkError),
-}
-
-/// A datagram that was read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct ReceivedDatagram {
-    /// The datagram's whole length; what was larger than the buffer is lost.
-    pub len: usize,
-    pub truncated: bool,
-    pub source: SocketAddr,
-    pub destination: SocketAddr,
-}
-
-/// What a socket starts with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Config {
-    /// Datagrams that may wait to be read.
-    pub queue_datagrams: usize,
-    /// Bytes that may wait to be read.
-    pub queue_bytes: usize,
-    pub ttl: u8,
-    pub traffic_class: u8,
-    pub broadcast: bool,
-}
-
-impl Default for Config {
-    fn default() -> Config {
-        Config { queue_datagrams: 256, queue_bytes: 256 << 10, ttl: 64, traffic_class: 0, broadcast: false }
-    }
-}
-
-/// One bound socket.
-#[derive(Debug)]
-pub struct Socket {
-    local: SocketAddr,
-    remote: Option<SocketAddr>,
-    /// May change at any time: TTL, traffic class, broadcast permission, bounds.
-    pub config: Config,
-}
-
-#[allow(unused_variables)]
-impl Socket {
-    /// `local` has its port already; its address may be unspecified.
-    pub fn new(local: SocketAddr, config: Config) -> Socket {
-        Socket { local, remote: None, config }
-    }
-
-    pub fn local(&self) -> SocketAddr {
-        self.local
-    }
-
-    pub fn remote(&self) -> Option<SocketAddr> {
-        self.remote
-    }
-
-    /// Fixes the peer: only its datagrams are taken from now on. `source` replaces an unspecified local address.
-    pub fn connect(&mut self, remote: SocketAddr, source: IpAddr) {
-        todo!()
-    }
-
-    /// How well the datagram fits: none when it is not for this socket; the highest takes it (connected before bound
-    /// to an address before bound to all).
-    pub fn matches(&self, source: SocketAddr, destination: SocketAddr, broadcast: bool) -> Option<u8> {
-        todo!()
-    }
-
-    /// Queues a datagram; tells `Delivered`, or `Dropped` when the queue is full. True when it was taken.
-    pub fn handle(&mut self, cx: &mut Context<'_>, datagram: Datagram<'_>) -> bool {
-        todo!()
-    }
-
-    /// An ICMP error about a datagram of ours to `destination`. True when the socket is woken by it.
-    pub fn handle_error(&mut self, error: NetworkError, destination: SocketAddr) -> bool {
-        todo!()
-    }
-
-    /// [`receive`](Socket::receive) would not say `WouldBlock`.
-    pub fn is_readable(&self) -> bool {
-        todo!()
-    }
-
-    /// Takes the oldest datagram.
-    pub fn receive(&mut self, into: &mut [u8]) -> Result<ReceivedDatagram, ReceiveError> {
-        todo!()
-    }
-
-    /// Builds a datagram to `to`, or to the peer; it is for [`Ip::send`].
-    pub fn send(
-        &mut self,
-        cx: &mut Context<'_>,
-        ip: &Ip,
-        to: Option<SocketAddr>,
-        data: &[u8],
-    ) -> Result<Outgoing, SendError> {
-        todo!()
-    }
-}
-
 /// Strips the UDP header and verifies the checksum; none when that fails, which is told.
-#[allow(unused_variables)]
 pub fn handle<'p>(cx: &mut Context<'_>, packet: &'p Packet<'_>) -> Option<Datagram<'p>> {
-    todo!()
+    match check(packet) {
+        Ok((header, data)) => {
+            let bytes = &packet.payload[..HEADER_LEN];
+            cx.tell(|| Event::Stripped { layer: Layer::Udp, header: bytes, payload: data.len() });
+            let source = SocketAddr::new(packet.source, header.source_port);
+            let destination = SocketAddr::new(packet.destination, header.destination_port);
+            Some(Datagram { source, destination, data })
+        }
+        Err(reason) => {
+            cx.tell(|| Event::Dropped { layer: Layer::Udp, reason });
+            None
+        }
+    }
+}
+
+fn check<'p>(packet: &'p Packet<'_>) -> Result<(Header, &'p [u8]), DropReason> {
+    let (header, data) = Header::parse(&packet.payload).map_err(|_| DropReason::MalformedUdp)?;
+    // RFC 768: zero says that the sender made none; RFC 8200 §8.1: over IPv6 there must be one.
+    let none = header.checksum == 0 && packet.source.is_ipv4();
+    if packet.verify_checksum() && !none {
+        let length = usize::from(header.length);
+        let pseudo_header = Sum::pseudo_header(packet.source, packet.destination, protocol::UDP, length);
+        if header.checksum == 0 || !pseudo_header.plus(&packet.payload[..length]).is_good() {
+            return Err(DropReason::BadUdpChecksum);
+        }
+    }
+    Ok((header, data))
+}
+
+/// Builds a datagram in a frame of its own. Its checksum is left to the device when the context allows it.
+///
+/// # Panics
+/// When `data` is longer than [`MAX_DATA`] or the addresses are of two IP versions, which the caller sees to.
+pub fn build(cx: &mut Context<'_>, source: SocketAddr, destination: SocketAddr, data: Bytes) -> Outgoing {
+    assert!(data.len() <= MAX_DATA, "a datagram of {} bytes", data.len());
+    let length = HEADER_LEN + data.len();
+    let sum = Sum::pseudo_header(source.ip(), destination.ip(), protocol::UDP, length);
+    let (source_port, destination_port) = (source.port(), destination.port());
+    let mut header = Header { source_port, destination_port, length: length as u16, checksum: 0 };
+    header.checksum = if cx.partial_checksum {
+        sum.folded()
+    } else {
+        // RFC 768: a sum that comes out as zero is sent as all ones.
+        let checksum = header.emit(|bytes| sum.plus(bytes)).plus(&data).checksum();
+        if checksum == 0 { 0xffff } else { checksum }
+    };
+    let before = cx.about(None);
+    let payload = data.len();
+    let mut frame = Frame::new(cx.begin_frame(), Payload::from(data));
+    header.emit(|bytes| {
+        frame.prepend(bytes);
+        cx.tell(|| Event::Prepended { layer: Layer::Udp, header: bytes, payload });
+    });
+    cx.about(before);
+    if cx.partial_checksum {
+        frame.offload.checksum = Checksum::Partial { start: 0, offset: CHECKSUM_OFFSET as u16 };
+    }
+    Outgoing {
+        source: source.ip(),
+        destination: destination.ip(),
+        protocol: protocol::UDP,
+        ttl: Config::default().ttl,
+        traffic_class: 0,
+        dont_fragment: false,
+        frame,
+    }
 }
