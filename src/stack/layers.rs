@@ -163,6 +163,7 @@ impl Layers {
     /// What waited for a neighbour that does not answer: its senders hear of it (RFC 1122 §2.4).
     fn report_failures(&mut self, cx: &mut Context<'_>) {
         while let Some(failure) = self.link.poll_failure() {
+            self.ip.handle_neighbour_failure(cx, failure.address);
             for frame in &failure.frames {
                 if let Some(quoted) = icmp::quoted_from_frame(frame, NetworkError::HostUnreachable) {
                     self.hand_up_error(cx, &quoted);
