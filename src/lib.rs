@@ -50,3 +50,5 @@ pub mod sim;
 
 #[cfg(feature = "app")]
 pub mod app;
+
+pub mod manual;

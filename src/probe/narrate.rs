@@ -129,13 +129,13 @@ fn fast_retransmit_cwnd(event: &Event<'_>) -> Option<(u64, u64, u64)> {
 fn neighbour_message(message: NeighbourMessage, address: IpAddr) -> String {
     match (message, address.is_ipv4()) {
         (NeighbourMessage::Request, true) => format!("ARP request: who has {address}?"),
-        (NeighbourMessage::Reply, true) => format!("ARP reply: where {address} is"),
+        (NeighbourMessage::Reply, true) => format!("ARP reply for {address}"),
         (NeighbourMessage::Probe, true) => format!("ARP probe: does anybody use {address}?"),
-        (NeighbourMessage::Announcement, true) => format!("ARP announcement: {address} is taken"),
+        (NeighbourMessage::Announcement, true) => format!("ARP announcement of {address}"),
         (NeighbourMessage::Request, false) => format!("neighbour solicitation: who has {address}?"),
-        (NeighbourMessage::Reply, false) => format!("neighbour advertisement: where {address} is"),
+        (NeighbourMessage::Reply, false) => format!("neighbour advertisement for {address}"),
         (NeighbourMessage::Probe, false) => format!("duplicate address detection: does anybody use {address}?"),
-        (NeighbourMessage::Announcement, false) => format!("unsolicited neighbour advertisement: {address} is taken"),
+        (NeighbourMessage::Announcement, false) => format!("unsolicited neighbour advertisement of {address}"),
     }
 }
 

@@ -141,7 +141,8 @@ fn payload_lines(steps: &[&LayerStep], story: &Story, style: Style) -> Option<St
 /// What was decided, a sentence a line. What led to a frame without being about it was told as an aside.
 fn decisions(story: &Story, style: Style) -> Vec<String> {
     let shown = |event: &&Event<'static>| match narrate::weight(event) {
-        Weight::Decision => true,
+        // The line of the ARP layer says the same.
+        Weight::Decision => !matches!(event, Event::NeighbourMessage { .. }),
         Weight::Detail => style.detail == Detail::Full,
         Weight::Shown => false,
     };

@@ -1,0 +1,17 @@
+//! The book: how a TCP/IP stack works, told along this one.
+//!
+//! Read it from front to back, with a terminal beside it; every example here is compiled and run with the code.
+//!
+//! 1. [The path of a byte](path_of_a_byte): up from the wire to the application, and down again.
+//! 2. [Encapsulation](encapsulation): headers around headers, stripped and prepended.
+//! 3. [Neighbours](neighbours): from an IP address to a hardware address, and what can go wrong with it.
+//! 4. [The TCP states](tcp_states): eleven of them, and what moves a connection from one to the next.
+//! 5. [Seeing through it](seeing): capture, layer tree, events, counters.
+//! 6. [Driving the core yourself](driving): a stack is a value; frames and the time go in, frames come out.
+
+pub mod driving;
+pub mod encapsulation;
+pub mod neighbours;
+pub mod path_of_a_byte;
+pub mod seeing;
+pub mod tcp_states;
