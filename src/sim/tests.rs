@@ -1,1 +1,153 @@
+//! Stories of two hosts on one link.
 
+use super::*;
+use crate::device::fault::{Fault, Spec};
+use crate::device::link::{Config as LinkConfig, Link};
+use crate::event::{Event, Record};
+use crate::runtime::asynchronous::{TcpListener, TcpStream, UdpSocket};
+use std::io;
+use std::net::SocketAddr;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// Every frame that a host sent or received, with its time.
+#[derive(Clone, Default)]
+struct Wiretap(Arc<Mutex<Vec<(Instant, Vec<u8>)>>>);
+
+impl Observer for Wiretap {
+    fn observe(&mut self, record: &Record<'_>) {
+        let bytes = match &record.event {
+            Event::FrameReceived { bytes, .. } => bytes.to_vec(),
+            Event::FrameSent { frame } => frame.to_vec(),
+            _ => return,
+        };
+        self.0.lock().expect("nobody panics").push((record.at, bytes));
+    }
+}
+
+fn config(last: u8) -> stack::Config {
+    let addresses = vec![format!("192.0.2.{last}/24").parse().expect("a prefix")];
+    stack::Config { mac: [2, 0, 0, 0, 0, last], addresses, ..stack::Config::default() }
+}
+
+/// Two hosts, 192.0.2.1 and 192.0.2.2, whose link does what `faults` says.
+struct Pair {
+    sim: Simulation,
+    left: Host,
+    right: Host,
+    tap: Wiretap,
+}
+
+fn pair(seed: u64, faults: &str) -> Pair {
+    let (left, right) = Link::pair(LinkConfig { delay: Duration::from_millis(1), ..LinkConfig::default() });
+    let left = Fault::new(left, faults.parse::<Spec>().expect("netem's words"), seed);
+    let (mut sim, tap) = (Simulation::new(), Wiretap::default());
+    let left = sim.add_host(config(1), seed, Box::new(left), None);
+    let right = sim.add_host(config(2), seed + 1, Box::new(right), Some(Box::new(tap.clone())));
+    Pair { sim, left, right, tap }
+}
+
+const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)), 7);
+
+/// An echo server on the right, and `len` bytes there and back from the left.
+fn echo(pair: &mut Pair, len: usize) -> Vec<u8> {
+    let listener = TcpListener::bind(&pair.right, SERVER).expect("a free port");
+    pair.sim.spawn(async move {
+        let (mut stream, _) = listener.accept().await.expect("a connection");
+        let mut echo = stream.handle();
+        tokio::io::copy(&mut stream, &mut echo).await.expect("echo");
+        echo.shutdown().await.expect("FIN");
+    });
+    let (host, data) = (pair.left.clone(), pattern(len));
+    pair.sim.run(async move {
+        let mut stream = TcpStream::connect(&host, SERVER).await.expect("a connection");
+        let mut writer = stream.handle();
+        let write = async move {
+            writer.write_all(&data).await?;
+            writer.shutdown().await
+        };
+        let mut back = Vec::new();
+        let (written, read) = futures::future::join(write, stream.read_to_end(&mut back)).await;
+        written.and(read.map(drop)).expect("the bytes go there and back");
+        back
+    })
+}
+
+fn pattern(len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    crate::random::Random::new(99).fill(&mut bytes);
+    bytes
+}
+
+#[test]
+fn sleepers_wake_in_the_order_of_their_times() {
+    let mut sim = Simulation::new();
+    let (time, woken) = (sim.time(), Rc::new(RefCell::new(Vec::new())));
+    for millis in [30, 10, 20, 10] {
+        let (time, woken) = (time.clone(), woken.clone());
+        sim.spawn(async move {
+            time.sleep(Duration::from_millis(millis)).await;
+            woken.borrow_mut().push((millis, time.now()));
+        });
+    }
+    sim.run_for(Duration::from_millis(25));
+    assert_eq!(*woken.borrow(), [10, 10, 20].map(|millis| (millis, Instant::from_millis(millis))));
+    assert_eq!(sim.now(), Instant::from_millis(25));
+    assert_eq!(sim.run_until(Duration::from_secs(1), || woken.borrow().len() == 4), Ok(()));
+    let at = Instant::from_millis(30);
+    assert_eq!(sim.run_until(Duration::from_secs(1), || false), Err(Stopped::NothingLeft { at }));
+}
+
+#[test]
+fn bytes_come_back_over_a_clean_link() {
+    let mut pair = pair(1, "");
+    assert!(echo(&mut pair, 300_000) == pattern(300_000));
+    assert!(pair.sim.now() < Instant::from_secs(2), "took until {}", pair.sim.now());
+}
+
+#[test]
+fn bytes_come_back_over_a_bad_link() {
+    let mut pair = pair(2, "loss 5% reorder 5% duplicate 2% corrupt 1% delay 5ms 2ms");
+    assert!(echo(&mut pair, 300_000) == pattern(300_000));
+}
+
+#[test]
+fn same_seed_gives_the_same_frames_at_the_same_times() {
+    let run = |seed| {
+        let mut pair = pair(seed, "loss 3% delay 2ms 1ms");
+        echo(&mut pair, 100_000);
+        std::mem::take(&mut *pair.tap.0.lock().expect("nobody panics"))
+    };
+    let (first, second, other) = (run(7), run(7), run(8));
+    assert!(first.len() > 100, "{} frames", first.len());
+    assert!(first == second, "the same seed, and yet other frames");
+    assert!(first != other, "another seed, and yet the same frames");
+}
+
+#[test]
+fn connecting_to_a_closed_port_is_refused() {
+    let mut pair = pair(3, "");
+    let host = pair.left.clone();
+    let error = pair.sim.run(async move { TcpStream::connect(&host, SERVER).await.map(drop) }).expect_err("no listener");
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused, "{error}");
+    assert!(error.to_string().contains("192.0.2.2:7"), "{error}");
+}
+
+#[test]
+fn datagrams_go_there_and_back() {
+    let mut pair = pair(4, "");
+    let server = UdpSocket::bind(&pair.right, SERVER).expect("a free port");
+    pair.sim.spawn(async move {
+        let mut buffer = [0; 100];
+        let (len, from) = server.recv_from(&mut buffer).await.expect("a datagram");
+        server.send_to(&buffer[..len], from).await.expect("sent");
+    });
+    let client = UdpSocket::bind(&pair.left, "0.0.0.0:0".parse().expect("an address")).expect("a free port");
+    let back = pair.sim.run(async move {
+        client.connect(SERVER).expect("a peer");
+        client.send(b"there and back").await.expect("sent");
+        let mut buffer = [0; 100];
+        let len = client.recv(&mut buffer).await.expect("a datagram");
+        buffer[..len].to_vec()
+    });
+    assert_eq!(back, b"there and back");
+}

@@ -1,6 +1,7 @@
 //! The `strata` command: options in, exit status out. Each command is a file; what they share is in [`options`],
 //! [`views`] and [`node`].
 
+mod demo;
 mod failure;
 mod get;
 mod nc;
@@ -8,6 +9,7 @@ mod node;
 mod options;
 mod ping;
 mod serve;
+mod simulated;
 mod target;
 mod views;
 
@@ -31,6 +33,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Demo(demo::Demo),
     Serve(serve::Serve),
     Get(get::Get),
     Ping(ping::Ping),
@@ -44,6 +47,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     start_logging(cli.verbose);
     let result = match cli.command {
+        Command::Demo(demo) => demo.run(),
         Command::Serve(serve) => serve.run(),
         Command::Get(get) => get.run(cli.verbose),
         Command::Ping(ping) => ping.run(),

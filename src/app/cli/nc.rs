@@ -5,6 +5,7 @@ use super::node::{Node, Place};
 use super::options::{HostOptions, ViewOptions};
 use super::target;
 use super::views::Terminal;
+use crate::probe::layer_tree::Detail;
 use crate::runtime::Host;
 use crate::runtime::blocking::{TcpListener, TcpStream, UdpSocket};
 use clap::Args;
@@ -63,7 +64,7 @@ struct NcViews {
 impl Nc {
     pub fn run(self) -> Result<u8, Failure> {
         let views = ViewOptions { capture: self.views.capture.clone(), trace: self.views.trace, ..Default::default() };
-        let Some(node) = Node::start(&self.host, &views, Place::Here, Terminal::Stderr)? else { return Ok(0) };
+        let Some(node) = Node::start(&self.host, &views, Place::Here, Terminal::Stderr(Detail::Full))? else { return Ok(0) };
         let carried = match (self.udp, self.listen, self.to, self.port) {
             (false, Some(port), ..) => self.listen_tcp(node.host(), port),
             (false, None, Some(to), Some(port)) => self.connect_tcp(node.host(), SocketAddr::new(to, port)),

@@ -8,7 +8,6 @@ use crate::device::Device;
 use crate::device::fault::{Fault, Spec};
 use crate::device::link::{Config as LinkConfig, Link};
 use crate::runtime::{Driver, Host};
-use crate::stack;
 use std::time::{Duration, Instant};
 
 /// How long the last packets of a connection are waited for.
@@ -20,7 +19,6 @@ pub enum Place {
     /// The present one, if it allows; the best other one under `--link auto`.
     Here,
     /// One of its own, always.
-    #[expect(dead_code, reason = "the sandbox is about to land")]
     Sandbox,
 }
 
@@ -43,17 +41,10 @@ impl Node {
         place: Place,
         terminal: Terminal,
     ) -> Result<Option<Node>, Failure> {
-        options.check()?;
-        let seed = options.seed()?;
-        let Some(link) = attach(options, place, seed)? else { return Ok(None) };
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().doing("starting tokio")?;
-        let (views, observer) = Views::open(views, &link.description, terminal)?;
-        let driver = Driver::start(options.stack(link.device.capabilities()), seed, link.device, observer)?;
-        let peer = match link.peer {
-            Some(device) => Some(start_peer(options, device, seed, &runtime)?),
-            None => None,
-        };
-        Ok(Some(Node { driver, views, runtime, description: link.description, seed, peer }))
+        match attach(options, place)? {
+            Some(link) => link.start(options, views, terminal).map(Some),
+            None => Ok(None),
+        }
     }
 
     pub fn host(&self) -> &Host {
@@ -92,13 +83,18 @@ impl Node {
 }
 
 /// A link ready to be driven.
-struct Attached {
+pub struct Attached {
     device: Box<dyn Device>,
-    description: String,
     peer: Option<Box<dyn Device>>,
+    /// The link in one line.
+    pub description: String,
+    seed: u64,
 }
 
-fn attach(options: &HostOptions, place: Place, seed: u64) -> Result<Option<Attached>, Failure> {
+/// Makes the link that `options` ask for. None after a dry run.
+pub fn attach(options: &HostOptions, place: Place) -> Result<Option<Attached>, Failure> {
+    options.check()?;
+    let seed = options.seed()?;
     match (&options.link, place) {
         (LinkChoice::InProcess, _) => in_process(options, seed).map(Some),
         (LinkChoice::Auto | LinkChoice::Tap(_) | LinkChoice::Packet(_), _) => {
@@ -107,12 +103,24 @@ fn attach(options: &HostOptions, place: Place, seed: u64) -> Result<Option<Attac
     }
 }
 
+impl Attached {
+    /// Opens the views and starts the stack.
+    pub fn start(self, options: &HostOptions, views: &ViewOptions, terminal: Terminal) -> Result<Node, Failure> {
+        let Attached { device, peer, description, seed } = self;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().doing("starting tokio")?;
+        let (views, observer) = Views::open(views, &description, terminal)?;
+        let driver = Driver::start(options.stack(device.capabilities()), seed, device, observer)?;
+        let peer = peer.map(|device| start_peer(options, device, seed, &runtime)).transpose()?;
+        Ok(Node { driver, views, runtime, description, seed, peer })
+    }
+}
+
 /// A link to a second Strata host in this process, which serves what `strata serve` does.
 fn in_process(options: &HostOptions, seed: u64) -> Result<Attached, Failure> {
     let (ours, theirs) = Link::pollable_pair(LinkConfig { mtu: options.mtu as usize, ..LinkConfig::default() })?;
     let device = with_faults(ours, options.fault.as_ref(), seed);
     let description = device.describe();
-    Ok(Attached { device, description, peer: Some(Box::new(theirs)) })
+    Ok(Attached { device, peer: Some(Box::new(theirs)), description, seed })
 }
 
 fn with_faults(device: impl Device + 'static, faults: Option<&Spec>, seed: u64) -> Box<dyn Device> {
@@ -130,8 +138,7 @@ fn start_peer(
     seed: u64,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<Driver, Failure> {
-    let config = stack::Config { mtu: options.mtu as usize, ..options.peer()? };
-    let driver = Driver::start(config, seed ^ 1, device, None)?;
+    let driver = Driver::start(options.peer()?, seed ^ 1, device, None)?;
     let _within = runtime.enter();
     serve::start(driver.host(), options, &Default::default(), seed)?;
     Ok(driver)

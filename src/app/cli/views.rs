@@ -3,17 +3,17 @@
 use super::failure::{Doing, Failure};
 use super::options::ViewOptions;
 use crate::event::Observer;
-use crate::probe::layer_tree::{LayerTree, Style};
+use crate::probe::layer_tree::{Detail, LayerTree, Style};
 use crate::probe::{Capture, Counters, Fanout, JsonLines, Summary, capture};
 use anstream::AutoStream;
 use std::path::{Path, PathBuf};
 
-/// Where the layer tree is drawn.
+/// Where the layer tree is drawn, and how much of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Terminal {
-    Stdout,
+    Stdout(Detail),
     /// For commands whose standard output belongs to somebody else.
-    Stderr,
+    Stderr(Detail),
 }
 
 /// The open views of a run.
@@ -50,8 +50,8 @@ impl Views {
         }
         if options.trace {
             let (observer, tree) = match terminal {
-                Terminal::Stdout => LayerTree::start(anstream::stdout(), style(&std::io::stdout())),
-                Terminal::Stderr => LayerTree::start(anstream::stderr(), style(&std::io::stderr())),
+                Terminal::Stdout(detail) => LayerTree::start(anstream::stdout(), tree_style(&std::io::stdout(), detail)),
+                Terminal::Stderr(detail) => LayerTree::start(anstream::stderr(), tree_style(&std::io::stderr(), detail)),
             }?;
             observers.push(observer);
             views.tree = Some(tree);
@@ -85,9 +85,9 @@ impl Views {
     }
 }
 
-/// Full, and in colours where the terminal has them.
-fn style(stream: &impl anstream::stream::RawStream) -> Style {
-    Style::FULL.with_colour(AutoStream::choice(stream) != anstream::ColorChoice::Never)
+/// In colours where the terminal has them.
+pub fn tree_style(stream: &impl anstream::stream::RawStream, detail: Detail) -> Style {
+    Style { detail, colour: false }.with_colour(AutoStream::choice(stream) != anstream::ColorChoice::Never)
 }
 
 fn told(path: &Path, what: &str, summary: Summary) {
