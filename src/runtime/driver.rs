@@ -44,6 +44,8 @@ impl Driver {
     ) -> io::Result<Driver> {
         let host = Host::real(config, seed)?;
         host.set_observer(observer);
+        // Before any application can send.
+        host.start();
         let stop = Arc::new(AtomicBool::new(false));
         let (of_thread, stop_of_thread) = (host.clone(), stop.clone());
         let thread = std::thread::Builder::new()
@@ -104,7 +106,6 @@ impl Drop for EndOnDrop<'_> {
 }
 
 fn run(host: &Host, mut nic: Nic, stop: &AtomicBool) -> io::Result<()> {
-    host.start();
     while !stop.load(Ordering::Acquire) {
         let turn = nic.turn(host)?;
         if !turn.busy {

@@ -105,7 +105,7 @@ impl Host {
     }
 
     /// Announces the host's addresses; called once by whoever drives it.
-    pub fn start(&self) {
+    pub(crate) fn start(&self) {
         self.with(|stack, now| stack.start(now));
     }
 

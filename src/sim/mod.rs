@@ -43,7 +43,6 @@ pub struct Simulation {
 struct Station {
     host: Host,
     nic: Nic,
-    started: bool,
 }
 
 /// Why a simulation stopped before what was waited for.
@@ -92,7 +91,8 @@ impl Simulation {
     ) -> Host {
         let host = Host::virtual_time(config, seed, self.time.clock().clone());
         host.set_observer(observer);
-        self.stations.push(Station { host: host.clone(), nic: Nic::new(device), started: false });
+        host.start();
+        self.stations.push(Station { host: host.clone(), nic: Nic::new(device) });
         host
     }
 
@@ -177,9 +177,6 @@ impl Simulation {
 
 impl Station {
     fn turn(&mut self) -> (bool, Option<Instant>) {
-        if !std::mem::replace(&mut self.started, true) {
-            self.host.start();
-        }
         let turn = self.nic.turn(&self.host).expect("a simulated device does not fail");
         (turn.busy, turn.deadline)
     }

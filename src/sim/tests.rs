@@ -9,9 +9,11 @@ use std::io;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+type Frames = Vec<(Instant, Vec<u8>)>;
+
 /// Every frame that a host sent or received, with its time.
 #[derive(Clone, Default)]
-struct Wiretap(Arc<Mutex<Vec<(Instant, Vec<u8>)>>>);
+struct Wiretap(Arc<Mutex<Frames>>);
 
 impl Observer for Wiretap {
     fn observe(&mut self, record: &Record<'_>) {
@@ -127,7 +129,8 @@ fn same_seed_gives_the_same_frames_at_the_same_times() {
 fn connecting_to_a_closed_port_is_refused() {
     let mut pair = pair(3, "");
     let host = pair.left.clone();
-    let error = pair.sim.run(async move { TcpStream::connect(&host, SERVER).await.map(drop) }).expect_err("no listener");
+    let error =
+        pair.sim.run(async move { TcpStream::connect(&host, SERVER).await.map(drop) }).expect_err("no listener");
     assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused, "{error}");
     assert!(error.to_string().contains("192.0.2.2:7"), "{error}");
 }

@@ -62,7 +62,9 @@ impl Get {
         let target = Target::parse(&self.url)?;
         let limit = Duration::try_from_secs_f64(self.max_time)
             .map_err(|_| Failure::wrong_use("--max-time wants a number of seconds that is not negative"))?;
-        let Some(node) = Node::start(&self.host, &self.views, Place::Here, Terminal::Stderr(Detail::Full))? else { return Ok(0) };
+        let Some(node) = Node::start(&self.host, &self.views, Place::Here, Terminal::Stderr(Detail::Full))? else {
+            return Ok(0);
+        };
         let fetched = node.runtime().block_on(async {
             match tokio::time::timeout(limit, self.fetch(node.host(), &target, verbose > 0)).await {
                 Ok(fetched) => fetched,

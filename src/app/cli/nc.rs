@@ -64,7 +64,9 @@ struct NcViews {
 impl Nc {
     pub fn run(self) -> Result<u8, Failure> {
         let views = ViewOptions { capture: self.views.capture.clone(), trace: self.views.trace, ..Default::default() };
-        let Some(node) = Node::start(&self.host, &views, Place::Here, Terminal::Stderr(Detail::Full))? else { return Ok(0) };
+        let Some(node) = Node::start(&self.host, &views, Place::Here, Terminal::Stderr(Detail::Full))? else {
+            return Ok(0);
+        };
         let carried = match (self.udp, self.listen, self.to, self.port) {
             (false, Some(port), ..) => self.listen_tcp(node.host(), port),
             (false, None, Some(to), Some(port)) => self.connect_tcp(node.host(), SocketAddr::new(to, port)),

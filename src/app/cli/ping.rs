@@ -61,7 +61,9 @@ impl Ping {
     pub fn run(self) -> Result<u8, Failure> {
         let interval = seconds(self.interval, "--interval")?;
         let wait = seconds(self.wait, "--wait")?;
-        let Some(node) = Node::start(&self.host, &self.views, Place::Here, Terminal::Stderr(Detail::Full))? else { return Ok(0) };
+        let Some(node) = Node::start(&self.host, &self.views, Place::Here, Terminal::Stderr(Detail::Full))? else {
+            return Ok(0);
+        };
         let mut tally = Tally::new(self.to);
         let asked = node.runtime().block_on(self.ask(node.host(), interval, wait, &mut tally));
         let closed = node.stop();

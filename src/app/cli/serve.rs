@@ -4,9 +4,9 @@ use super::failure::{Doing, Failure};
 use super::node::{Node, Place};
 use super::options::{HostOptions, SiteOptions, ViewOptions};
 use super::views::Terminal;
-use crate::probe::layer_tree::Detail;
 use crate::app::executor::Tokio;
 use crate::app::{http, services};
+use crate::probe::layer_tree::Detail;
 use crate::runtime::Host;
 use crate::runtime::asynchronous::TcpListener;
 use clap::Args;
@@ -32,7 +32,9 @@ pub struct Serve {
 impl Serve {
     pub fn run(self) -> Result<u8, Failure> {
         self.site.check()?;
-        let Some(node) = Node::start(&self.host, &self.views, Place::Here, Terminal::Stdout(Detail::Full))? else { return Ok(0) };
+        let Some(node) = Node::start(&self.host, &self.views, Place::Here, Terminal::Stdout(Detail::Full))? else {
+            return Ok(0);
+        };
         let _within = node.runtime().enter();
         start(node.host(), &self.host, &self.site, node.seed())?;
         tracing::info!("{}", node.description());

@@ -49,7 +49,8 @@ where
     W: Write + Send + 'static,
 {
     let (left, right) = Link::pair(LinkConfig { delay: DELAY, ..LinkConfig::default() });
-    let about = capture::Options { description: right_description(), reproducible: true, ..capture::Options::default() };
+    let about =
+        capture::Options { description: right_description(), reproducible: true, ..capture::Options::default() };
     let capture = capture::direct(capture_to, &about)?;
     let tree = layer_tree::direct(tree_to, tree_style(&std::io::stdout(), detail));
     let observer = Fanout::new().with(capture.clone()).with(tree.clone()).into_observer();

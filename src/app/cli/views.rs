@@ -50,8 +50,12 @@ impl Views {
         }
         if options.trace {
             let (observer, tree) = match terminal {
-                Terminal::Stdout(detail) => LayerTree::start(anstream::stdout(), tree_style(&std::io::stdout(), detail)),
-                Terminal::Stderr(detail) => LayerTree::start(anstream::stderr(), tree_style(&std::io::stderr(), detail)),
+                Terminal::Stdout(detail) => {
+                    LayerTree::start(anstream::stdout(), tree_style(&std::io::stdout(), detail))
+                }
+                Terminal::Stderr(detail) => {
+                    LayerTree::start(anstream::stderr(), tree_style(&std::io::stderr(), detail))
+                }
             }?;
             observers.push(observer);
             views.tree = Some(tree);
