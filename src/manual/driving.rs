@@ -58,7 +58,7 @@
 //! Everything above happened at one instant. To let time pass, look at
 //! [`next_deadline`](crate::stack::Stack::next_deadline) of both hosts, jump to the earlier one and call
 //! [`handle_timeout`](crate::stack::Stack::handle_timeout): lost segments are then sent again, TIME-WAIT ends after its
-//! minutes, and none of it takes longer than computing it.
+//! minute, and none of it takes longer than computing it.
 //!
 //! The same seeds and the same calls give the same frames, byte for byte. A failure that was seen once can be seen
 //! again.

@@ -38,9 +38,10 @@
 //!
 //! ## Whose address is it?
 //!
-//! A stack that comes up announces its address with a *gratuitous ARP*, a request for itself that nobody answers. If
-//! somebody else claims the same address, RFC 5227 says what to do: defend it once with an announcement of one's own,
-//! and if the claims go on, give the address up rather than fight.
+//! A stack that comes up announces its address twice with a *gratuitous ARP*, a request for itself that nobody answers.
+//! On wish it asks three times first whether somebody has it already (RFC 5227 §2.1). If another host claims our
+//! address later, we defend it with an announcement, once in ten seconds at most, so that two defenders do not flood
+//! the link (§2.4).
 //!
 //! ## See it
 //!

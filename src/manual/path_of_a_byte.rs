@@ -30,8 +30,8 @@
 //! 4. **TCP** ([`tcp`](crate::tcp)) finds the connection by its four numbers (our address and port, the peer's
 //!    address and port) in a hash table keyed with a secret. The segment is walked through the steps of RFC 9293
 //!    §3.10.7.4 in their order: is it inside the window, is it a reset, what does it acknowledge, does it carry data?
-//!    Our `G` is the first byte of the next expected data, so it goes into the receive buffer. This is the one copy
-//!    that it makes on its way up.
+//!    Our `G` is the first byte of the next expected data, so it is copied into the receive buffer: the device wants
+//!    its buffer back.
 //! 5. **The application** is woken, because its socket has become readable, and reads.
 //!
 //! A layer that finds something wrong drops the frame and says why
