@@ -1,10 +1,11 @@
 //! Wireshark's own reader judges what the capture writes: comments, directions, timestamps, checksums.
 
+mod tshark;
+
 use bytes::Bytes;
 use etherparse::PacketBuilder;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
-use std::process::Command;
 use std::time::Duration;
 use strata::event::{
     DropReason, Event, FourTuple, Layer, NeighbourMessage, Observer, Record, SendReason, StateCause, TcpEvent, TcpState,
@@ -181,34 +182,10 @@ fn super_frames_are_split_unless_the_truth_is_asked_for() {
     assert_eq!(lengths(&truth), [42, 42, 54, 54, 54, 89, 2557, 54, 54]);
 }
 
-/// What tshark says of each frame: the fields, tab-separated.
-fn tshark(file: &[u8], name: &str, fields: &[&str]) -> Option<Vec<Vec<String>>> {
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
-    std::fs::write(&path, file).expect("the folder is ours");
-    let mut command = Command::new("tshark");
-    command
-        .args(["-n", "-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE", "-T", "fields", "-r"])
-        .arg(&path);
-    fields.iter().for_each(|field| {
-        command.args(["-e", field]);
-    });
-    let output = match command.output() {
-        Ok(output) => output,
-        Err(error) if std::env::var_os("CI").is_none() => {
-            eprintln!("SKIPPED: tshark does not run here ({error}); install it with: apt-get install tshark");
-            return None;
-        }
-        Err(error) => panic!("tshark must run in CI: {error}"),
-    };
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).expect("tshark writes UTF-8");
-    Some(text.lines().map(|line| line.split('\t').map(str::to_owned).collect()).collect())
-}
-
 #[test]
 fn wireshark_reads_times_directions_and_comments() {
     let fields = ["frame.time_epoch", "frame.packet_flags_direction", "frame.comment"];
-    let Some(rows) = tshark(&captured(&Options::default()), "comments.pcapng", &fields) else { return };
+    let Some(rows) = tshark::fields(&captured(&Options::default()), "comments.pcapng", &fields) else { return };
     let rows: Vec<Vec<&str>> = rows.iter().map(|row| row.iter().map(String::as_str).collect()).collect();
     let [inbound, outbound] = ["0x00000001", "0x00000002"];
     let expected = [
@@ -231,18 +208,12 @@ fn wireshark_reads_times_directions_and_comments() {
 fn wireshark_finds_nothing_wrong() {
     let fields =
         ["_ws.malformed", "_ws.expert.severity", "_ws.expert.message", "tcp.checksum.status", "ip.checksum.status"];
-    let Some(rows) = tshark(&captured(&Options::default()), "clean.pcapng", &fields) else { return };
+    let Some(rows) = tshark::fields(&captured(&Options::default()), "clean.pcapng", &fields) else { return };
     assert_eq!(rows.len(), 11);
-    // Comments, chats ("connection established") and notes ("initiates the connection closing") lie below warnings.
-    const WARNING: u32 = 0x60_0000;
     for row in &rows {
         let [malformed, severities, message, checksums @ ..] = &row[..] else { panic!("five fields, not {row:?}") };
         assert_eq!(malformed, "", "{row:?}");
-        let severities = severities.split(',').filter(|severity| !severity.is_empty());
-        severities.for_each(|severity| {
-            assert!(severity.parse::<u32>().expect("a number") < WARNING, "{message}");
-        });
-        // 1 is "good"; ARP has none.
-        assert!(checksums.iter().all(|status| matches!(status.as_str(), "" | "1")), "{row:?}");
+        assert!(tshark::worst(severities) < tshark::WARNING, "{message}");
+        assert!(checksums.iter().all(|status| tshark::is_good_or_absent(status)), "{row:?}");
     }
 }
