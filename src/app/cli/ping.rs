@@ -14,6 +14,10 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+/// What each request weighs beside its data, in bytes: as ping counts, with the ICMP header and with both headers.
+const ICMP_HEADER: usize = 8;
+const HEADERS: u16 = 28;
+
 /// Send echo requests from the stack and time the replies
 ///
 /// The exit status is 1 when no reply came at all.
@@ -81,7 +85,7 @@ impl Ping {
         let socket = PingSocket::open(host);
         let data: Vec<u8> = (0..self.size).map(|index| index as u8).collect();
         if !self.quiet && !self.json {
-            anstream::println!("PING {} with {} bytes of data", self.to, self.size);
+            anstream::println!("PING {} {}({}) bytes of data", self.to, self.size, self.size + HEADERS);
         }
         let mut beat = tokio::time::interval(interval.max(Duration::from_micros(1)));
         let mut interrupted = std::pin::pin!(tokio::signal::ctrl_c());
@@ -92,7 +96,7 @@ impl Ping {
             tokio::select! {
                 _ = &mut interrupted => break,
                 _ = beat.tick(), if asking => {
-                    let sequence = (tally.sent % 65_536) as u16;
+                    let sequence = ((tally.sent + 1) % 65_536) as u16;
                     let at = socket.send(self.to, sequence, &data, self.ttl).doing(format_args!("asking {}", self.to))?;
                     tally.sent(sequence, at);
                     last_word.as_mut().reset(tokio::time::Instant::now() + wait);
@@ -114,6 +118,7 @@ impl Ping {
             return;
         }
         let PingReply { from, sequence, len, ttl, .. } = reply;
+        let len = len + ICMP_HEADER;
         match (reply.error, heard) {
             (Some(error), _) => anstream::println!("from {from}: seq={sequence} {error}"),
             (None, Some(time)) => {
@@ -200,13 +205,13 @@ impl Tally {
     }
 
     fn summary(&self) -> String {
-        let (sent, heard, loss) = (self.sent, self.times.len(), self.loss());
+        let (sent, heard, loss) = (self.sent, self.times.len(), (self.loss() * 1e4).round() / 1e4);
         let elapsed = self.ended.since(self.began).as_millis();
         let errors = if self.errors > 0 { format!(", +{} errors", self.errors) } else { String::new() };
         let again = if self.duplicates > 0 { format!(", +{} duplicates", self.duplicates) } else { String::new() };
         let mut text = format!("\n--- {} ping statistics ---\n", self.to);
         text += &format!(
-            "{sent} packets transmitted, {heard} received{again}{errors}, {loss:.4}% packet loss, time {elapsed}ms\n"
+            "{sent} packets transmitted, {heard} received{again}{errors}, {loss}% packet loss, time {elapsed}ms\n"
         );
         if let Some([least, mean, greatest, deviation]) = self.spread().map(|spread| spread.map(millis)) {
             text += &format!("rtt min/avg/max/mdev = {least}/{mean}/{greatest}/{deviation} ms\n");
@@ -249,7 +254,7 @@ mod tests {
         assert_eq!(
             tally.summary(),
             "\n--- 192.0.2.1 ping statistics ---\n\
-             4 packets transmitted, 2 received, +1 duplicates, +1 errors, 50.0000% packet loss, time 1040ms\n\
+             4 packets transmitted, 2 received, +1 duplicates, +1 errors, 50% packet loss, time 1040ms\n\
              rtt min/avg/max/mdev = 1.000/2.000/3.000/1.000 ms\n"
         );
     }

@@ -8,5 +8,8 @@ mod tcp;
 mod udp;
 mod wait;
 
+#[cfg(test)]
+mod tests;
+
 pub use tcp::{Incoming, TcpListener, TcpStream};
 pub use udp::UdpSocket;
