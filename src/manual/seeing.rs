@@ -22,6 +22,7 @@
 //! ```
 //! use strata::event::{DropReason, Event, Layer, Observer, Record};
 //! use strata::probe::narrate::sentence;
+//! use strata::time::Instant;
 //!
 //! /// Complains about every frame that is thrown away.
 //! struct Complain;
@@ -29,13 +30,13 @@
 //! impl Observer for Complain {
 //!     fn observe(&mut self, record: &Record<'_>) {
 //!         if let Event::Dropped { .. } = record.event {
-//!             eprintln!("{}: {}", record.at, sentence(&record.event));
+//!             eprintln!("{}: {}", record.at, sentence(record.at, &record.event));
 //!         }
 //!     }
 //! }
 //!
 //! let dropped = Event::Dropped { layer: Layer::Udp, reason: DropReason::NoUdpSocket };
-//! assert_eq!(sentence(&dropped), "dropped by UDP: no UDP socket on that port");
+//! assert_eq!(sentence(Instant::ZERO, &dropped), "dropped by UDP: no UDP socket on that port");
 //! ```
 //!
 //! `stack.set_observer(Some(Box::new(Complain)))` and it listens. Several observers go into one

@@ -131,7 +131,7 @@ impl Story {
     pub fn decisions(&self) -> Vec<String> {
         let notes = self.before.iter().chain(&self.notes);
         let mut said = narrate::sentences(
-            notes.map(|note| &note.event).filter(|event| narrate::weight(event) == Weight::Decision),
+            notes.filter(|note| narrate::weight(&note.event) == Weight::Decision).map(|note| (note.at, &note.event)),
         );
         if self.omitted > 0 {
             said.push(format!("and {} more", self.omitted));

@@ -111,7 +111,7 @@ pub fn object(record: &Record<'_>) -> Value {
     if let Value::Object(facts) = facts(&record.event) {
         object.extend(facts);
     }
-    object.insert("text".into(), narrate::sentence(&record.event).into());
+    object.insert("text".into(), narrate::sentence(record.at, &record.event).into());
     Value::Object(object)
 }
 

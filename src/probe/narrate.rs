@@ -3,6 +3,7 @@
 //! Capture comments, the layer tree and the `text` of JSON lines all come from here.
 
 use crate::event::{CwndCause, Event, IcmpEvent, NeighbourMessage, SendReason, TcpEvent};
+use crate::time::Instant;
 use crate::wire::MacAddress;
 use std::borrow::Cow;
 use std::fmt;
@@ -43,16 +44,17 @@ pub fn weight(event: &Event<'_>) -> Weight {
     }
 }
 
-/// What happened, in one sentence without a full stop.
+/// What happened at `at`, in one sentence without a full stop.
 ///
 /// ```
 /// use strata::event::{DropReason, Event, Layer};
 /// use strata::probe::narrate::sentence;
+/// use strata::time::Instant;
 ///
 /// let event = Event::Dropped { layer: Layer::Tcp, reason: DropReason::BadTcpChecksum };
-/// assert_eq!(sentence(&event), "dropped by TCP: checksum wrong");
+/// assert_eq!(sentence(Instant::ZERO, &event), "dropped by TCP: checksum wrong");
 /// ```
-pub fn sentence(event: &Event<'_>) -> String {
+pub fn sentence(at: Instant, event: &Event<'_>) -> String {
     match event {
         Event::FrameReceived { bytes, .. } => format!("{} came in", count(bytes.len(), "byte")),
         Event::FrameHandled => "dealt with".into(),
@@ -86,26 +88,26 @@ pub fn sentence(event: &Event<'_>) -> String {
         Event::PathMtu { destination, mtu } => format!("path MTU to {destination} is {mtu}"),
         Event::Icmp { message } => icmp(*message),
         Event::Delivered { layer, len } => format!("{} delivered to the {layer} socket", count(*len, "byte")),
-        Event::Tcp { event, .. } => tcp(event),
+        Event::Tcp { event, .. } => tcp(at, event),
     }
 }
 
 /// The sentences of what happened to one frame; what belongs together is said together.
-pub fn sentences<'a, 'e: 'a>(events: impl IntoIterator<Item = &'a Event<'e>>) -> Vec<String> {
+pub fn sentences<'a, 'e: 'a>(events: impl IntoIterator<Item = (Instant, &'a Event<'e>)>) -> Vec<String> {
     let events: Vec<_> = events.into_iter().collect();
     let mut merged = None;
     let mut said = Vec::with_capacity(events.len());
-    for (index, event) in events.iter().enumerate() {
+    for (index, (at, event)) in events.iter().enumerate() {
         if merged == Some(index) {
             continue;
         }
         let fast_retransmit = third_duplicate(event).and_then(|count| {
-            let after = events[index + 1..].iter().position(|event| fast_retransmit_cwnd(event).is_some())?;
-            let (from, to, ssthresh) = fast_retransmit_cwnd(events[index + 1 + after])?;
+            let after = events[index + 1..].iter().position(|(_, event)| fast_retransmit_cwnd(event).is_some())?;
+            let (from, to, ssthresh) = fast_retransmit_cwnd(events[index + 1 + after].1)?;
             merged = Some(index + 1 + after);
             Some(format!("{} duplicate ACK: fast retransmit, cwnd {from} -> {to}, ssthresh {ssthresh}", Ordinal(count)))
         });
-        said.push(fast_retransmit.unwrap_or_else(|| sentence(event)));
+        said.push(fast_retransmit.unwrap_or_else(|| sentence(*at, event)));
     }
     said
 }
@@ -152,7 +154,7 @@ fn icmp(message: IcmpEvent) -> String {
     }
 }
 
-fn tcp(event: &TcpEvent) -> String {
+fn tcp(at: Instant, event: &TcpEvent) -> String {
     match event {
         TcpEvent::State { from, to, why } => format!("{from} -> {to}: {why}"),
         TcpEvent::Synchronise { sent, isn, mss, window_scale, sack, timestamps } => {
@@ -182,7 +184,7 @@ fn tcp(event: &TcpEvent) -> String {
         }
         TcpEvent::Cwnd { from, to, ssthresh: u64::MAX, why } => format!("{why}: cwnd {from} -> {to}"),
         TcpEvent::Cwnd { from, to, ssthresh, why } => format!("{why}: cwnd {from} -> {to}, ssthresh {ssthresh}"),
-        TcpEvent::TimerSet { timer, at } => format!("{timer} set to {at}"),
+        TcpEvent::TimerSet { timer, at: due } => format!("{timer} set, due in {}", Span(due.since(at))),
         TcpEvent::TimerStopped { timer } => format!("{timer} stopped"),
         TcpEvent::TimerFired { timer, count: 0 | 1 } => format!("{timer} fired"),
         TcpEvent::TimerFired { timer, count } => format!("{timer} fired for the {} time", Ordinal(*count)),
@@ -246,7 +248,6 @@ mod tests {
     use super::*;
     use crate::event::*;
     use crate::probe::samples::connection;
-    use crate::time::Instant;
 
     fn tcp(event: TcpEvent) -> Event<'static> {
         Event::Tcp { connection: connection(), event }
@@ -343,12 +344,12 @@ mod tests {
             ),
             (
                 tcp(TcpEvent::TimerSet { timer: TimerKind::TimeWait, at: Instant::from_secs(60) }),
-                "TIME-WAIT timer set to 60.000000",
+                "TIME-WAIT timer set, due in 59 s",
             ),
             (tcp(TcpEvent::Closed { why: CloseReason::Finished }), "connection over: both sides finished"),
         ];
         for (event, expected) in rows {
-            assert_eq!(sentence(&event), expected);
+            assert_eq!(sentence(Instant::from_secs(1), &event), expected);
         }
     }
 
@@ -360,10 +361,10 @@ mod tests {
             tcp(TcpEvent::Cwnd { from: 14600, to: 10220, ssthresh: 10220, why: CwndCause::FastRetransmit }),
         ];
         assert_eq!(
-            sentences(&events),
+            sentences(events.iter().map(|event| (Instant::ZERO, event))),
             ["third duplicate ACK: fast retransmit, cwnd 14600 -> 10220, ssthresh 10220", "the peer's window: 1 -> 2"]
         );
-        assert_eq!(sentences(&events[..1]), ["duplicate ACK, the third"]);
+        assert_eq!(sentences([(Instant::ZERO, &events[0])]), ["duplicate ACK, the third"]);
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Recorder {
 
     /// The sentence of each record so far, in order.
     pub fn sentences(&self) -> Vec<String> {
-        self.lock().iter().map(|record| super::narrate::sentence(&record.event.as_event())).collect()
+        self.lock().iter().map(|record| super::narrate::sentence(record.at, &record.event.as_event())).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<OwnedRecord>> {

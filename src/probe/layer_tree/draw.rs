@@ -6,6 +6,7 @@ use super::{Detail, Style, describe, fields, payload};
 use crate::event::{Event, Layer};
 use crate::probe::narrate::{self, Weight};
 use crate::probe::{Direction, LayerStep, Note, Step, Story};
+use crate::time::Instant;
 use crate::wire::tcp;
 use std::fmt::Write as _;
 
@@ -20,10 +21,10 @@ const VERB: usize = 48;
 const MAX_PAYLOAD_ROWS: usize = 4;
 const BYTES_IN_A_ROW: usize = 16;
 
-pub(super) fn story(out: &mut String, story: &Story, style: Style, sequences: &mut Sequences) {
+pub(super) fn story(out: &mut String, story: &Story, elapsed: Instant, style: Style, sequences: &mut Sequences) {
     let layers = lines_of_layers(story, style, sequences);
     let decisions = decisions(story, style);
-    line(out, style.paint(Role::Frame, title(story)));
+    line(out, style.paint(Role::Frame, title(story, elapsed)));
     match story.direction {
         // What came in is decided about when its layers are off,
         Direction::Inbound => out.extend(layers.into_iter().chain(decisions)),
@@ -33,34 +34,42 @@ pub(super) fn story(out: &mut String, story: &Story, style: Style, sequences: &m
     out.push('\n');
 }
 
-pub(super) fn aside(out: &mut String, note: &Note, style: Style) {
-    if narrate::weight(&note.event) == Weight::Decision || style.detail == Detail::Full {
+pub(super) fn aside(out: &mut String, note: &Note, elapsed: Instant, style: Style) {
+    if narrate::weight(&note.event) >= least_weight(style) {
         let connection = match &note.event {
             Event::Tcp { connection, .. } => format!("  ({connection})"),
             _ => String::new(),
         };
-        let said = narrate::sentence(&note.event);
+        let said = narrate::sentence(note.at, &note.event);
         let _ = writeln!(
             out,
             "{} {}{}\n",
-            style.paint(Role::Frame, format_args!("-- {}", note.at)),
+            style.paint(Role::Frame, format_args!("-- {elapsed}")),
             style.paint(Role::Decision, said),
             style.paint(Role::Verb, connection)
         );
     }
 }
 
-fn title(story: &Story) -> String {
-    let (frame, at) = (story.frame.0, story.at);
+/// What an event must weigh to be drawn.
+fn least_weight(style: Style) -> Weight {
+    match style.detail {
+        Detail::Brief => Weight::Decision,
+        Detail::Full => Weight::Detail,
+    }
+}
+
+fn title(story: &Story, elapsed: Instant) -> String {
+    let frame = story.frame.0;
     let arrow = match story.direction {
         Direction::Inbound => "->",
         Direction::Outbound => "<-",
     };
     if !story.on_the_wire() {
-        return format!("-x frame {frame}  never sent  {at}");
+        return format!("-x frame {frame}  never sent  {elapsed}");
     }
     let pieces = story.offload().segment_size.map_or(String::new(), |size| format!(" (segments of {size})"));
-    format!("{arrow} frame {frame}  {} bytes {}{pieces}  {at}", story.len(), story.direction.word())
+    format!("{arrow} frame {frame}  {} bytes {}{pieces}  {elapsed}", story.len(), story.direction.word())
 }
 
 /// The outermost layer first; each entry holds whole lines.
@@ -140,13 +149,11 @@ fn payload_lines(steps: &[&LayerStep], story: &Story, style: Style) -> Option<St
 
 /// What was decided, a sentence a line. What led to a frame without being about it was told as an aside.
 fn decisions(story: &Story, style: Style) -> Vec<String> {
-    let shown = |event: &&Event<'static>| match narrate::weight(event) {
-        // The line of the ARP layer says the same.
-        Weight::Decision => !matches!(event, Event::NeighbourMessage { .. }),
-        Weight::Detail => style.detail == Detail::Full,
-        Weight::Shown => false,
+    // The line of the ARP layer says what its message says.
+    let shown = |note: &&Note| {
+        narrate::weight(&note.event) >= least_weight(style) && !matches!(note.event, Event::NeighbourMessage { .. })
     };
-    let sentences = narrate::sentences(story.notes.iter().map(|note| &note.event).filter(shown));
+    let sentences = narrate::sentences(story.notes.iter().filter(shown).map(|note| (note.at, &note.event)));
     let more = (story.omitted > 0).then(|| format!("and {} more", story.omitted));
     let lines = sentences.into_iter().chain(more).map(|sentence| {
         let role = if sentence.starts_with("dropped by") { Role::Drop } else { Role::Decision };

@@ -12,7 +12,8 @@
 //! ```
 //!
 //! The full style adds each header's bytes and its fields by name, from the tables of [`crate::wire`]. TCP sequence
-//! numbers are relative to the connection's first, as in Wireshark; the full style shows both.
+//! numbers are relative to the connection's first, as in Wireshark; the full style shows both. Times count from the
+//! first thing that was drawn.
 
 mod describe;
 mod draw;
@@ -25,6 +26,7 @@ pub use style::{Detail, Style};
 
 use super::drive::{Background, BackgroundObserver, Direct, Sink, Summary};
 use super::{Direction, Gather, Told};
+use crate::time::Instant;
 use sequence::Sequences;
 use std::io::{self, Write};
 
@@ -63,15 +65,21 @@ pub struct TreeSink<W> {
     out: W,
     style: Style,
     sequences: Sequences,
+    start: Option<Instant>,
 }
 
 impl<W: Write> TreeSink<W> {
     pub fn new(out: W, style: Style) -> TreeSink<W> {
-        TreeSink { out, style, sequences: Sequences::default() }
+        TreeSink { out, style, sequences: Sequences::default(), start: None }
     }
 
     pub fn into_inner(self) -> W {
         self.out
+    }
+
+    /// Since the first thing that was drawn.
+    fn elapsed(&mut self, at: Instant) -> Instant {
+        at - self.start.get_or_insert(at).since(Instant::ZERO)
     }
 }
 
@@ -82,8 +90,14 @@ impl<W: Write + Send> Sink<Told> for TreeSink<W> {
             text.push_str(&format!("... {missed} frames and events not shown: the terminal could not keep up\n"));
         }
         match told {
-            Told::Story(story) => draw::story(&mut text, &story, self.style, &mut self.sequences),
-            Told::Aside(note) => draw::aside(&mut text, &note, self.style),
+            Told::Story(story) => {
+                let elapsed = self.elapsed(story.at);
+                draw::story(&mut text, &story, elapsed, self.style, &mut self.sequences);
+            }
+            Told::Aside(note) => {
+                let elapsed = self.elapsed(note.at);
+                draw::aside(&mut text, &note, elapsed, self.style);
+            }
         }
         self.out.write_all(text.as_bytes())
     }

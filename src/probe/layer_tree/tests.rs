@@ -9,6 +9,8 @@ use etherparse::{PacketBuilder, TcpOptionElement};
 fn drawn(style: Style, records: &[(u64, Option<u64>, Event<'_>)]) -> String {
     let tree = direct(Vec::new(), style);
     let mut observer = tree.clone();
+    // Times count from the first thing that is drawn.
+    observer.observe(&Record { at: Instant::ZERO, frame: None, event: Event::FrameHandled });
     for (micros, frame, event) in records {
         observer.observe(&Record {
             at: Instant::from_micros(*micros),
