@@ -55,6 +55,8 @@ struct BoundListener {
 #[derive(Debug)]
 pub(super) struct TcpTable {
     key: Key,
+    /// The largest IP packet of our link: what we can receive.
+    mtu: usize,
     sockets: SlotMap<TcpId, Socket>,
     by_tuple: HashMap<FourTuple, TcpId, Key>,
     listeners: SlotMap<ListenerId, BoundListener>,
@@ -66,7 +68,7 @@ pub(super) struct TcpTable {
 }
 
 impl TcpTable {
-    pub fn new(random: &mut Random) -> TcpTable {
+    pub fn new(random: &mut Random, mtu: usize) -> TcpTable {
         let key = Key::new(random);
         TcpTable {
             sockets: SlotMap::with_key(),
@@ -78,11 +80,12 @@ impl TcpTable {
             replies: VecDeque::new(),
             wakeups: VecDeque::new(),
             key,
+            mtu,
         }
     }
 
     /// A packet whose protocol is TCP. True when a connection heard from its peer, so that the neighbour lives.
-    pub fn handle(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>, mtu: impl Fn(IpAddr) -> usize) -> bool {
+    pub fn handle(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>, path_mtu: impl Fn(IpAddr) -> usize) -> bool {
         match parse(packet) {
             Ok(segment) => {
                 let header = packet.payload.len() - segment.data.len();
@@ -95,7 +98,7 @@ impl TcpTable {
                     local: (packet.destination, segment.header.destination_port).into(),
                     remote: (packet.source, segment.header.source_port).into(),
                 };
-                self.handle_segment(cx, tuple, segment, mtu)
+                self.handle_segment(cx, tuple, segment, path_mtu)
             }
             Err(reason) => {
                 cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason });
@@ -109,10 +112,10 @@ impl TcpTable {
         cx: &mut Context<'_>,
         tuple: FourTuple,
         segment: Segment<'_>,
-        mtu: impl Fn(IpAddr) -> usize,
+        path_mtu: impl Fn(IpAddr) -> usize,
     ) -> bool {
         let Some(&id) = self.by_tuple.get(&tuple) else {
-            self.handle_without_connection(cx, tuple, &segment, mtu);
+            self.handle_without_connection(cx, tuple, &segment, path_mtu);
             return false;
         };
         match &mut self.socket(id).shape {
@@ -120,7 +123,7 @@ impl TcpTable {
                 if connection.handle_segment(cx, &segment) == Arrival::NewIncarnation {
                     self.by_tuple.remove(&tuple);
                     self.remove_if_released(id);
-                    self.handle_without_connection(cx, tuple, &segment, mtu);
+                    self.handle_without_connection(cx, tuple, &segment, path_mtu);
                     return true;
                 }
                 self.settle(id);
@@ -187,7 +190,7 @@ impl TcpTable {
         cx: &mut Context<'_>,
         tuple: FourTuple,
         segment: &Segment<'_>,
-        mtu: impl Fn(IpAddr) -> usize,
+        path_mtu: impl Fn(IpAddr) -> usize,
     ) {
         let Some(id) = self.listener_at(tuple.local) else {
             cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason: DropReason::NoTcpSocket });
@@ -202,7 +205,8 @@ impl TcpTable {
                 listener.opening_began();
                 let config = listener.config.clone();
                 let secrets = self.key.secrets(cx.now, &tuple);
-                let opening = Opening::passive(cx, tuple, config, secrets, mtu(tuple.remote.ip()), segment);
+                let mut opening = Opening::passive(cx, tuple, config, secrets, self.mtu, segment);
+                opening.handle_path_mtu(path_mtu(tuple.remote.ip()));
                 self.insert(Shape::Opening(Box::new(opening)), tuple, Some(id));
             }
             Answer::Reset(header) => self.reply(tuple, header, SendReason::NoConnection),
@@ -419,9 +423,10 @@ impl TcpTable {
         self.by_tuple.contains_key(tuple)
     }
 
-    pub fn connect(&mut self, cx: &mut Context<'_>, tuple: FourTuple, config: Config, mtu: usize) -> TcpId {
+    pub fn connect(&mut self, cx: &mut Context<'_>, tuple: FourTuple, config: Config, path_mtu: usize) -> TcpId {
         let secrets = self.key.secrets(cx.now, &tuple);
-        let opening = Opening::active(cx, tuple, config, secrets, mtu);
+        let mut opening = Opening::active(cx, tuple, config, secrets, self.mtu);
+        opening.handle_path_mtu(path_mtu);
         self.insert(Shape::Opening(Box::new(opening)), tuple, None)
     }
 
