@@ -18,9 +18,11 @@
 //! assert_eq!(frame.to_vec()[12..14], [0x08, 0x06]);
 //! ```
 
+mod calls;
 mod deadlines;
 mod keyed;
 mod layers;
+mod listeners;
 mod ping;
 mod ports;
 mod tcp;
@@ -29,17 +31,14 @@ mod udp;
 pub use crate::udp::{ReceiveError as UdpReceiveError, SendError as UdpSendError};
 pub use ping::PingReply;
 
-use crate::event::{Context, Event, FourTuple, Observer};
+use crate::event::{Context, Event, Observer};
 use crate::frame::{Frame, Received};
-use crate::icmp;
 use crate::random::Random;
-use crate::tcp::{ConnectError, Info, ListenError, ReceiveError, SendError, Status};
 use crate::time::Instant;
 use layers::Layers;
 use slotmap::new_key_type;
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
-use tcp::Shape;
+use std::net::IpAddr;
 use thiserror::Error;
 
 new_key_type! {
@@ -114,9 +113,6 @@ pub enum PingError {
     #[error("the stack's queue of outgoing packets is full")]
     WouldBlock,
 }
-
-/// The most data in an echo request over IPv4: 65,535 less the IP and ICMP headers.
-const MAX_ECHO_DATA: usize = 65_507;
 
 /// One host.
 pub struct Stack {
@@ -195,303 +191,5 @@ impl Stack {
         let mut cx = Context::new(now, &mut self.random, &mut self.frames, self.observer.as_deref_mut());
         cx.partial_checksum = self.config.partial_checksum;
         (cx, &mut self.layers)
-    }
-}
-
-/// TCP sockets.
-impl Stack {
-    /// Passive OPEN (RFC 9293 §3.10.1). An unspecified address listens on all of ours; port 0 takes a random free one.
-    pub fn tcp_listen(
-        &mut self,
-        mut local: SocketAddr,
-        backlog: usize,
-        config: crate::tcp::Config,
-    ) -> Result<ListenerId, ListenError> {
-        if !local.ip().is_unspecified() && !self.layers.ip.is_ours(local.ip()) {
-            return Err(ListenError::NotOurAddress { address: local.ip() });
-        }
-        let table = &mut self.layers.tcp;
-        if local.port() == 0 {
-            let is_free = |port| !table.listens((local.ip(), port).into());
-            local.set_port(ports::choose(&mut self.random, is_free).ok_or(ListenError::PortsExhausted)?);
-        }
-        // RFC 9293 §3.9.1.1 (MUST-41)
-        if table.listens(local) {
-            return Err(ListenError::AddressInUse { port: local.port() });
-        }
-        Ok(table.listen(local, backlog, config))
-    }
-
-    /// The next connection whose handshake is complete.
-    pub fn tcp_accept(&mut self, listener: ListenerId) -> Option<TcpId> {
-        self.layers.tcp.accept(listener)
-    }
-
-    /// [`tcp_accept`](Stack::tcp_accept) would give a connection.
-    pub fn tcp_has_waiting(&self, listener: ListenerId) -> bool {
-        self.layers.tcp.has_waiting(listener)
-    }
-
-    /// Connections that nobody has accepted are aborted.
-    pub fn tcp_close_listener(&mut self, now: Instant, listener: ListenerId) {
-        let (mut cx, layers) = self.enter(now);
-        layers.tcp.close_listener(&mut cx, listener);
-    }
-
-    pub fn tcp_listener_addr(&self, listener: ListenerId) -> SocketAddr {
-        self.layers.tcp.listener_addr(listener)
-    }
-
-    /// Active OPEN (RFC 9293 §3.10.1). A local address or port that is not given is chosen.
-    pub fn tcp_connect(
-        &mut self,
-        now: Instant,
-        remote: SocketAddr,
-        local: Option<SocketAddr>,
-        config: crate::tcp::Config,
-    ) -> Result<TcpId, ConnectError> {
-        let tuple = self.choose_tuple(remote, local)?;
-        let mtu = self.layers.ip.mtu_for(now, remote.ip());
-        let (mut cx, layers) = self.enter(now);
-        Ok(layers.tcp.connect(&mut cx, tuple, config, mtu))
-    }
-
-    fn choose_tuple(&mut self, remote: SocketAddr, local: Option<SocketAddr>) -> Result<FourTuple, ConnectError> {
-        let ip = &self.layers.ip;
-        // RFC 9293 §3.9.1.1 (MUST-46)
-        if remote.port() == 0 || remote.ip().is_unspecified() || ip.is_broadcast(remote.ip()) {
-            return Err(ConnectError::NotUnicast { remote });
-        }
-        // RFC 9293 §3.9.1.1 (MUST-44, MUST-45)
-        let chosen = ip.source_for(remote.ip()).ok_or(ConnectError::NoRoute { remote: remote.ip() })?;
-        let address = local.map(|local| local.ip()).filter(|address| !address.is_unspecified()).unwrap_or(chosen);
-        if !ip.is_ours(address) {
-            return Err(ConnectError::NotOurAddress { address });
-        }
-        let tuple = |port| FourTuple { local: (address, port).into(), remote };
-        let table = &self.layers.tcp;
-        match local.map_or(0, |local| local.port()) {
-            0 => {
-                let port = ports::choose(&mut self.random, |port| !table.is_taken(&tuple(port)));
-                port.map(tuple).ok_or(ConnectError::PortsExhausted { remote })
-            }
-            port if table.is_taken(&tuple(port)) => {
-                Err(ConnectError::AddressInUse { local: (address, port).into(), remote })
-            }
-            port => Ok(tuple(port)),
-        }
-    }
-
-    /// SEND (RFC 9293 §3.10.2): takes as much as there is room for.
-    pub fn tcp_send(&mut self, now: Instant, id: TcpId, data: &[u8]) -> Result<usize, SendError> {
-        let (mut cx, layers) = self.enter(now);
-        let sent = match &mut layers.tcp.socket(id).shape {
-            Shape::Connection(connection) => connection.send(&mut cx, data),
-            Shape::Opening(_) => Err(SendError::WouldBlock),
-            Shape::Failed { reason, .. } => Err(SendError::Closed(*reason)),
-        };
-        layers.tcp.settle(id);
-        sent
-    }
-
-    /// The same as urgent data (RFC 9293 §3.8.5), which new applications should not use (SHLD-13).
-    pub fn tcp_send_urgent(&mut self, now: Instant, id: TcpId, data: &[u8]) -> Result<usize, SendError> {
-        let (mut cx, layers) = self.enter(now);
-        let sent = match &mut layers.tcp.socket(id).shape {
-            Shape::Connection(connection) => connection.send_urgent(&mut cx, data),
-            Shape::Opening(_) => Err(SendError::WouldBlock),
-            Shape::Failed { reason, .. } => Err(SendError::Closed(*reason)),
-        };
-        layers.tcp.settle(id);
-        sent
-    }
-
-    /// RECEIVE (RFC 9293 §3.10.3): 0 bytes mean that the peer has finished.
-    pub fn tcp_receive(&mut self, id: TcpId, into: &mut [u8]) -> Result<usize, ReceiveError> {
-        let received = match &mut self.layers.tcp.socket(id).shape {
-            Shape::Connection(connection) => connection.receive(into),
-            Shape::Opening(_) => Err(ReceiveError::WouldBlock),
-            Shape::Failed { reason, .. } => Err(ReceiveError::Closed(*reason)),
-        };
-        self.layers.tcp.settle(id);
-        received
-    }
-
-    /// CLOSE of the sending side: FIN after what is buffered. A connection that is still being opened is given up.
-    pub fn tcp_shutdown(&mut self, now: Instant, id: TcpId) {
-        let (mut cx, layers) = self.enter(now);
-        if let Shape::Connection(connection) = &mut layers.tcp.socket(id).shape {
-            connection.shutdown(&mut cx);
-        }
-        layers.tcp.settle(id);
-    }
-
-    /// The application lets go: what was written is still delivered, and the stack finishes by itself. With data
-    /// unread the peer is told by a RST (RFC 9293 §3.6.1, SHLD-3). The id is no longer valid.
-    pub fn tcp_close(&mut self, now: Instant, id: TcpId) {
-        let (mut cx, layers) = self.enter(now);
-        layers.tcp.release(&mut cx, id);
-    }
-
-    /// ABORT (RFC 9293 §3.10.5): sends RST. The id is no longer valid.
-    pub fn tcp_abort(&mut self, now: Instant, id: TcpId) {
-        let (mut cx, layers) = self.enter(now);
-        layers.tcp.abort(&mut cx, id);
-    }
-
-    pub fn tcp_status(&self, id: TcpId) -> Status {
-        match self.layers.tcp.shape(id) {
-            Shape::Connection(connection) => connection.status(),
-            shape @ (Shape::Opening(_) | Shape::Failed { .. }) => {
-                let closed = if let Shape::Failed { reason, .. } = shape { Some(*reason) } else { None };
-                let over = closed.is_some();
-                Status { state: shape.state(), established: false, readable: over, writable: over, closed }
-            }
-        }
-    }
-
-    /// STATUS (RFC 9293 §3.10.6): none before the connection is established.
-    pub fn tcp_info(&self, id: TcpId) -> Option<Info> {
-        match self.layers.tcp.shape(id) {
-            Shape::Connection(connection) => Some(connection.info()),
-            Shape::Opening(_) | Shape::Failed { .. } => None,
-        }
-    }
-
-    /// How many connections have not come to their end; those in TIME-WAIT only wait.
-    pub fn tcp_unfinished(&self) -> usize {
-        self.layers.tcp.unfinished()
-    }
-
-    pub fn tcp_local_addr(&self, id: TcpId) -> SocketAddr {
-        self.layers.tcp.tuple(id).local
-    }
-
-    pub fn tcp_remote_addr(&self, id: TcpId) -> SocketAddr {
-        self.layers.tcp.tuple(id).remote
-    }
-
-    pub fn tcp_config(&self, id: TcpId) -> &crate::tcp::Config {
-        self.layers.tcp.config(id)
-    }
-
-    /// Changes the settings of an open connection: `nagle`, `keepalive`, `ttl` and so on.
-    pub fn tcp_configure(&mut self, now: Instant, id: TcpId, change: impl FnOnce(&mut crate::tcp::Config)) {
-        let (mut cx, layers) = self.enter(now);
-        match &mut layers.tcp.socket(id).shape {
-            Shape::Connection(connection) => connection.configure(&mut cx, change),
-            Shape::Opening(opening) => change(opening.config_mut()),
-            Shape::Failed { config, .. } => change(config),
-        }
-        layers.tcp.settle(id);
-    }
-}
-
-/// UDP sockets.
-impl Stack {
-    /// Port 0 takes a random free one (RFC 6056); an unspecified address takes all of ours.
-    pub fn udp_bind(&mut self, local: SocketAddr) -> Result<UdpId, BindError> {
-        let ip = &self.layers.ip;
-        if !local.ip().is_unspecified() && !ip.is_ours(local.ip()) && !ip.is_broadcast(local.ip()) {
-            return Err(BindError::NotOurAddress { address: local.ip() });
-        }
-        self.layers.udp.bind(&mut self.random, local)
-    }
-
-    /// Fixes the peer: only its datagrams are taken, and ICMP errors about ours are reported.
-    pub fn udp_connect(&mut self, id: UdpId, remote: SocketAddr) -> Result<(), BindError> {
-        let source = self.layers.ip.source_for(remote.ip());
-        let source = source.ok_or(BindError::NoRoute { destination: remote.ip() })?;
-        self.layers.udp.socket_mut(id).connect(remote, source);
-        Ok(())
-    }
-
-    /// One datagram to `to`, or to the peer. Where the device cannot take it now it waits.
-    pub fn udp_send(
-        &mut self,
-        now: Instant,
-        id: UdpId,
-        to: Option<SocketAddr>,
-        data: &[u8],
-    ) -> Result<usize, UdpSendError> {
-        let (mut cx, layers) = self.enter(now);
-        if !layers.has_room() {
-            return Err(UdpSendError::WouldBlock);
-        }
-        let packet = layers.udp.socket_mut(id).send(&mut cx, &layers.ip, to, data)?;
-        layers.enqueue(packet);
-        Ok(data.len())
-    }
-
-    /// Gives the whole length of the datagram, what did not fit into `into` being lost, and who sent it.
-    pub fn udp_receive(&mut self, id: UdpId, into: &mut [u8]) -> Result<(usize, SocketAddr), UdpReceiveError> {
-        self.layers.udp.socket_mut(id).receive(into).map(|datagram| (datagram.len, datagram.source))
-    }
-
-    pub fn udp_readable(&self, id: UdpId) -> bool {
-        self.layers.udp.socket(id).is_readable()
-    }
-
-    pub fn udp_local_addr(&self, id: UdpId) -> SocketAddr {
-        self.layers.udp.socket(id).local()
-    }
-
-    pub fn udp_remote_addr(&self, id: UdpId) -> Option<SocketAddr> {
-        self.layers.udp.socket(id).remote()
-    }
-
-    pub fn udp_set_broadcast(&mut self, id: UdpId, allowed: bool) {
-        self.layers.udp.socket_mut(id).config.broadcast = allowed;
-    }
-
-    pub fn udp_broadcast(&self, id: UdpId) -> bool {
-        self.layers.udp.socket(id).config.broadcast
-    }
-
-    pub fn udp_set_ttl(&mut self, id: UdpId, ttl: u8) {
-        self.layers.udp.socket_mut(id).config.ttl = ttl;
-    }
-
-    pub fn udp_close(&mut self, id: UdpId) {
-        self.layers.udp.close(id);
-    }
-}
-
-/// Ping sockets.
-impl Stack {
-    pub fn ping_open(&mut self) -> PingId {
-        self.layers.ping.open(&mut self.random)
-    }
-
-    /// One echo request (RFC 792) with `data` behind its header.
-    pub fn ping_send(
-        &mut self,
-        now: Instant,
-        id: PingId,
-        to: IpAddr,
-        sequence: u16,
-        data: &[u8],
-        ttl: u8,
-    ) -> Result<(), PingError> {
-        let (mut cx, layers) = self.enter(now);
-        if !layers.has_room() {
-            return Err(PingError::WouldBlock);
-        }
-        if data.len() > MAX_ECHO_DATA {
-            return Err(PingError::TooLong { len: data.len(), max: MAX_ECHO_DATA });
-        }
-        let source = layers.ip.source_for(to).ok_or(PingError::NoRoute { destination: to })?;
-        let id = layers.ping.identifier(id);
-        let packet = icmp::echo_request(&mut cx, (source, to), (id, sequence), data, ttl);
-        layers.enqueue(packet);
-        Ok(())
-    }
-
-    pub fn ping_receive(&mut self, id: PingId) -> Option<PingReply> {
-        self.layers.ping.receive(id)
-    }
-
-    pub fn ping_close(&mut self, id: PingId) {
-        self.layers.ping.close(id);
     }
 }

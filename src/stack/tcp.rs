@@ -7,7 +7,7 @@ use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, Se
 use crate::frame::Payload;
 use crate::ip::{NetworkError, Outgoing, Packet};
 use crate::random::Random;
-use crate::tcp::listen::{Answer, Listener};
+use crate::tcp::listen::Listener;
 use crate::tcp::{Arrival, Config, Connection, Opening, Outcome, Segment, Seq, emit};
 use crate::time::Instant;
 use crate::wire::checksum::Sum;
@@ -37,7 +37,7 @@ pub(super) enum Shape {
 pub(super) struct Socket {
     pub shape: Shape,
     /// The listener in one of whose queues it stands.
-    listener: Option<ListenerId>,
+    pub(super) listener: Option<ListenerId>,
     /// No application holds it.
     released: bool,
     /// It stands in the queue of those that have something to send.
@@ -47,24 +47,24 @@ pub(super) struct Socket {
 }
 
 #[derive(Debug)]
-struct BoundListener {
-    local: SocketAddr,
-    listener: Listener<TcpId>,
+pub(super) struct BoundListener {
+    pub local: SocketAddr,
+    pub listener: Listener<TcpId>,
 }
 
 #[derive(Debug)]
 pub(super) struct TcpTable {
-    key: Key,
+    pub(super) key: Key,
     /// The largest IP packet of our link: what we can receive.
-    mtu: usize,
-    sockets: SlotMap<TcpId, Socket>,
+    pub(super) mtu: usize,
+    pub(super) sockets: SlotMap<TcpId, Socket>,
     by_tuple: HashMap<FourTuple, TcpId, Key>,
-    listeners: SlotMap<ListenerId, BoundListener>,
-    by_port: HashMap<u16, Vec<ListenerId>, Key>,
+    pub(super) listeners: SlotMap<ListenerId, BoundListener>,
+    pub(super) by_port: HashMap<u16, Vec<ListenerId>, Key>,
     ready: VecDeque<TcpId>,
     deadlines: Deadlines<TcpId>,
     replies: VecDeque<(FourTuple, Header, SendReason)>,
-    wakeups: VecDeque<SocketId>,
+    pub(super) wakeups: VecDeque<SocketId>,
 }
 
 impl TcpTable {
@@ -184,37 +184,7 @@ impl TcpTable {
         self.remove_if_released(id);
     }
 
-    /// RFC 9293 §3.10.7.1 (CLOSED) and §3.10.7.2 (LISTEN).
-    fn handle_without_connection(
-        &mut self,
-        cx: &mut Context<'_>,
-        tuple: FourTuple,
-        segment: &Segment<'_>,
-        path_mtu: impl Fn(IpAddr) -> usize,
-    ) {
-        let Some(id) = self.listener_at(tuple.local) else {
-            cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason: DropReason::NoTcpSocket });
-            if let Some(header) = segment.reset_reply() {
-                self.reply(tuple, header, SendReason::NoConnection);
-            }
-            return;
-        };
-        let listener = &mut self.listeners[id].listener;
-        match listener.handle_segment(segment) {
-            Answer::Open => {
-                listener.opening_began();
-                let config = listener.config.clone();
-                let secrets = self.key.secrets(cx.now, &tuple);
-                let mut opening = Opening::passive(cx, tuple, config, secrets, self.mtu, segment);
-                opening.handle_path_mtu(path_mtu(tuple.remote.ip()));
-                self.insert(Shape::Opening(Box::new(opening)), tuple, Some(id));
-            }
-            Answer::Reset(header) => self.reply(tuple, header, SendReason::NoConnection),
-            Answer::Drop(reason) => cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason }),
-        }
-    }
-
-    fn insert(&mut self, shape: Shape, tuple: FourTuple, listener: Option<ListenerId>) -> TcpId {
+    pub(super) fn insert(&mut self, shape: Shape, tuple: FourTuple, listener: Option<ListenerId>) -> TcpId {
         let id = self.sockets.insert(Socket { shape, listener, released: false, ready: false, filed: None });
         self.by_tuple.insert(tuple, id);
         self.settle(id);
@@ -346,78 +316,11 @@ impl TcpTable {
         }
     }
 
-    fn reply(&mut self, tuple: FourTuple, header: Header, why: SendReason) {
+    pub(super) fn reply(&mut self, tuple: FourTuple, header: Header, why: SendReason) {
         if self.replies.len() < MAX_REPLIES {
             self.replies.push_back((tuple, header, why));
         }
     }
-
-    // --- listeners ---
-
-    /// Is `local` in use? Two listeners may share a port only on different addresses.
-    pub fn listens(&self, local: SocketAddr) -> bool {
-        let overlaps =
-            |other: SocketAddr| other.ip() == local.ip() || other.ip().is_unspecified() || local.ip().is_unspecified();
-        self.by_port.get(&local.port()).is_some_and(|ids| ids.iter().any(|id| overlaps(self.listeners[*id].local)))
-    }
-
-    pub fn listen(&mut self, local: SocketAddr, backlog: usize, config: Config) -> ListenerId {
-        let id = self.listeners.insert(BoundListener { local, listener: Listener::new(config, backlog) });
-        self.by_port.entry(local.port()).or_default().push(id);
-        id
-    }
-
-    pub fn listener_addr(&self, id: ListenerId) -> SocketAddr {
-        self.listeners[id].local
-    }
-
-    pub fn has_waiting(&self, id: ListenerId) -> bool {
-        self.listeners.get(id).is_some_and(|bound| bound.listener.waiting() > 0)
-    }
-
-    /// The listener bound to the address itself comes before the one bound to all.
-    fn listener_at(&self, local: SocketAddr) -> Option<ListenerId> {
-        let ids = self.by_port.get(&local.port())?;
-        let exact = ids.iter().find(|id| self.listeners[**id].local.ip() == local.ip());
-        exact.or_else(|| ids.iter().find(|id| self.listeners[**id].local.ip().is_unspecified())).copied()
-    }
-
-    fn accept_queue_is_full(&self, id: TcpId) -> bool {
-        let listener = self.sockets[id].listener.and_then(|listener| self.listeners.get(listener));
-        listener.is_some_and(|bound| bound.listener.is_full())
-    }
-
-    fn queue_for_accept(&mut self, id: TcpId) {
-        if let Some(listener) = self.sockets[id].listener
-            && let Some(bound) = self.listeners.get_mut(listener)
-        {
-            bound.listener.established(id);
-            self.wakeups.push_back(SocketId::Listener(listener));
-        }
-    }
-
-    pub fn accept(&mut self, listener: ListenerId) -> Option<TcpId> {
-        let id = self.listeners.get_mut(listener)?.listener.accept()?;
-        self.socket(id).listener = None;
-        Some(id)
-    }
-
-    /// Closes a listener; what stands in its queues is aborted.
-    pub fn close_listener(&mut self, cx: &mut Context<'_>, listener: ListenerId) {
-        let Some(bound) = self.listeners.remove(listener) else { return };
-        if let Some(ids) = self.by_port.get_mut(&bound.local.port()) {
-            ids.retain(|id| *id != listener);
-            if ids.is_empty() {
-                self.by_port.remove(&bound.local.port());
-            }
-        }
-        let queued = self.sockets.iter().filter(|(_, socket)| socket.listener == Some(listener));
-        for id in queued.map(|(id, _)| id).collect::<Vec<_>>() {
-            self.abort(cx, id);
-        }
-    }
-
-    // --- connections ---
 
     pub fn is_taken(&self, tuple: &FourTuple) -> bool {
         self.by_tuple.contains_key(tuple)

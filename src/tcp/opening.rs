@@ -9,7 +9,7 @@ use super::rtt::RttEstimator;
 use super::segment::{Segment, emit};
 use super::seq::Seq;
 use super::state::{self, Cause, State};
-use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason, TcpEvent, TimerKind};
+use crate::event::{CloseReason, Context, Event, FourTuple, SendReason, TcpEvent, TimerKind};
 use crate::frame::{Frame, Payload};
 use crate::time::Instant;
 use crate::wire::tcp::{Flags, Header};
@@ -45,9 +45,9 @@ pub struct PeerSyn {
 pub struct Opening {
     pub(super) tuple: FourTuple,
     pub(super) config: Config,
-    state: State,
+    pub(super) state: State,
     /// It came from a passive OPEN (MUST-11): a RST then ends it without anybody being told.
-    passive: bool,
+    pub(super) passive: bool,
     pub(super) secrets: Secrets,
     /// The largest IP packet of our link, which is what we can receive, and of the path, which is what we can send.
     mtu: usize,
@@ -59,9 +59,9 @@ pub struct Opening {
     /// When the last SYN left, and how many did.
     pub(super) sent_at: Instant,
     pub(super) transmissions: u32,
-    syn_due: bool,
-    ack_due: Option<SendReason>,
-    limiter: ChallengeLimiter,
+    pub(super) syn_due: bool,
+    pub(super) ack_due: Option<SendReason>,
+    pub(super) limiter: ChallengeLimiter,
     /// A hard ICMP error or a RST ended the attempt.
     closed: Option<CloseReason>,
     soft_error: Option<&'static str>,
@@ -202,120 +202,7 @@ impl Opening {
         Outcome::Closed(CloseReason::Unreachable)
     }
 
-    pub fn handle_segment(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Outcome {
-        if self.state == State::SynSent {
-            self.handle_in_syn_sent(cx, segment)
-        } else {
-            self.handle_in_syn_received(cx, segment)
-        }
-    }
-
-    /// RFC 9293 §3.10.7.3.
-    fn handle_in_syn_sent(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Outcome {
-        let flags = segment.flags();
-        // First, check the ACK bit.
-        let acknowledges_syn = flags.ack() && segment.ack() == Seq(self.secrets.isn.wrapping_add(1));
-        if flags.ack() && !acknowledges_syn {
-            drop_segment(cx, DropReason::UnacceptableAck);
-            return segment.reset_reply().map_or(Outcome::Stay, Outcome::Reply);
-        }
-        // Second, check the RST bit. RFC 5961 §3.2: only one that acknowledges our SYN counts.
-        if flags.rst() {
-            if !acknowledges_syn {
-                drop_segment(cx, DropReason::BlindReset);
-                return Outcome::Stay;
-            }
-            self.move_to(cx, Cause::ResetReceived);
-            return Outcome::Closed(CloseReason::Refused);
-        }
-        // Fourth, check the SYN bit.
-        if !flags.syn() {
-            drop_segment(cx, DropReason::BadTcpFlags);
-            return Outcome::Stay;
-        }
-        self.take_syn(cx, segment);
-        if acknowledges_syn {
-            self.move_to(cx, Cause::SynAckReceived);
-            return Outcome::Established(self.establish(cx, Some(SendReason::HandshakeAck)));
-        }
-        // Simultaneous open (RFC 9293 §3.5, figure 7; MUST-10).
-        self.move_to(cx, Cause::SynReceived);
-        self.syn_due = true;
-        self.transmissions = 0;
-        Outcome::Stay
-    }
-
-    /// RFC 9293 §3.10.7.4, as far as it concerns SYN-RECEIVED.
-    fn handle_in_syn_received(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Outcome {
-        let flags = segment.flags();
-        let nxt = self.peer.irs + 1;
-        let seq = segment.seq().position(nxt);
-        let repeats_syn = flags.syn() && seq == self.peer.irs && !flags.rst();
-        let acknowledges_syn = flags.ack() && segment.ack() == Seq(self.secrets.isn.wrapping_add(1));
-        // The peer's SYN again: our answer was lost. (Its SYN,ACK completes a simultaneous open.)
-        if repeats_syn && !flags.ack() {
-            self.syn_due = true;
-            return Outcome::Stay;
-        }
-        // First, check the sequence number.
-        let window = u64::from(self.offered_window());
-        if !(repeats_syn || seq < nxt + window && seq + segment.sequence_len() >= nxt && seq >= nxt) {
-            drop_segment(cx, DropReason::UnacceptableSegment);
-            if !flags.rst() && self.limiter.allows(cx.now) {
-                self.ack_due = Some(SendReason::UnacceptableSegment);
-            }
-            return Outcome::Stay;
-        }
-        // Second, check the RST bit.
-        if flags.rst() {
-            return self.handle_reset(cx, seq == nxt);
-        }
-        // Fourth, check the SYN bit.
-        if flags.syn() && !repeats_syn {
-            return self.handle_syn_in_window(cx);
-        }
-        // Fifth, check the ACK field.
-        if !flags.ack() {
-            drop_segment(cx, DropReason::MissingAck);
-            return Outcome::Stay;
-        }
-        if !acknowledges_syn {
-            drop_segment(cx, DropReason::UnacceptableAck);
-            return segment.reset_reply().map_or(Outcome::Stay, Outcome::Reply);
-        }
-        self.move_to(cx, Cause::AckOfSyn);
-        Outcome::Established(self.establish(cx, repeats_syn.then_some(SendReason::HandshakeAck)))
-    }
-
-    /// RFC 5961 §3.2: exactly at RCV.NXT it counts, elsewhere in the window it is challenged.
-    fn handle_reset(&mut self, cx: &mut Context<'_>, exact: bool) -> Outcome {
-        if exact {
-            self.move_to(cx, Cause::ResetReceived);
-            return Outcome::Closed(CloseReason::Refused);
-        }
-        drop_segment(cx, DropReason::BlindReset);
-        self.challenge(cx);
-        Outcome::Stay
-    }
-
-    /// RFC 9293 §3.10.7.4, fourth: a passive opening returns to LISTEN, an active one challenges.
-    fn handle_syn_in_window(&mut self, cx: &mut Context<'_>) -> Outcome {
-        drop_segment(cx, DropReason::BadTcpFlags);
-        if self.passive {
-            self.move_to(cx, Cause::ResetReceived);
-            return Outcome::Closed(CloseReason::ResetByPeer);
-        }
-        self.challenge(cx);
-        Outcome::Stay
-    }
-
-    fn challenge(&mut self, cx: &mut Context<'_>) {
-        if self.limiter.allows(cx.now) {
-            self.ack_due = Some(SendReason::ChallengeAck);
-        }
-    }
-
-    fn take_syn(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
+    pub(super) fn take_syn(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
         let options = &segment.header.options;
         self.peer = PeerSyn {
             irs: segment.seq().first_position(),
@@ -336,7 +223,7 @@ impl Opening {
         self.tell(cx, event);
     }
 
-    fn establish(&mut self, cx: &mut Context<'_>, ack: Option<SendReason>) -> Box<Connection> {
+    pub(super) fn establish(&mut self, cx: &mut Context<'_>, ack: Option<SendReason>) -> Box<Connection> {
         if self.transmissions == 1 {
             self.rtt.sample(cx.now.since(self.sent_at));
             self.tell_rtt(cx);
@@ -354,7 +241,7 @@ impl Opening {
         self.tell(cx, TcpEvent::RttSample { rtt, srtt, rttvar, rto });
     }
 
-    fn offered_window(&self) -> u16 {
+    pub(super) fn offered_window(&self) -> u16 {
         self.config.receive_buffer.min(usize::from(u16::MAX)) as u16
     }
 
@@ -451,7 +338,7 @@ impl Opening {
         answers.then(|| self.header(1, Flags::RST | Flags::ACK))
     }
 
-    fn move_to(&mut self, cx: &mut Context<'_>, why: Cause) {
+    pub(super) fn move_to(&mut self, cx: &mut Context<'_>, why: Cause) {
         let from = self.state;
         if let Some(to) = state::next(from, why) {
             self.state = to;
@@ -459,7 +346,7 @@ impl Opening {
         }
     }
 
-    fn tell(&self, cx: &mut Context<'_>, event: TcpEvent) {
+    pub(super) fn tell(&self, cx: &mut Context<'_>, event: TcpEvent) {
         cx.tell(|| Event::Tcp { connection: self.tuple, event });
     }
 }
@@ -470,8 +357,4 @@ pub fn headers(remote: IpAddr) -> usize {
         IpAddr::V4(_) => 20 + 20,
         IpAddr::V6(_) => 40 + 20,
     }
-}
-
-fn drop_segment(cx: &mut Context<'_>, reason: DropReason) {
-    cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason });
 }

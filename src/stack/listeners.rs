@@ -1,0 +1,103 @@
+//! The listeners of a host, and the segments that belong to no connection.
+
+use super::tcp::{BoundListener, Shape, TcpTable};
+use super::{ListenerId, SocketId, TcpId};
+use crate::event::{Context, DropReason, Event, FourTuple, Layer, SendReason};
+use crate::tcp::listen::{Answer, Listener};
+use crate::tcp::{Config, Opening, Segment};
+use std::net::{IpAddr, SocketAddr};
+
+impl TcpTable {
+    /// RFC 9293 §3.10.7.1 (CLOSED) and §3.10.7.2 (LISTEN).
+    pub(super) fn handle_without_connection(
+        &mut self,
+        cx: &mut Context<'_>,
+        tuple: FourTuple,
+        segment: &Segment<'_>,
+        path_mtu: impl Fn(IpAddr) -> usize,
+    ) {
+        let Some(id) = self.listener_at(tuple.local) else {
+            cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason: DropReason::NoTcpSocket });
+            if let Some(header) = segment.reset_reply() {
+                self.reply(tuple, header, SendReason::NoConnection);
+            }
+            return;
+        };
+        let listener = &mut self.listeners[id].listener;
+        match listener.handle_segment(segment) {
+            Answer::Open => {
+                listener.opening_began();
+                let config = listener.config.clone();
+                let secrets = self.key.secrets(cx.now, &tuple);
+                let mut opening = Opening::passive(cx, tuple, config, secrets, self.mtu, segment);
+                opening.handle_path_mtu(path_mtu(tuple.remote.ip()));
+                self.insert(Shape::Opening(Box::new(opening)), tuple, Some(id));
+            }
+            Answer::Reset(header) => self.reply(tuple, header, SendReason::NoConnection),
+            Answer::Drop(reason) => cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason }),
+        }
+    }
+
+    /// Is `local` in use? Two listeners may share a port only on different addresses.
+    pub fn listens(&self, local: SocketAddr) -> bool {
+        let overlaps =
+            |other: SocketAddr| other.ip() == local.ip() || other.ip().is_unspecified() || local.ip().is_unspecified();
+        self.by_port.get(&local.port()).is_some_and(|ids| ids.iter().any(|id| overlaps(self.listeners[*id].local)))
+    }
+
+    pub fn listen(&mut self, local: SocketAddr, backlog: usize, config: Config) -> ListenerId {
+        let id = self.listeners.insert(BoundListener { local, listener: Listener::new(config, backlog) });
+        self.by_port.entry(local.port()).or_default().push(id);
+        id
+    }
+
+    pub fn listener_addr(&self, id: ListenerId) -> SocketAddr {
+        self.listeners[id].local
+    }
+
+    pub fn has_waiting(&self, id: ListenerId) -> bool {
+        self.listeners.get(id).is_some_and(|bound| bound.listener.waiting() > 0)
+    }
+
+    /// The listener bound to the address itself comes before the one bound to all.
+    fn listener_at(&self, local: SocketAddr) -> Option<ListenerId> {
+        let ids = self.by_port.get(&local.port())?;
+        let exact = ids.iter().find(|id| self.listeners[**id].local.ip() == local.ip());
+        exact.or_else(|| ids.iter().find(|id| self.listeners[**id].local.ip().is_unspecified())).copied()
+    }
+
+    pub(super) fn accept_queue_is_full(&self, id: TcpId) -> bool {
+        let listener = self.sockets[id].listener.and_then(|listener| self.listeners.get(listener));
+        listener.is_some_and(|bound| bound.listener.is_full())
+    }
+
+    pub(super) fn queue_for_accept(&mut self, id: TcpId) {
+        if let Some(listener) = self.sockets[id].listener
+            && let Some(bound) = self.listeners.get_mut(listener)
+        {
+            bound.listener.established(id);
+            self.wakeups.push_back(SocketId::Listener(listener));
+        }
+    }
+
+    pub fn accept(&mut self, listener: ListenerId) -> Option<TcpId> {
+        let id = self.listeners.get_mut(listener)?.listener.accept()?;
+        self.socket(id).listener = None;
+        Some(id)
+    }
+
+    /// Closes a listener; what stands in its queues is aborted.
+    pub fn close_listener(&mut self, cx: &mut Context<'_>, listener: ListenerId) {
+        let Some(bound) = self.listeners.remove(listener) else { return };
+        if let Some(ids) = self.by_port.get_mut(&bound.local.port()) {
+            ids.retain(|id| *id != listener);
+            if ids.is_empty() {
+                self.by_port.remove(&bound.local.port());
+            }
+        }
+        let queued = self.sockets.iter().filter(|(_, socket)| socket.listener == Some(listener));
+        for id in queued.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.abort(cx, id);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! SEGMENT ARRIVES while a connection is being opened (RFC 9293 §3.10.7.3 and §3.10.7.4).
+
+use super::opening::{Opening, Outcome};
+use super::segment::Segment;
+use super::seq::Seq;
+use super::state::{Cause, State};
+use crate::event::{CloseReason, Context, DropReason, Event, Layer, SendReason};
+
+impl Opening {
+    pub fn handle_segment(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Outcome {
+        if self.state == State::SynSent {
+            self.handle_in_syn_sent(cx, segment)
+        } else {
+            self.handle_in_syn_received(cx, segment)
+        }
+    }
+
+    /// RFC 9293 §3.10.7.3.
+    fn handle_in_syn_sent(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Outcome {
+        let flags = segment.flags();
+        // First, check the ACK bit.
+        let acknowledges_syn = flags.ack() && segment.ack() == Seq(self.secrets.isn.wrapping_add(1));
+        if flags.ack() && !acknowledges_syn {
+            drop_segment(cx, DropReason::UnacceptableAck);
+            return segment.reset_reply().map_or(Outcome::Stay, Outcome::Reply);
+        }
+        // Second, check the RST bit. RFC 5961 §3.2: only one that acknowledges our SYN counts.
+        if flags.rst() {
+            if !acknowledges_syn {
+                drop_segment(cx, DropReason::BlindReset);
+                return Outcome::Stay;
+            }
+            self.move_to(cx, Cause::ResetReceived);
+            return Outcome::Closed(CloseReason::Refused);
+        }
+        // Fourth, check the SYN bit.
+        if !flags.syn() {
+            drop_segment(cx, DropReason::BadTcpFlags);
+            return Outcome::Stay;
+        }
+        self.take_syn(cx, segment);
+        if acknowledges_syn {
+            self.move_to(cx, Cause::SynAckReceived);
+            return Outcome::Established(self.establish(cx, Some(SendReason::HandshakeAck)));
+        }
+        // Simultaneous open (RFC 9293 §3.5, figure 7; MUST-10).
+        self.move_to(cx, Cause::SynReceived);
+        self.syn_due = true;
+        self.transmissions = 0;
+        Outcome::Stay
+    }
+
+    /// RFC 9293 §3.10.7.4, as far as it concerns SYN-RECEIVED.
+    fn handle_in_syn_received(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Outcome {
+        let flags = segment.flags();
+        let nxt = self.peer.irs + 1;
+        let seq = segment.seq().position(nxt);
+        let repeats_syn = flags.syn() && seq == self.peer.irs && !flags.rst();
+        let acknowledges_syn = flags.ack() && segment.ack() == Seq(self.secrets.isn.wrapping_add(1));
+        // The peer's SYN again: our answer was lost. (Its SYN,ACK completes a simultaneous open.)
+        if repeats_syn && !flags.ack() {
+            self.syn_due = true;
+            return Outcome::Stay;
+        }
+        // First, check the sequence number.
+        let window = u64::from(self.offered_window());
+        if !(repeats_syn || seq < nxt + window && seq + segment.sequence_len() >= nxt && seq >= nxt) {
+            drop_segment(cx, DropReason::UnacceptableSegment);
+            if !flags.rst() && self.limiter.allows(cx.now) {
+                self.ack_due = Some(SendReason::UnacceptableSegment);
+            }
+            return Outcome::Stay;
+        }
+        // Second, check the RST bit.
+        if flags.rst() {
+            return self.handle_reset(cx, seq == nxt);
+        }
+        // Fourth, check the SYN bit.
+        if flags.syn() && !repeats_syn {
+            return self.handle_syn_in_window(cx);
+        }
+        // Fifth, check the ACK field.
+        if !flags.ack() {
+            drop_segment(cx, DropReason::MissingAck);
+            return Outcome::Stay;
+        }
+        if !acknowledges_syn {
+            drop_segment(cx, DropReason::UnacceptableAck);
+            return segment.reset_reply().map_or(Outcome::Stay, Outcome::Reply);
+        }
+        self.move_to(cx, Cause::AckOfSyn);
+        Outcome::Established(self.establish(cx, repeats_syn.then_some(SendReason::HandshakeAck)))
+    }
+
+    /// RFC 5961 §3.2: exactly at RCV.NXT it counts, elsewhere in the window it is challenged.
+    fn handle_reset(&mut self, cx: &mut Context<'_>, exact: bool) -> Outcome {
+        if exact {
+            self.move_to(cx, Cause::ResetReceived);
+            return Outcome::Closed(CloseReason::Refused);
+        }
+        drop_segment(cx, DropReason::BlindReset);
+        self.challenge(cx);
+        Outcome::Stay
+    }
+
+    /// RFC 9293 §3.10.7.4, fourth: a passive opening returns to LISTEN, an active one challenges.
+    fn handle_syn_in_window(&mut self, cx: &mut Context<'_>) -> Outcome {
+        drop_segment(cx, DropReason::BadTcpFlags);
+        if self.passive {
+            self.move_to(cx, Cause::ResetReceived);
+            return Outcome::Closed(CloseReason::ResetByPeer);
+        }
+        self.challenge(cx);
+        Outcome::Stay
+    }
+
+    fn challenge(&mut self, cx: &mut Context<'_>) {
+        if self.limiter.allows(cx.now) {
+            self.ack_due = Some(SendReason::ChallengeAck);
+        }
+    }
+}
+
+fn drop_segment(cx: &mut Context<'_>, reason: DropReason) {
+    cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason });
+}
