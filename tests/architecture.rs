@@ -107,10 +107,13 @@ fn lines() -> Vec<(PathBuf, usize, String)> {
     let mut lines = Vec::new();
     for file in files.into_iter().filter(|file| !is_test(file)) {
         let text = fs::read_to_string(&file).expect("a source file can be read");
+        let mut after_cfg = false;
         for (number, line) in text.lines().enumerate() {
-            if line.starts_with("#[cfg(test)]") {
+            // Tests in the file itself end it; a line that names a file of tests does not.
+            if after_cfg && line.ends_with('{') {
                 break;
             }
+            after_cfg = line.starts_with("#[cfg(test)]") || after_cfg && line.starts_with("#[");
             let line = line.split("//").next().unwrap_or_default();
             lines.push((file.clone(), number + 1, line.to_owned()));
         }

@@ -8,6 +8,8 @@
 
 mod drop;
 mod tcp;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use drop::DropReason;
 pub use tcp::{CloseReason, CwndCause, FourTuple, SendReason, StateCause, TcpEvent, TcpState, TimerKind};

@@ -235,5 +235,4 @@ impl Partial {
 }
 
 #[cfg(test)]
-#[path = "reassembly_tests.rs"]
 mod tests;
