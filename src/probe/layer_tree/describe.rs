@@ -17,12 +17,12 @@ pub(super) fn header(step: &LayerStep, story: &Story, sequences: &mut Sequences)
         Layer::Ipv6 => "IP version 6".into(),
         Layer::Icmp => parsed(icmpv4::Message::parse(&step.header), |(message, _)| icmp(&message)),
         Layer::Udp => match step.header.first_chunk() {
-            Some(ports) => udp(*ports, step.payload),
+            Some(ports) => udp(*ports),
             None => format!("{} bytes", step.header.len()),
         },
         Layer::Tcp => parsed(tcp::Header::parse(&step.header), |(header, _)| {
             let relative = relative(&header, story, sequences);
-            tcp(&header, relative, step.payload)
+            tcp(&header, relative)
         }),
     }
 }
@@ -112,19 +112,16 @@ fn icmp(message: &Message) -> String {
     }
 }
 
-fn udp([a, b, c, d]: [u8; 4], len: usize) -> String {
-    format!("{} -> {} len {len}", u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]))
+fn udp([a, b, c, d]: [u8; 4]) -> String {
+    format!("{} -> {}", u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]))
 }
 
-fn tcp(header: &tcp::Header, relative: Relative, len: usize) -> String {
+fn tcp(header: &tcp::Header, relative: Relative) -> String {
     let mut line =
         format!("{} -> {} {} seq {}", header.source_port, header.destination_port, header.flags, relative.seq);
     if header.flags.ack() {
         line.push_str(&format!(" ack {}", relative.ack));
     }
     line.push_str(&format!(" win {}", header.window));
-    if len > 0 {
-        line.push_str(&format!(" len {len}"));
-    }
     line
 }

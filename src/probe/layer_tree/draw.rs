@@ -134,7 +134,9 @@ fn payload_lines(steps: &[&LayerStep], story: &Story, style: Style) -> Option<St
         None => ("data", payload::excerpt(data)),
     };
     let mut out = String::new();
-    line(&mut out, format_args!("{}{text}", name(label, steps.len(), style)));
+    let count = format!("{} byte{}", data.len(), if data.len() == 1 { "" } else { "s" });
+    let (name, count) = (name(label, steps.len(), style), style.paint(Role::Verb, count));
+    line(&mut out, format_args!("{name}{text:VERB$}  {count}"));
     if style.detail == Detail::Full {
         for row in data.chunks(BYTES_IN_A_ROW).take(MAX_PAYLOAD_ROWS) {
             let text: String = row.iter().map(|byte| payload::printable(*byte)).collect();

@@ -1,7 +1,5 @@
 //! What a transport carries, as far as one line can say.
 
-use std::fmt::Write as _;
-
 /// How many characters of a first line or of other data are shown.
 const MAX_SHOWN: usize = 56;
 /// A first line longer than this is not looked for.
@@ -25,20 +23,16 @@ pub(super) fn http_first_line(payload: &[u8]) -> Option<String> {
     (is_response || is_request).then(|| shown(line))
 }
 
-/// `12 bytes "hello world."`, or the first bytes in hexadecimal.
+/// `"hello world."`, or the first bytes in hexadecimal when little of it is text.
 pub(super) fn excerpt(payload: &[u8]) -> String {
-    let count = format!("{} byte{}", payload.len(), if payload.len() == 1 { "" } else { "s" });
     let start = &payload[..payload.len().min(32)];
-    let is_text = start.iter().all(|byte| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t'));
+    let legible = start.iter().filter(|byte| matches!(byte, b' '..=b'~' | b'\r' | b'\n' | b'\t')).count();
     let more = if start.len() < payload.len() { "..." } else { "" };
-    if is_text {
-        return format!("{count} \"{}\"{more}", start.escape_ascii());
+    if legible * 10 >= start.len() * 9 {
+        return format!("\"{}\"{more}", start.escape_ascii());
     }
-    let hex = start.iter().take(12).fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, " {byte:02x}");
-        hex
-    });
-    format!("{count}:{hex}{}", if payload.len() > 12 { " ..." } else { "" })
+    let hex: Vec<String> = start.iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}{}", hex.join(" "), if payload.len() > 12 { " ..." } else { "" })
 }
 
 /// Printable, and no longer than a line has room for.
@@ -78,9 +72,9 @@ mod tests {
 
     #[test]
     fn other_data_shows_its_beginning() {
-        assert_eq!(excerpt(b"hi\r\n"), r#"4 bytes "hi\r\n""#);
-        assert_eq!(excerpt(&[0, 255]), "2 bytes: 00 ff");
-        assert_eq!(excerpt(&[b'a'; 40]), format!("40 bytes \"{}\"...", "a".repeat(32)));
-        assert_eq!(excerpt(&[0; 13]), format!("13 bytes:{} ...", " 00".repeat(12)));
+        assert_eq!(excerpt(b"hi\r\n"), r#""hi\r\n""#);
+        assert_eq!(excerpt(&[0, 255]), "00 ff");
+        assert_eq!(excerpt(&[b'a'; 40]), format!("\"{}\"...", "a".repeat(32)));
+        assert_eq!(excerpt(&[0; 13]), format!("{}...", "00 ".repeat(12)));
     }
 }

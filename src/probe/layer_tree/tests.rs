@@ -114,8 +114,8 @@ fn a_frame_that_goes_out_is_drawn_from_the_inside_out() {
         "\
 <- frame 4  73 bytes out  0.000007
              data, 19 bytes from sequence number 523894785
-        HTTP HTTP/1.1 200 OK
-      TCP    41234 -> 80 PSH,ACK seq 0 ack 1 win 502 len 19    prepended 20 bytes
+        HTTP HTTP/1.1 200 OK                                   19 bytes
+      TCP    41234 -> 80 PSH,ACK seq 0 ack 1 win 502           prepended 20 bytes
     IPv4     192.0.2.1 -> 192.0.2.2, TTL 64, TCP               prepended 20 bytes
   Ethernet   02:00:00:00:00:01 -> 02:00:00:00:00:02, IPv4      prepended 14 bytes
 
@@ -210,7 +210,7 @@ fn every_layer_has_its_line() {
         (Layer::Ethernet, &tagged, 28, "02:00:00:00:00:01 -> broadcast, VLAN 7, ARP"),
         (Layer::Arp, &arp_request, 0, "request: who has 192.0.2.2? tell 192.0.2.1"),
         (Layer::Icmp, &echo, 56, "echo request id 7 seq 1"),
-        (Layer::Udp, &[0x13, 0x88, 0, 7, 0, 9, 0, 0], 1, "5000 -> 7 len 1"),
+        (Layer::Udp, &[0x13, 0x88, 0, 7, 0, 9, 0, 0], 1, "5000 -> 7 "),
         (Layer::Tcp, &[0; 20], 0, "malformed: 20 bytes cannot hold the TCP header that the data offset announces"),
         (Layer::Ipv4, &[0x45], 0, "malformed: 1 bytes cannot hold the IPv4 header that IHL announces"),
     ];
