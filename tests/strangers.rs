@@ -157,7 +157,7 @@ proptest! {
             // Let most get past Ethernet.
             if frame.len() > 14 {
                 frame[..6].copy_from_slice(&OUR_MAC.octets());
-                frame[12..14].copy_from_slice(&[0x08, 6 * (frame[13] & 1)]);
+                (frame[12], frame[13]) = (0x08, 6 * (frame[13] & 1));
                 host.handle(&frame, Checksum::Full);
             }
         }

@@ -105,7 +105,8 @@ fn datagrams_do_not_mix() {
 fn contradictions_reject_the_whole_datagram_for_good() {
     // Each story: the pieces so far, then the one that contradicts them.
     let eight = b"abcdefgh";
-    let stories: &[(&str, &[(usize, &[u8], bool)], (usize, &[u8], bool))] = &[
+    type Piece = (usize, &'static [u8], bool);
+    let stories: &[(&str, &[Piece], Piece)] = &[
         ("overlaps the one before", &[(0, b"0123456789abcdef", true)], (8, eight, true)),
         ("overlaps the one behind", &[(8, eight, true)], (0, b"0123456789abcdef", true)),
         ("covers one", &[(8, eight, true)], (0, b"0123456789abcdef01234567", true)),

@@ -81,12 +81,14 @@ impl Cache {
     }
 }
 
-/// Steps from nothing; the state, the questions asked and the packets let go after each.
+/// Its name; each step with the state, the questions asked and the packets let go after it.
+type Story = (&'static str, &'static [(Step, NeighbourState, usize, usize)]);
+
 #[test]
 fn each_step_leads_where_the_rfc_says() {
     use Step::{Answer, Confirm, Hint, HintToUs, Pass, Send};
     // Seconds: 45 is more than any reachable time can be, 14 less.
-    let table: &[(&str, &[(Step, NeighbourState, usize, usize)])] = &[
+    let table: &[Story] = &[
         ("resolved and used", &[(Send, Incomplete, 1, 0), (Answer(A), Reachable, 1, 1), (Send, Reachable, 1, 2)]),
         (
             "all that waited goes",
