@@ -140,7 +140,7 @@ fn good_frame() -> impl Strategy<Value = Vec<u8>> {
         let header =
             strata::wire::udp::Header { source_port: ports[0], destination_port: ports[1], length, checksum: 0 };
         let payload = header.emit(|header| [header, &data].concat());
-        in_ip(protocol::UDP, (0, false), 0, &[1, 1, 7, 1][..options.min(1) * 4], &payload)
+        in_ip(protocol::UDP, (0, false), 0, &[1, 7, 3, 4][..options.min(1) * 4], &payload)
     });
     let fragment = (0u16..6, any::<bool>(), 0u16..3, 1usize..4).prop_map(|(unit, more, id, units)| {
         in_ip(protocol::UDP, (unit * 8, more), id, &[], &vec![unit as u8; units * 8])
