@@ -19,6 +19,16 @@
 pub mod fault;
 pub mod link;
 pub mod offload;
+#[cfg(target_os = "linux")]
+pub mod packet;
+#[cfg(target_os = "linux")]
+pub(crate) mod system;
+#[cfg(target_os = "linux")]
+pub mod tap;
+#[cfg(target_os = "linux")]
+mod transmit;
+#[cfg(target_os = "linux")]
+mod virtio;
 
 use crate::frame::{Frame, Offload, Received};
 use crate::time::Instant;
@@ -59,6 +69,32 @@ pub trait Device: Send {
     /// is readable: a delayed frame comes due.
     fn next_deadline(&self) -> Option<Instant> {
         None
+    }
+}
+
+impl<D: Device + ?Sized> Device for Box<D> {
+    fn describe(&self) -> String {
+        (**self).describe()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        (**self).capabilities()
+    }
+
+    fn receive(&mut self, now: Instant, batch: &mut Batch) -> io::Result<()> {
+        (**self).receive(now, batch)
+    }
+
+    fn transmit(&mut self, now: Instant, frames: &mut VecDeque<Frame>) -> io::Result<()> {
+        (**self).transmit(now, frames)
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        (**self).descriptor()
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        (**self).next_deadline()
     }
 }
 

@@ -24,6 +24,8 @@ mod error;
 mod host;
 mod nic;
 mod ping;
+#[cfg(target_os = "linux")]
+pub mod sandbox;
 mod socket;
 mod waiters;
 

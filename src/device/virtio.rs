@@ -1,0 +1,143 @@
+//! The virtio-net header (virtio 1.2 §5.1.6): the offload facts of a frame, as the kernel hands them over and takes
+//! them before each frame.
+
+use super::system::packet::HEADER_LEN;
+use crate::frame::{Checksum, Offload};
+use crate::wire::ethernet::ether_type;
+use crate::wire::protocol;
+use std::num::NonZeroU16;
+
+/// `VIRTIO_NET_HDR_F_NEEDS_CSUM`: the checksum is partial.
+const NEEDS_CHECKSUM: u8 = 1;
+/// `VIRTIO_NET_HDR_F_DATA_VALID`: the checksum is good.
+const DATA_VALID: u8 = 2;
+/// `VIRTIO_NET_HDR_GSO_TCPV4` and `..._TCPV6`.
+const TCP_OVER_IPV4: u8 = 1;
+const TCP_OVER_IPV6: u8 = 4;
+const NO_SEGMENTATION: u8 = 0;
+
+/// Reads a header. In a packet socket's header numbers have the machine's own byte order.
+pub(super) fn parse(header: &[u8; HEADER_LEN]) -> Offload {
+    let [flags, kind, ..] = *header;
+    let number = |at: usize| u16::from_ne_bytes([header[at], header[at + 1]]);
+    let checksum = if flags & NEEDS_CHECKSUM != 0 {
+        Checksum::Partial { start: number(6), offset: number(8) }
+    } else if flags & DATA_VALID != 0 {
+        Checksum::Good
+    } else {
+        Checksum::Full
+    };
+    let segment_size = if kind == NO_SEGMENTATION { None } else { NonZeroU16::new(number(4)) };
+    Offload { checksum, segment_size }
+}
+
+/// The header of a frame that begins with `headers`; none when it is a super-frame that the kernel cannot split, so
+/// that it has to be split before.
+pub(super) fn emit(offload: Offload, headers: &[u8]) -> Option<[u8; HEADER_LEN]> {
+    let mut header = [0; HEADER_LEN];
+    let mut put = |at: usize, number: u16| header[at..at + 2].copy_from_slice(&number.to_ne_bytes());
+    let partial = match offload.checksum {
+        Checksum::Partial { start, offset } => {
+            put(6, start);
+            put(8, offset);
+            Some(start)
+        }
+        Checksum::Full | Checksum::Good => None,
+    };
+    let kind = match (offload.segment_size, partial) {
+        (None, _) => NO_SEGMENTATION,
+        (Some(size), Some(start)) => {
+            let (kind, len) = tcp_headers(headers, usize::from(start))?;
+            put(2, len);
+            put(4, size.get());
+            kind
+        }
+        // The kernel splits only what it may put checksums into.
+        (Some(_), None) => return None,
+    };
+    header[0] = if partial.is_some() { NEEDS_CHECKSUM } else { 0 };
+    header[1] = kind;
+    Some(header)
+}
+
+/// The kind of segmentation, and how long all headers together are, of a frame whose TCP header begins at `tcp`.
+fn tcp_headers(headers: &[u8], tcp: usize) -> Option<(u8, u16)> {
+    let mut ip = 14;
+    let mut kind = be16(headers, 12)?;
+    while matches!(kind, ether_type::VLAN | ether_type::SERVICE_VLAN) {
+        kind = be16(headers, ip + 2)?;
+        ip += 4;
+    }
+    let data = tcp + usize::from(headers.get(tcp + 12)? >> 4) * 4;
+    let (kind, transport) = match kind {
+        ether_type::IPV4 => (TCP_OVER_IPV4, *headers.get(ip + 9)?),
+        ether_type::IPV6 => (TCP_OVER_IPV6, *headers.get(ip + 6)?),
+        _ => return None,
+    };
+    (transport == protocol::TCP && data <= headers.len()).then_some((kind, u16::try_from(data).ok()?))
+}
+
+fn be16(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offload(checksum: Checksum, segment_size: u16) -> Offload {
+        Offload { checksum, segment_size: NonZeroU16::new(segment_size) }
+    }
+
+    /// Ethernet (with a tag or none), IP and TCP headers, of which only what is looked at is filled in.
+    fn headers(v6: bool, tagged: bool) -> (Vec<u8>, u16) {
+        let mut bytes = vec![0; 12];
+        if tagged {
+            bytes.extend([0x81, 0, 0, 7]);
+        }
+        bytes.extend(if v6 { [0x86, 0xdd] } else { [8, 0] });
+        let mut ip = vec![0; if v6 { 40 } else { 20 }];
+        ip[if v6 { 6 } else { 9 }] = protocol::TCP;
+        bytes.extend(ip);
+        let tcp = bytes.len() as u16;
+        bytes.extend([0; 12]);
+        bytes.extend([0x80, 0]);
+        bytes.extend([0; 18]);
+        (bytes, tcp)
+    }
+
+    #[test]
+    fn what_is_emitted_is_understood() {
+        for (v6, tagged) in [(false, false), (false, true), (true, false), (true, true)] {
+            let (headers, tcp) = headers(v6, tagged);
+            let partial = Checksum::Partial { start: tcp, offset: 16 };
+            for (offload, kind, len) in [
+                (offload(Checksum::Full, 0), 0, 0),
+                (offload(partial, 0), 0, 0),
+                (offload(partial, 1448), if v6 { 4 } else { 1 }, headers.len() as u16),
+            ] {
+                let header = emit(offload, &headers).expect("the kernel can do that");
+                assert_eq!((parse(&header), header[1]), (offload, kind));
+                assert_eq!(u16::from_ne_bytes([header[2], header[3]]), len, "hdr_len of {offload:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_kernel_cannot_split_is_refused() {
+        let (mut headers, tcp) = headers(false, false);
+        let partial = Checksum::Partial { start: tcp, offset: 16 };
+        assert_eq!(emit(offload(Checksum::Full, 1448), &headers), None, "a finished super-frame");
+        assert_eq!(emit(offload(partial, 1448), &headers[..20]), None, "headers that are not there");
+        headers[23] = protocol::UDP;
+        assert_eq!(emit(offload(partial, 1448), &headers), None, "no TCP");
+    }
+
+    #[test]
+    fn flags_of_the_kernel_become_facts() {
+        assert_eq!(parse(&[2, 0, 0, 0, 0, 0, 0, 0, 0, 0]), offload(Checksum::Good, 0));
+        // With ECN (0x80) it is a super-frame as well.
+        let [high, low] = 1448u16.to_ne_bytes();
+        assert_eq!(parse(&[2, 0x81, 0, 0, high, low, 0, 0, 0, 0]), offload(Checksum::Good, 1448));
+    }
+}
