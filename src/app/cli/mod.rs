@@ -1,5 +1,5 @@
-//! The `strata` command: options in, exit status out. Each command is a file; what they share is in [`options`],
-//! [`views`] and [`node`].
+//! The `strata` command: options in, exit status out. Each command is a file; what they share is in `options`,
+//! `views` and `node`.
 
 mod demo;
 mod failure;

@@ -8,6 +8,7 @@
 //!
 //! Everything that we say goes into comments: a custom block would show up in Wireshark as one more packet.
 
+mod block;
 mod read;
 mod write;
 
