@@ -1,12 +1,13 @@
 //! `strata demo`: the main job in one command.
 
 use super::failure::{Doing, Failure};
-use super::node::{Node, Place, attach};
-use super::options::{HostOptions, LinkChoice, SiteOptions, ViewOptions};
+use super::node::{Attached, Needs, attach};
+use super::options::{HostOptions, SiteOptions, ViewOptions};
 use super::serve;
 use super::simulated;
 use super::views::Terminal;
 use crate::probe::layer_tree::Detail;
+use crate::runtime::sandbox::{LinkRequest, Rung};
 use clap::{Args, Parser};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -26,7 +27,7 @@ pub struct Demo {
     ///
     /// in-process needs no privileges and gives the same capture on every machine, byte for byte.
     #[arg(long, value_name = "LINK", default_value = "auto")]
-    link: LinkChoice,
+    link: LinkRequest,
 
     /// Where the capture goes
     #[arg(short = 'w', long, value_name = "FILE.pcapng", default_value = "demo.pcapng")]
@@ -39,15 +40,18 @@ pub struct Demo {
 
 impl Demo {
     pub fn run(self) -> Result<u8, Failure> {
-        match self.link {
-            LinkChoice::InProcess => self.in_process("as asked for with --link in-process")?,
-            LinkChoice::Auto | LinkChoice::Tap(_) | LinkChoice::Packet(_) => match self.start_node() {
-                Ok(node) => self.with_kernel(node)?,
-                Err(failure) if self.link == LinkChoice::Auto => {
-                    self.in_process(&format!("because no other link can be had here: {failure}"))?;
+        if self.link == LinkRequest::InProcess {
+            self.in_process("asked for")?;
+        } else {
+            let options = HostOptions { link: self.link.clone(), ..default_host() };
+            let link = attach(&options, Needs::DEMO)?.expect("only a dry run gives no link");
+            match link.standing.rung {
+                Rung::InProcess => {
+                    let lift = link.standing.lift.as_ref().map_or(String::new(), |lift| format!("; more with: {lift}"));
+                    self.in_process(&format!("{}{lift}", link.standing.why))?;
                 }
-                Err(failure) => return Err(failure),
-            },
+                Rung::Present | Rung::OwnTap | Rung::OwnVeth => self.with_kernel(link, &options)?,
+            }
         }
         self.farewell();
         Ok(0)
@@ -57,19 +61,13 @@ impl Demo {
         if self.full { Detail::Full } else { Detail::Brief }
     }
 
-    fn start_node(&self) -> Result<Node, Failure> {
-        let views = ViewOptions { capture: Some(self.capture.clone()), trace: true, ..ViewOptions::default() };
-        let options = HostOptions { link: self.link.clone(), ..default_host() };
-        let link = attach(&options, Place::Sandbox)?.expect("only a dry run gives no link");
-        introduce("the Linux kernel's own TCP", &link.description);
-        link.start(&options, &views, Terminal::Stdout(self.detail()))
-    }
-
     /// The kernel asks, the stack answers.
-    fn with_kernel(&self, node: Node) -> Result<(), Failure> {
-        let options = default_host();
+    fn with_kernel(&self, link: Attached, options: &HostOptions) -> Result<(), Failure> {
+        introduce("the Linux kernel's own TCP", &link.standing.to_string());
+        let views = ViewOptions { capture: Some(self.capture.clone()), trace: true, ..ViewOptions::default() };
+        let node = link.start(options, &views, Terminal::Stdout(self.detail()))?;
         let within = node.runtime().enter();
-        serve::start(node.host(), &options, &SiteOptions::default(), node.seed())?;
+        serve::start(node.host(), options, &SiteOptions::default(), node.seed())?;
         drop(within);
         let page = fetch(SocketAddr::new(options.address(), serve::HTTP_PORT));
         node.settle();
@@ -79,7 +77,7 @@ impl Demo {
 
     /// Two hosts of ours in virtual time.
     fn in_process(&self, why: &str) -> Result<(), Failure> {
-        introduce("another Strata host", &format!("in process and in virtual time, {why}"));
+        introduce("another Strata host", &format!("in process and in virtual time (rung 4 of 4: {why})"));
         report(&simulated::request(&self.capture, self.detail())?)
     }
 

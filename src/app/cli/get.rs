@@ -1,7 +1,7 @@
 //! `strata get`: an HTTP client over our own TCP.
 
 use super::failure::{Doing, Failure};
-use super::node::{Node, Place};
+use super::node::{Needs, Node};
 use super::options::{HostOptions, ViewOptions};
 use super::target::Target;
 use super::views::Terminal;
@@ -62,7 +62,7 @@ impl Get {
         let target = Target::parse(&self.url)?;
         let limit = Duration::try_from_secs_f64(self.max_time)
             .map_err(|_| Failure::wrong_use("--max-time wants a number of seconds that is not negative"))?;
-        let Some(node) = Node::start(&self.host, &self.views, Place::Here, Terminal::Stderr(Detail::Full))? else {
+        let Some(node) = Node::start(&self.host, &self.views, Needs::CLIENT, Terminal::Stderr(Detail::Full))? else {
             return Ok(0);
         };
         let fetched = node.runtime().block_on(async {

@@ -2,12 +2,14 @@
 //! `views` and `node`.
 
 mod demo;
+mod doctor;
 mod failure;
 mod get;
 mod nc;
 mod node;
 mod options;
 mod ping;
+mod sandbox;
 mod serve;
 mod simulated;
 mod target;
@@ -35,9 +37,11 @@ struct Cli {
 enum Command {
     Demo(demo::Demo),
     Serve(serve::Serve),
+    Sandbox(sandbox::Sandbox),
     Get(get::Get),
     Ping(ping::Ping),
     Nc(nc::Nc),
+    Doctor(doctor::Doctor),
 }
 
 /// Runs the command line of this process.
@@ -49,9 +53,11 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Demo(demo) => demo.run(),
         Command::Serve(serve) => serve.run(),
+        Command::Sandbox(sandbox) => sandbox.run(),
         Command::Get(get) => get.run(cli.verbose),
         Command::Ping(ping) => ping.run(),
         Command::Nc(nc) => nc.run(),
+        Command::Doctor(doctor) => doctor.run(),
     };
     match result {
         Ok(status) => ExitCode::from(status),

@@ -1,7 +1,7 @@
 //! `strata nc`: bytes between standard input and output and a socket of the stack, on its blocking sockets.
 
 use super::failure::{Doing, Failure};
-use super::node::{Node, Place};
+use super::node::{Needs, Node};
 use super::options::{HostOptions, ViewOptions};
 use super::target;
 use super::views::Terminal;
@@ -64,7 +64,7 @@ struct NcViews {
 impl Nc {
     pub fn run(self) -> Result<u8, Failure> {
         let views = ViewOptions { capture: self.views.capture.clone(), trace: self.views.trace, ..Default::default() };
-        let Some(node) = Node::start(&self.host, &views, Place::Here, Terminal::Stderr(Detail::Full))? else {
+        let Some(node) = Node::start(&self.host, &views, Needs::CLIENT, Terminal::Stderr(Detail::Full))? else {
             return Ok(0);
         };
         let carried = match (self.udp, self.listen, self.to, self.port) {

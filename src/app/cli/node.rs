@@ -1,25 +1,35 @@
 //! A stack that runs for the length of one command: its link, its views, and tokio for its applications.
 
 use super::failure::{Doing, Failure};
-use super::options::{HostOptions, LinkChoice, ViewOptions};
+use super::options::{HostOptions, ViewOptions};
 use super::serve;
 use super::views::{Terminal, Views};
 use crate::device::Device;
 use crate::device::fault::{Fault, Spec};
-use crate::device::link::{Config as LinkConfig, Link};
+use crate::device::link::End;
+use crate::runtime::sandbox::{self, LinkError, Opened, Standing};
 use crate::runtime::{Driver, Host};
 use std::time::{Duration, Instant};
 
 /// How long the last packets of a connection are waited for.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// In which network namespace a command works.
+/// What a command needs of its link.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
-    /// The present one, if it allows; the best other one under `--link auto`.
-    Here,
-    /// One of its own, always.
-    Sandbox,
+pub struct Needs {
+    /// A namespace of its own, always.
+    pub sandbox: bool,
+    /// The other end may be in this process too.
+    pub in_process: bool,
+}
+
+impl Needs {
+    /// A client is content with whoever is at the other end.
+    pub const CLIENT: Needs = Needs { sandbox: false, in_process: true };
+    /// A server is there for programs outside of this process.
+    pub const SERVER: Needs = Needs { sandbox: false, in_process: false };
+    pub const SANDBOX: Needs = Needs { sandbox: true, in_process: false };
+    pub const DEMO: Needs = Needs { sandbox: true, in_process: true };
 }
 
 /// A running stack.
@@ -27,7 +37,7 @@ pub struct Node {
     driver: Driver,
     views: Views,
     runtime: tokio::runtime::Runtime,
-    description: String,
+    standing: Standing,
     seed: u64,
     /// The host at the other end of an in-process link.
     peer: Option<Driver>,
@@ -38,10 +48,10 @@ impl Node {
     pub fn start(
         options: &HostOptions,
         views: &ViewOptions,
-        place: Place,
+        needs: Needs,
         terminal: Terminal,
     ) -> Result<Option<Node>, Failure> {
-        match attach(options, place)? {
+        match attach(options, needs)? {
             Some(link) => link.start(options, views, terminal).map(Some),
             None => Ok(None),
         }
@@ -55,9 +65,14 @@ impl Node {
         &self.runtime
     }
 
-    /// The link in one line.
-    pub fn description(&self) -> &str {
-        &self.description
+    /// Where the link stands, and why.
+    pub fn standing(&self) -> &Standing {
+        &self.standing
+    }
+
+    /// Does anybody watch?
+    pub fn is_watched(&self) -> bool {
+        self.views.any()
     }
 
     pub fn seed(&self) -> u64 {
@@ -85,48 +100,49 @@ impl Node {
 /// A link ready to be driven.
 pub struct Attached {
     device: Box<dyn Device>,
-    peer: Option<Box<dyn Device>>,
-    /// The link in one line.
-    pub description: String,
+    peer: Option<End>,
+    pub standing: Standing,
     seed: u64,
 }
 
-/// Makes the link that `options` ask for. None after a dry run.
-pub fn attach(options: &HostOptions, place: Place) -> Result<Option<Attached>, Failure> {
+/// Makes the link that `options` ask for. None after a dry run, which prints what would be done.
+///
+/// It may enter a namespace, and so has to be called before any thread starts.
+pub fn attach(options: &HostOptions, needs: Needs) -> Result<Option<Attached>, Failure> {
     options.check()?;
     let seed = options.seed()?;
-    match (&options.link, place) {
-        (LinkChoice::InProcess, _) => in_process(options, seed).map(Some),
-        (LinkChoice::Auto | LinkChoice::Tap(_) | LinkChoice::Packet(_), _) => {
-            Err(Failure::failed("this link is still being built"))
-        }
+    let config = options.link_config(needs.in_process);
+    if options.dry_run {
+        sandbox::dry_run(&options.link, needs.sandbox, &config).iter().for_each(|step| anstream::println!("{step}"));
+        return Ok(None);
     }
+    let Opened { device, peer, mut standing, plan: _ } =
+        sandbox::open(&options.link, needs.sandbox, &config).map_err(|error| match error {
+            LinkError::NotInASandbox { .. } | LinkError::NobodyThere => Failure::wrong_use(error.to_string()),
+            LinkError::Step(_) | LinkError::Nothing { .. } | LinkError::Io(_) => Failure::failed(error.to_string()),
+        })?;
+    standing.warnings.iter().for_each(|warning| tracing::info!("{warning}"));
+    let device = with_faults(device, options.fault.as_ref(), seed);
+    standing.device = device.describe();
+    Ok(Some(Attached { device, peer, standing, seed }))
 }
 
 impl Attached {
     /// Opens the views and starts the stack.
     pub fn start(self, options: &HostOptions, views: &ViewOptions, terminal: Terminal) -> Result<Node, Failure> {
-        let Attached { device, peer, description, seed } = self;
+        let Attached { device, peer, standing, seed } = self;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().doing("starting tokio")?;
-        let (views, observer) = Views::open(views, &description, terminal)?;
+        let (views, observer) = Views::open(views, &standing.device, terminal)?;
         let driver = Driver::start(options.stack(device.capabilities()), seed, device, observer)?;
         let peer = peer.map(|device| start_peer(options, device, seed, &runtime)).transpose()?;
-        Ok(Node { driver, views, runtime, description, seed, peer })
+        Ok(Node { driver, views, runtime, standing, seed, peer })
     }
 }
 
-/// A link to a second Strata host in this process, which serves what `strata serve` does.
-fn in_process(options: &HostOptions, seed: u64) -> Result<Attached, Failure> {
-    let (ours, theirs) = Link::pollable_pair(LinkConfig { mtu: options.mtu as usize, ..LinkConfig::default() })?;
-    let device = with_faults(ours, options.fault.as_ref(), seed);
-    let description = device.describe();
-    Ok(Attached { device, peer: Some(Box::new(theirs)), description, seed })
-}
-
-fn with_faults(device: impl Device + 'static, faults: Option<&Spec>, seed: u64) -> Box<dyn Device> {
+fn with_faults(device: Box<dyn Device>, faults: Option<&Spec>, seed: u64) -> Box<dyn Device> {
     match faults {
         Some(faults) => Box::new(Fault::new(device, *faults, seed)),
-        None => Box::new(device),
+        None => device,
     }
 }
 
@@ -134,11 +150,11 @@ fn with_faults(device: impl Device + 'static, faults: Option<&Spec>, seed: u64) 
 /// would be.
 fn start_peer(
     options: &HostOptions,
-    device: Box<dyn Device>,
+    device: End,
     seed: u64,
     runtime: &tokio::runtime::Runtime,
 ) -> Result<Driver, Failure> {
-    let driver = Driver::start(options.peer()?, seed ^ 1, device, None)?;
+    let driver = Driver::start(options.peer()?, seed ^ 1, Box::new(device), None)?;
     let _within = runtime.enter();
     serve::start(driver.host(), options, &Default::default(), seed)?;
     Ok(driver)

@@ -1,25 +1,24 @@
 //! The options that several commands share, and what they mean.
 
 use super::failure::Failure;
+use crate::runtime::sandbox::{self, LinkRequest, kernel_address};
 use crate::stack;
 use crate::tcp::congestion;
 use crate::wire::MacAddress;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
-use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
-use std::str::FromStr;
 
 /// The host that we are, and the link it stands on.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Host and link")]
 pub struct HostOptions {
-    /// The link to stand on: auto, tap[:NAME], packet:INTERFACE or in-process
+    /// The link to stand on: auto, tap[:NAME], packet:INTERFACE, veth or in-process
     ///
     /// auto takes the best that this system allows and says which it is; `strata doctor` shows them all.
     #[arg(long, value_name = "LINK", default_value = "auto")]
-    pub link: LinkChoice,
+    pub link: LinkRequest,
 
     /// Our address with its prefix, such as 192.0.2.2/24; may be given several times
     #[arg(long = "ip", value_name = "ADDR/PREFIX", default_value = "192.0.2.2/24")]
@@ -69,6 +68,9 @@ impl HostOptions {
             let queues = self.queues;
             return Err(Failure::wrong_use(format!("--queues {queues}: only one queue is supported yet; use 1")));
         }
+        if self.offload == Switch::On {
+            return Err(Failure::wrong_use("--offload on is not supported yet; use off"));
+        }
         if let Some(other) = self.addresses.iter().find(|net| net.addr().is_ipv6()) {
             return Err(Failure::wrong_use(format!("--ip {other}: IPv6 is not supported yet; give an IPv4 address")));
         }
@@ -105,73 +107,25 @@ impl HostOptions {
         config
     }
 
-    /// The host at the other end of an in-process link: the first address of our network that is not ours.
+    /// How the two ends of the link are set up; `in_process` says whether it may end in this process.
+    pub fn link_config(&self, in_process: bool) -> sandbox::Config {
+        let (addresses, mtu) = (self.addresses.clone(), self.mtu as usize);
+        sandbox::Config { addresses, mtu, in_process, ..sandbox::Config::default() }
+    }
+
+    /// The host at the other end of an in-process link: where on another link the kernel would be.
     pub fn peer(&self) -> Result<stack::Config, Failure> {
-        let net = self.addresses.first().ok_or_else(|| Failure::wrong_use("--ip: an address is needed"))?;
-        let address = net.hosts().find(|address| *address != net.addr());
-        let address = address.ok_or_else(|| Failure::wrong_use(format!("--ip {net}: no room for a second host")))?;
-        let address = IpNet::new(address, net.prefix_len()).map_err(|error| Failure::failed(error.to_string()))?;
-        let mac = [0x02, 0, 0, 0, 0, 0x01];
-        Ok(stack::Config { mac, addresses: vec![address], mtu: self.mtu as usize, ..stack::Config::default() })
+        let addresses: Vec<IpNet> = self.addresses.iter().filter_map(|net| kernel_address(*net)).collect();
+        if addresses.is_empty() {
+            return Err(Failure::wrong_use("--ip: the network has no room for a second host"));
+        }
+        let MacAddress(mac) = sandbox::Config::default().kernel_mac;
+        Ok(stack::Config { mac, addresses, mtu: self.mtu as usize, ..stack::Config::default() })
     }
 
     /// Our first address, under which the services are named.
     pub fn address(&self) -> IpAddr {
         self.addresses.first().map_or(IpAddr::from([192, 0, 2, 2]), IpNet::addr)
-    }
-}
-
-/// `--link`.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum LinkChoice {
-    Auto,
-    /// A TAP; with a name, that one.
-    Tap(Option<String>),
-    /// Raw Ethernet on an interface that exists.
-    Packet(String),
-    InProcess,
-}
-
-/// The longest name that Linux gives an interface, in bytes.
-const LONGEST_NAME: usize = 15;
-
-impl FromStr for LinkChoice {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<LinkChoice, String> {
-        let (kind, name) = match text.split_once(':') {
-            Some((kind, name)) => (kind, Some(interface_name(name)?)),
-            None => (text, None),
-        };
-        match (kind, name) {
-            ("auto", None) => Ok(LinkChoice::Auto),
-            ("tap", name) => Ok(LinkChoice::Tap(name)),
-            ("packet", Some(name)) => Ok(LinkChoice::Packet(name)),
-            ("packet", None) => Err("packet needs an interface: packet:eth0".into()),
-            ("in-process", None) => Ok(LinkChoice::InProcess),
-            _ => Err("a link is one of auto, tap, tap:NAME, packet:INTERFACE, in-process".into()),
-        }
-    }
-}
-
-fn interface_name(name: &str) -> Result<String, String> {
-    let fits = (1..=LONGEST_NAME).contains(&name.len()) && !name.contains(['/', ' ']) && name != "." && name != "..";
-    if fits {
-        Ok(name.to_owned())
-    } else {
-        Err(format!("an interface name has 1 to {LONGEST_NAME} bytes, no / and no space"))
-    }
-}
-
-impl fmt::Display for LinkChoice {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            LinkChoice::Auto => f.write_str("auto"),
-            LinkChoice::Tap(None) => f.write_str("tap"),
-            LinkChoice::Tap(Some(name)) => write!(f, "tap:{name}"),
-            LinkChoice::Packet(name) => write!(f, "packet:{name}"),
-            LinkChoice::InProcess => f.write_str("in-process"),
-        }
     }
 }
 
@@ -238,16 +192,6 @@ impl SiteOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn links_are_named_as_the_help_says() {
-        for text in ["auto", "tap", "tap:strata0", "packet:eth0", "in-process"] {
-            assert_eq!(text.parse::<LinkChoice>().expect("a link").to_string(), text);
-        }
-        for text in ["", "tun", "tap:", "tap:a/b", "tap:sixteen-letters-", "packet", "auto:x", "in-process:x"] {
-            assert!(text.parse::<LinkChoice>().is_err(), "{text}");
-        }
-    }
 
     #[test]
     fn an_unknown_congestion_controller_is_told_the_names() {

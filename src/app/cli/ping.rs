@@ -1,7 +1,7 @@
 //! `strata ping`: echo requests from the stack itself.
 
 use super::failure::{Doing, Failure};
-use super::node::{Node, Place};
+use super::node::{Needs, Node};
 use super::options::{HostOptions, ViewOptions};
 use super::target;
 use super::views::Terminal;
@@ -65,7 +65,7 @@ impl Ping {
     pub fn run(self) -> Result<u8, Failure> {
         let interval = seconds(self.interval, "--interval")?;
         let wait = seconds(self.wait, "--wait")?;
-        let Some(node) = Node::start(&self.host, &self.views, Place::Here, Terminal::Stderr(Detail::Full))? else {
+        let Some(node) = Node::start(&self.host, &self.views, Needs::CLIENT, Terminal::Stderr(Detail::Full))? else {
             return Ok(0);
         };
         let mut tally = Tally::new(self.to);

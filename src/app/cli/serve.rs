@@ -1,7 +1,7 @@
 //! `strata serve`: the stack on a device, with its HTTP application and the small services.
 
 use super::failure::{Doing, Failure};
-use super::node::{Node, Place};
+use super::node::{Needs, Node};
 use super::options::{HostOptions, SiteOptions, ViewOptions};
 use super::views::Terminal;
 use crate::app::executor::Tokio;
@@ -32,17 +32,17 @@ pub struct Serve {
 impl Serve {
     pub fn run(self) -> Result<u8, Failure> {
         self.site.check()?;
-        let Some(node) = Node::start(&self.host, &self.views, Place::Here, Terminal::Stdout(Detail::Full))? else {
+        let Some(node) = Node::start(&self.host, &self.views, Needs::SERVER, Terminal::Stdout(Detail::Full))? else {
             return Ok(0);
         };
         let _within = node.runtime().enter();
         start(node.host(), &self.host, &self.site, node.seed())?;
-        tracing::info!("{}", node.description());
-        anstream::eprintln!(
-            "strata: {} serves http://{}/ (interrupt to stop)",
-            node.description(),
-            self.host.address()
-        );
+        anstream::eprintln!("strata: {}", node.standing());
+        let address = self.host.address();
+        match &node.standing().enter {
+            Some(enter) => anstream::eprintln!("strata: serving; to reach it: {enter} curl http://{address}/"),
+            None => anstream::eprintln!("strata: serving http://{address}/ until interrupted"),
+        }
         node.runtime().block_on(interrupted(node.host()))?;
         node.stop()?;
         Ok(0)

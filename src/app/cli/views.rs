@@ -70,6 +70,11 @@ impl Views {
         Ok((views, observers.into_observer()))
     }
 
+    /// Is anything watched?
+    pub fn any(&self) -> bool {
+        self.capture.is_some() || self.events.is_some() || self.tree.is_some() || self.stats.is_some()
+    }
+
     /// Writes what waits; says on standard error what was left where.
     pub fn close(self) -> Result<(), Failure> {
         if let Some(tree) = self.tree {

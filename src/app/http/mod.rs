@@ -11,6 +11,8 @@ mod site;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod wire_tests;
 
 pub use site::{Site, router};
 
@@ -62,8 +64,9 @@ pub async fn serve(listener: TcpListener, router: Router, clock: Clock, executor
 async fn connection(stream: TcpStream, router: Router, clock: Clock, timer: Timer) {
     let (watch, handle) = (stream.watch(), stream.handle());
     let mut builder = http1::Builder::new();
-    // A client may end its side after the request and still wants the answer.
-    builder.half_close(true).pipeline_flush(true);
+    // A client may end its side after the request and still wants the answer. (`pipeline_flush` stays off: with it
+    // hyper 1.12 loses the answer to a request that it cannot parse.)
+    builder.half_close(true);
     match timer {
         Timer::Tokio => builder.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT),
         Timer::Simulated(_) => builder.auto_date_header(false),

@@ -2,9 +2,16 @@
 
 use super::{Site, router};
 use crate::app::seeded::{Seeded, hex};
+use crate::device::link::{Config as LinkConfig, Link};
+use crate::runtime::Driver;
+use crate::runtime::asynchronous::{TcpListener, Watch};
+use crate::runtime::blocking::TcpStream;
+use crate::stack;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
+use std::io::{Read, Write};
+use std::net::SocketAddr;
 use tower::ServiceExt;
 
 async fn ask(site: &Site, request: Request<Body>) -> (StatusCode, HeaderMap, Vec<u8>) {
@@ -100,4 +107,27 @@ fn a_root_serves_its_files_with_their_types() {
     let (status, _, _) = run(ask(&site, request("GET", "/../Cargo.toml", &["h"])));
     assert_eq!(status, StatusCode::NOT_FOUND);
     std::fs::remove_dir_all(&root).expect("the folder goes");
+}
+
+#[test]
+fn axum_serves_on_our_listener_and_handlers_see_their_connection() {
+    let (left, right) = Link::pollable_pair(LinkConfig::default()).expect("two descriptors");
+    let addresses = vec!["192.0.2.1/24".parse().expect("a prefix")];
+    let client = stack::Config { mac: [2, 0, 0, 0, 0, 1], addresses, ..stack::Config::default() };
+    let client = Driver::start(client, 1, Box::new(left), None).expect("a driver");
+    let server = Driver::start(stack::Config::default(), 2, Box::new(right), None).expect("a driver");
+    let at: SocketAddr = "192.0.2.2:80".parse().expect("an address");
+
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+    let listener = TcpListener::bind(server.host(), at).expect("a free port");
+    let service = router(&Site::default()).into_make_service_with_connect_info::<Watch>();
+    runtime.spawn(async move { axum::serve(listener, service).await });
+
+    let mut stream = TcpStream::connect(client.host(), at).expect("a connection");
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").expect("written");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    let me = stream.local_addr().expect("an address").to_string();
+    assert!(answer.contains(&me) && answer.contains("ESTABLISHED"), "{answer}");
 }
