@@ -119,7 +119,7 @@ fn good_frame() -> impl Strategy<Value = Vec<u8>> {
     let arp = (any::<bool>(), any::<u8>(), any::<u8>()).prop_map(|(reply, sender, target)| {
         let packet = arp::Packet {
             operation: if reply { arp::Operation::Reply } else { arp::Operation::Request },
-            sender_mac: MacAddress([2, 0, 0, 0, 1, sender]),
+            sender_mac: MacAddress([2, 0, 0, 0, 0, 1]),
             sender_ip: [192, 0, 2, sender].into(),
             target_mac: OUR_MAC,
             target_ip: [192, 0, 2, target % 4].into(),

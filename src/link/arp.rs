@@ -6,18 +6,19 @@ use super::{Link, is_broadcast};
 use crate::event::{Context, DropReason, Event, Layer, NeighbourMessage};
 use crate::frame::{Frame, Payload};
 use crate::wire::MacAddress;
-use crate::wire::arp::{Operation, Packet};
+use crate::wire::arp::{self, Operation, Packet};
 use crate::wire::ethernet::ether_type;
 use std::net::{IpAddr, Ipv4Addr};
 
 impl Link {
-    pub(super) fn handle_arp(&mut self, cx: &mut Context<'_>, bytes: &[u8]) {
+    /// An ARP packet in a frame from `source`.
+    pub(super) fn handle_arp(&mut self, cx: &mut Context<'_>, source: MacAddress, bytes: &[u8]) {
         let packet = match Packet::parse(bytes) {
             // RFC 1812 §3.3.2: nobody's hardware address is a group.
             Ok((packet, _)) if packet.sender_mac.is_unicast() => packet,
             Ok(_) | Err(_) => return drop_arp(cx, DropReason::MalformedArp),
         };
-        packet.emit(|header| cx.tell(|| Event::Stripped { layer: Layer::Arp, header, payload: 0 }));
+        cx.tell(|| Event::Stripped { layer: Layer::Arp, header: &bytes[..arp::LEN], payload: 0 });
         if packet.sender_mac == self.config.mac {
             // Our own words, come back.
             return drop_arp(cx, DropReason::NotForUs);
@@ -26,7 +27,11 @@ impl Link {
         if let Some(defence) = self.claims.handle(cx, &packet) {
             self.say(cx, defence);
         }
-        self.learn_from(cx, &packet);
+        // ARP has no checksum: that the frame's source says the same is the only check on what is learned, and a
+        // damaged answer would turn our packets away for half a minute. RFC 826 does not ask for it.
+        if packet.sender_mac == source {
+            self.learn_from(cx, &packet);
+        }
         let to_us = self.claims.is_ours(packet.target_ip);
         match packet.operation {
             Operation::Request if to_us => self.answer(cx, &packet),

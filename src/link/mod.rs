@@ -116,7 +116,7 @@ impl Link {
             ether_type::IPV4 => Some(Up::Ipv4 { packet, broadcast, offload }),
             ether_type::IPV6 => Some(Up::Ipv6 { packet, broadcast, offload }),
             ether_type::ARP => {
-                self.handle_arp(cx, payload);
+                self.handle_arp(cx, header.source, payload);
                 self.ask(cx);
                 None
             }

@@ -212,6 +212,21 @@ fn only_hosts_of_our_link_are_learned() {
 }
 
 #[test]
+fn an_answer_that_contradicts_its_frame_teaches_nothing() {
+    let (mut link, mut bench) = (Link::new(config()), Bench::new());
+    send(&mut link, &mut bench, "192.0.2.1");
+    assert_eq!(sent_arp(&mut link).len(), 1);
+    let damaged = arp::Packet { sender_mac: MacAddress([2, 0, 0, 0, 0, 0x81]), ..reply(PEER) };
+    give_arp(&mut link, &mut bench, &damaged);
+    assert_eq!(sent(&mut link), [], "the packet waits on");
+    bench.now += Duration::from_secs(1);
+    bench.run(|cx| link.handle_timeout(cx));
+    assert_eq!(sent_arp(&mut link).len(), 1, "asked again");
+    give_arp(&mut link, &mut bench, &reply(PEER));
+    assert_eq!(sent(&mut link).len(), 1);
+}
+
+#[test]
 fn groups_need_no_question() {
     let (mut link, mut bench) = (Link::new(config()), Bench::new());
     for (next_hop, expected) in [
