@@ -82,11 +82,6 @@ impl End {
     fn new(config: Config, incoming: &Arc<Direction>, outgoing: &Arc<Direction>) -> End {
         End { config, incoming: Arc::clone(incoming), outgoing: Arc::clone(outgoing) }
     }
-
-    /// How many frames sent from here found the link full, or were larger than it carries.
-    pub fn lost(&self) -> u64 {
-        self.outgoing.queue().lost
-    }
 }
 
 impl Device for End {
@@ -131,6 +126,10 @@ impl Device for End {
 
     fn next_deadline(&self) -> Option<Instant> {
         self.incoming.queue().frames.front().map(|(due, _)| *due)
+    }
+
+    fn lost(&self) -> u64 {
+        self.outgoing.queue().lost
     }
 }
 

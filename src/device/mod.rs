@@ -70,6 +70,12 @@ pub trait Device: Send {
     fn next_deadline(&self) -> Option<Instant> {
         None
     }
+
+    /// How many frames the device itself lost, in both directions: the other side was down, full, or took no frame
+    /// of that kind.
+    fn lost(&self) -> u64 {
+        0
+    }
 }
 
 impl<D: Device + ?Sized> Device for Box<D> {
@@ -95,6 +101,10 @@ impl<D: Device + ?Sized> Device for Box<D> {
 
     fn next_deadline(&self) -> Option<Instant> {
         (**self).next_deadline()
+    }
+
+    fn lost(&self) -> u64 {
+        (**self).lost()
     }
 }
 

@@ -32,6 +32,8 @@ pub struct Packet {
     mtu: usize,
     /// The end of frames that are longer than the MTU.
     overflow: Box<[u8]>,
+    /// Datagrams that came in one super-frame.
+    waiting: VecDeque<Vec<u8>>,
     lost: u64,
 }
 
@@ -64,26 +66,32 @@ impl Packet {
             _ => other(error),
         })?;
         let overflow = vec![0; SUPER_FRAME + LINK_HEADER_LEN].into();
-        Ok(Packet { socket, name: name.to_owned(), mtu: facts.mtu, overflow, lost: 0 })
+        Ok(Packet { socket, name: name.to_owned(), mtu: facts.mtu, overflow, waiting: VecDeque::new(), lost: 0 })
     }
 
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// How many frames were lost on the way to the interface or from it.
-    pub fn lost(&self) -> u64 {
-        self.lost
-    }
-
     /// The next frame that is meant for `buffer`; none when nothing is there.
     fn next_frame(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<Offload>> {
         let room = self.mtu + LINK_HEADER_LEN;
+        if let Some(bytes) = self.waiting.pop_front() {
+            *buffer = bytes;
+            return Ok(Some(Offload::default()));
+        }
         loop {
             match packet::receive(self.socket.as_fd(), buffer, room, &mut self.overflow) {
                 Ok(message) if message.outgoing => {}
                 Ok(message) if message.truncated => self.lost += 1,
-                Ok(message) => return Ok(Some(facts(&message, buffer))),
+                Ok(message) => {
+                    let facts = facts(&message, buffer);
+                    return Ok(Some(if virtio::is_datagrams(&message.header) {
+                        self.split(buffer, facts)
+                    } else {
+                        facts
+                    }));
+                }
                 Err(error) => match error.raw_os_error() {
                     Some(libc::EAGAIN) => return Ok(None),
                     Some(libc::EINTR) => {}
@@ -95,6 +103,14 @@ impl Packet {
                 },
             }
         }
+    }
+
+    /// Leaves the first datagram of a super-frame in `buffer`, and keeps the others for the next calls.
+    fn split(&mut self, buffer: &mut Vec<u8>, facts: Offload) -> Offload {
+        let mut pieces = offload::pieces(std::mem::take(buffer), facts).into_iter();
+        *buffer = pieces.next().unwrap_or_default();
+        self.waiting.extend(pieces);
+        Offload::default()
     }
 
     fn send(&mut self, frame: &Frame) -> io::Result<Sent> {
@@ -156,6 +172,15 @@ impl Device for Packet {
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         Some(self.socket.as_fd())
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        // What waits here, the descriptor does not tell.
+        (!self.waiting.is_empty()).then_some(Instant::ZERO)
+    }
+
+    fn lost(&self) -> u64 {
+        self.lost
     }
 }
 

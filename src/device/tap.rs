@@ -112,11 +112,6 @@ impl Tap {
         Ok(())
     }
 
-    /// How many frames the kernel did not take: the interface was down, or they were none that it takes.
-    pub fn lost(&self) -> u64 {
-        self.lost
-    }
-
     /// The next frame, read into `buffer`; none when nothing is there.
     fn next_frame(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<Offload>> {
         loop {
@@ -174,6 +169,10 @@ impl Device for Tap {
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         Some(self.node.as_fd())
+    }
+
+    fn lost(&self) -> u64 {
+        self.lost
     }
 }
 

@@ -15,6 +15,12 @@ const DATA_VALID: u8 = 2;
 const TCP_OVER_IPV4: u8 = 1;
 const TCP_OVER_IPV6: u8 = 4;
 const NO_SEGMENTATION: u8 = 0;
+/// `VIRTIO_NET_HDR_GSO_UDP`: one datagram that is to leave in fragments.
+const FRAGMENTS: u8 = 3;
+/// `VIRTIO_NET_HDR_GSO_UDP_L4`: many datagrams of one size.
+const DATAGRAMS: u8 = 5;
+/// `VIRTIO_NET_HDR_GSO_ECN`: with CWR in it.
+const ECN: u8 = 0x80;
 
 /// Reads a header. In a packet socket's header numbers have the machine's own byte order.
 pub(super) fn parse(header: &[u8; HEADER_LEN]) -> Offload {
@@ -27,8 +33,14 @@ pub(super) fn parse(header: &[u8; HEADER_LEN]) -> Offload {
     } else {
         Checksum::Full
     };
-    let segment_size = if kind == NO_SEGMENTATION { None } else { NonZeroU16::new(number(4)) };
-    Offload { checksum, segment_size }
+    // What would leave in fragments is one datagram, and whole here.
+    let is_whole = matches!(kind & !ECN, NO_SEGMENTATION | FRAGMENTS);
+    Offload { checksum, segment_size: if is_whole { None } else { NonZeroU16::new(number(4)) } }
+}
+
+/// Is it a super-frame of datagrams? They are messages, and cannot be taken as one.
+pub(super) fn is_datagrams(header: &[u8; HEADER_LEN]) -> bool {
+    header[1] & !ECN == DATAGRAMS
 }
 
 /// The header of a frame that begins with `headers`; none when it is a super-frame that the kernel cannot split, so

@@ -9,6 +9,8 @@ use etherparse::EtherType;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 const TCP: u8 = 6;
+const UDP: u8 = 17;
+const UDP_HEADER_LEN: usize = 8;
 const ETHERNET_LEN: usize = 14;
 const VLAN_TAG_LEN: usize = 4;
 const IPV6_LEN: usize = 40;
@@ -29,9 +31,10 @@ pub fn finish_checksum(bytes: &mut [u8], start: usize, offset: usize) -> bool {
     true
 }
 
-/// Splits a TCP super-frame into the frames that a card would put on the wire, each with at most `segment_size` bytes
-/// of data, right lengths, sequence numbers, identifications and checksums. FIN and PSH go with the last, CWR with
-/// the first. None when `bytes` is no whole TCP segment in an IP packet, or `segment_size` is zero.
+/// Splits a super-frame into the frames that a card would put on the wire, each with at most `segment_size` bytes of
+/// data, right lengths, sequence numbers, identifications and checksums. Of a TCP segment FIN and PSH go with the
+/// last piece, CWR with the first; of UDP each piece is a datagram of its own. None when `bytes` is neither, whole and
+/// in an IP packet, or `segment_size` is zero.
 pub fn split(bytes: &[u8], segment_size: usize) -> Option<Vec<Vec<u8>>> {
     let place = Place::find(bytes)?;
     if segment_size == 0 {
@@ -50,10 +53,11 @@ pub fn split(bytes: &[u8], segment_size: usize) -> Option<Vec<Vec<u8>>> {
     )
 }
 
-/// Where the headers of a TCP segment lie in its frame.
+/// Where the headers of a TCP segment or a UDP datagram lie in their frame.
 struct Place {
     ip: usize,
-    tcp: usize,
+    protocol: u8,
+    transport: usize,
     data: usize,
     end: usize,
     v6: bool,
@@ -67,52 +71,49 @@ impl Place {
             ip += VLAN_TAG_LEN;
             ether_type = EtherType(be16(bytes, ip - 2)?);
         }
-        let (tcp, end) = match ether_type {
+        let (protocol, transport, end) = match ether_type {
             EtherType::IPV4 => Self::ipv4(bytes, ip)?,
-            EtherType::IPV6 if *bytes.get(ip + 6)? == TCP => {
-                (ip + IPV6_LEN, ip + IPV6_LEN + usize::from(be16(bytes, ip + 4)?))
-            }
+            EtherType::IPV6 => (*bytes.get(ip + 6)?, ip + IPV6_LEN, ip + IPV6_LEN + usize::from(be16(bytes, ip + 4)?)),
             _ => return None,
         };
-        let data = tcp + usize::from(bytes.get(tcp + 12)? >> 4) * 4;
-        (data >= tcp + 20 && data <= end && end <= bytes.len()).then_some(Place {
-            ip,
-            tcp,
-            data,
-            end,
-            v6: ether_type == EtherType::IPV6,
-        })
+        let header_len = match protocol {
+            TCP => usize::from(bytes.get(transport + 12)? >> 4) * 4,
+            UDP => UDP_HEADER_LEN,
+            _ => return None,
+        };
+        let data = transport + header_len;
+        let whole = (protocol == UDP || header_len >= 20) && data <= end && end <= bytes.len();
+        whole.then_some(Place { ip, protocol, transport, data, end, v6: ether_type == EtherType::IPV6 })
     }
 
-    fn ipv4(bytes: &[u8], ip: usize) -> Option<(usize, usize)> {
+    fn ipv4(bytes: &[u8], ip: usize) -> Option<(u8, usize, usize)> {
         let header_len = usize::from(bytes.get(ip)? & 0xf) * 4;
-        let fragment = be16(bytes, ip + 6)? & 0x3fff;
-        let whole_tcp = header_len >= 20 && fragment == 0 && *bytes.get(ip + 9)? == TCP;
-        whole_tcp.then_some((ip + header_len, ip + usize::from(be16(bytes, ip + 2)?)))
+        let whole = header_len >= 20 && be16(bytes, ip + 6)? & 0x3fff == 0;
+        whole.then_some((*bytes.get(ip + 9)?, ip + header_len, ip + usize::from(be16(bytes, ip + 2)?)))
     }
 
     fn segment(&self, headers: &[u8], piece: &[u8], index: usize, offset: usize, last: bool) -> Vec<u8> {
         let mut frame = [headers, piece].concat();
-        let (tcp, length) = (self.tcp, headers.len() - self.tcp + piece.len());
-        let seq = u32::from_be_bytes([frame[tcp + 4], frame[tcp + 5], frame[tcp + 6], frame[tcp + 7]]);
-        frame[tcp + 4..tcp + 8].copy_from_slice(&seq.wrapping_add(offset as u32).to_be_bytes());
-        if !last {
-            frame[tcp + 13] &= !((Flags::FIN | Flags::PSH).bits() as u8);
-        }
-        if index > 0 {
-            // RFC 3168 §6.1.2: once for each reduction.
-            frame[tcp + 13] &= !(Flags::CWR.bits() as u8);
-        }
+        let length = frame.len() - self.transport;
+        let transport = &mut frame[self.transport..];
+        let checksum = if self.protocol == UDP {
+            transport[4..6].copy_from_slice(&(length as u16).to_be_bytes());
+            6
+        } else {
+            tcp_header(transport, index, offset, last);
+            16
+        };
         let pseudo_header =
             if self.v6 { self.ipv6_header(&mut frame, length) } else { self.ipv4_header(&mut frame, index) };
-        frame[tcp + 16..tcp + 18].copy_from_slice(&pseudo_header.folded().to_be_bytes());
-        finish_checksum(&mut frame, tcp, 16);
+        let place = self.transport + checksum;
+        frame[place..place + 2].copy_from_slice(&pseudo_header.folded().to_be_bytes());
+        finish_checksum(&mut frame, self.transport, checksum);
         frame
     }
 
     fn ipv4_header(&self, frame: &mut [u8], index: usize) -> Sum {
-        let (total, tcp_len) = (frame.len() - self.ip, frame.len() - self.tcp);
-        let header = &mut frame[self.ip..self.tcp];
+        let (total, length) = (frame.len() - self.ip, frame.len() - self.transport);
+        let header = &mut frame[self.ip..self.transport];
         header[2..4].copy_from_slice(&(total as u16).to_be_bytes());
         let identification = u16::from_be_bytes([header[4], header[5]]).wrapping_add(index as u16);
         header[4..6].copy_from_slice(&identification.to_be_bytes());
@@ -120,17 +121,29 @@ impl Place {
         let checksum = Sum::default().plus(header).checksum();
         header[10..12].copy_from_slice(&checksum.to_be_bytes());
         let address = |at: usize| IpAddr::V4(Ipv4Addr::new(header[at], header[at + 1], header[at + 2], header[at + 3]));
-        Sum::pseudo_header(address(12), address(16), TCP, tcp_len)
+        Sum::pseudo_header(address(12), address(16), self.protocol, length)
     }
 
     fn ipv6_header(&self, frame: &mut [u8], length: usize) -> Sum {
-        let header = &mut frame[self.ip..self.tcp];
+        let header = &mut frame[self.ip..self.transport];
         header[4..6].copy_from_slice(&(length as u16).to_be_bytes());
         let address = |at: usize| {
             let octets: [u8; 16] = header[at..at + 16].try_into().expect("the slice has sixteen bytes");
             IpAddr::V6(Ipv6Addr::from(octets))
         };
-        Sum::pseudo_header(address(8), address(24), TCP, length)
+        Sum::pseudo_header(address(8), address(24), self.protocol, length)
+    }
+}
+
+fn tcp_header(header: &mut [u8], index: usize, offset: usize, last: bool) {
+    let seq = u32::from_be_bytes([header[4], header[5], header[6], header[7]]);
+    header[4..8].copy_from_slice(&seq.wrapping_add(offset as u32).to_be_bytes());
+    if !last {
+        header[13] &= !((Flags::FIN | Flags::PSH).bits() as u8);
+    }
+    if index > 0 {
+        // RFC 3168 §6.1.2: once for each reduction.
+        header[13] &= !(Flags::CWR.bits() as u8);
     }
 }
 
@@ -141,7 +154,7 @@ fn be16(bytes: &[u8], at: usize) -> Option<u16> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use etherparse::{PacketBuilder, PacketHeaders, TransportHeader};
+    use etherparse::{NetHeaders, PacketBuilder, PacketHeaders, TransportHeader};
     use proptest::prelude::*;
 
     fn super_frame(v6: bool, len: usize) -> Vec<u8> {
@@ -189,13 +202,13 @@ mod tests {
                 assert_eq!((tcp.fin, tcp.psh, tcp.ack), (index == 2, index == 2, true));
                 let payload = headers.payload.slice();
                 let checksum = match headers.net.expect("an IP header") {
-                    etherparse::NetHeaders::Ipv4(ip, _) => {
+                    NetHeaders::Ipv4(ip, _) => {
                         assert_eq!(ip.header_checksum, ip.calc_header_checksum());
                         assert_eq!(usize::from(ip.identification), index);
                         tcp.calc_checksum_ipv4(&ip, payload)
                     }
-                    etherparse::NetHeaders::Ipv6(ip, _) => tcp.calc_checksum_ipv6(&ip, payload),
-                    etherparse::NetHeaders::Arp(_) => panic!("every piece is IP"),
+                    NetHeaders::Ipv6(ip, _) => tcp.calc_checksum_ipv6(&ip, payload),
+                    NetHeaders::Arp(_) => panic!("every piece is IP"),
                 };
                 assert_eq!(Ok(tcp.checksum), checksum);
                 data.extend_from_slice(payload);
@@ -206,13 +219,32 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_tcp_segment_is_left_alone() {
+    fn datagrams_come_apart_whole() {
+        let mut bytes = Vec::new();
+        let packet = PacketBuilder::ethernet2([2, 0, 0, 0, 0, 1], [2, 0, 0, 0, 0, 2]).ipv6([1; 16], [2; 16], 64);
+        let data: Vec<u8> = (0..2500).map(|i| i as u8).collect();
+        packet.udp(4000, 443).write(&mut bytes, &data).expect("a vector takes everything");
+        let pieces = split(&bytes, 1200).expect("a whole datagram");
+        assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [62 + 1200, 62 + 1200, 62 + 100]);
+        for (piece, data) in pieces.iter().zip(data.chunks(1200)) {
+            let headers = PacketHeaders::from_ethernet_slice(piece).expect("every piece is a packet");
+            let (Some(NetHeaders::Ipv6(ip, _)), Some(TransportHeader::Udp(udp))) = (headers.net, headers.transport)
+            else {
+                panic!("every piece is a datagram over IPv6")
+            };
+            assert_eq!((usize::from(udp.length), headers.payload.slice()), (8 + data.len(), data));
+            assert_eq!(Ok(udp.checksum), udp.calc_checksum_ipv6(&ip, data));
+        }
+    }
+
+    #[test]
+    fn what_is_no_whole_segment_is_left_alone() {
         let tcp = super_frame(false, 100);
         let mut fragment = tcp.clone();
         fragment[20] = 0x20;
-        let mut udp = tcp.clone();
-        udp[23] = 17;
-        for bytes in [&tcp[..60], &fragment, &udp, &[]] {
+        let mut icmp = tcp.clone();
+        icmp[23] = 1;
+        for bytes in [&tcp[..60], &fragment, &icmp, &[]] {
             assert_eq!(split(bytes, 50), None);
         }
         assert_eq!(split(&tcp, 0), None);

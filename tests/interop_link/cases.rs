@@ -34,6 +34,7 @@ cases! {
     User checksums_stay_partial_on_a_veth_pair;
     User partial_checksums_are_taken;
     User the_kernel_sends_segments;
+    User datagrams_of_a_super_frame_come_one_by_one;
     User super_frames_pass_whole;
     User tags_come_back;
     User frames_too_long_are_lost;
@@ -194,9 +195,8 @@ fn partial_checksums_are_taken() {
     assert_eq!(socket.recv(&mut buffer).map(|len| buffer[..len].to_vec()).expect("it came"), b"last");
 }
 
-fn the_kernel_sends_segments() {
-    let mut device = veth();
-    exchange(device.as_mut());
+/// The kernel sends 2500 bytes in datagrams of 1000, handed to its link as one super-frame.
+fn datagrams_of_one_call(device: &mut dyn Device) -> Vec<(Vec<u8>, Offload)> {
     let socket = UdpSocket::bind("192.0.2.1:5000").expect("the kernel has that address");
     let size: libc::c_int = 1000;
     // SAFETY: the kernel reads one `c_int`, which lives across the call.
@@ -207,12 +207,30 @@ fn the_kernel_sends_segments() {
     assert_eq!(set, 0, "this kernel knows UDP_SEGMENT");
     socket.send_to(&[0x33; 2500], "192.0.2.2:9").expect("sent");
     let is_ours = |bytes: &[u8]| bytes.len() > 500 && bytes.ends_with(&[0x33; 500]);
-    let came = collect(device.as_mut(), Duration::from_secs(5), |came| {
-        came.iter().filter(|(bytes, _)| is_ours(bytes)).count() == 3
-    });
-    let lengths: Vec<_> = came.iter().filter(|(bytes, _)| is_ours(bytes)).map(|(bytes, _)| bytes.len()).collect();
-    assert_eq!(lengths, [1042, 1042, 542]);
-    assert!(came.iter().all(|(_, facts)| facts.segment_size.is_none()));
+    let count = |came: &[(Vec<u8>, Offload)]| came.iter().filter(|(bytes, _)| is_ours(bytes)).count();
+    let mut came = collect(device, Duration::from_secs(5), |came| count(came) == 3);
+    came.retain(|(bytes, _)| is_ours(bytes));
+    assert_eq!(came.iter().map(|(bytes, _)| bytes.len()).collect::<Vec<_>>(), [1042, 1042, 542]);
+    came
+}
+
+fn the_kernel_sends_segments() {
+    let mut device = veth();
+    exchange(device.as_mut());
+    for (_, facts) in datagrams_of_one_call(device.as_mut()) {
+        // The kernel split it, and left the checksums to the link.
+        assert_eq!(facts, Offload { checksum: Checksum::Partial { start: 34, offset: 6 }, segment_size: None });
+    }
+}
+
+fn datagrams_of_a_super_frame_come_one_by_one() {
+    let mut device = veth();
+    exchange(device.as_mut());
+    ip("link set dev strata0 gso_max_segs 64");
+    for (bytes, facts) in datagrams_of_one_call(device.as_mut()) {
+        assert_eq!(facts, Offload::default(), "the device split it, and filled the checksums in");
+        assert!(udp_checksum_is_good(&bytes));
+    }
 }
 
 /// Packet sockets on both ends of a veth pair.

@@ -30,6 +30,7 @@ use netem::{Netem, Packet};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How many frames are taken from the device at a time.
@@ -59,6 +60,18 @@ pub struct Fault<D> {
     /// Let go by netem, not yet taken by the device.
     ready: VecDeque<Frame>,
     retry: Option<Instant>,
+    watch: Watch,
+}
+
+/// What was done so far by a [`Fault`] that somebody else drives.
+#[derive(Clone, Debug, Default)]
+pub struct Watch(Arc<Mutex<(Counters, Counters)>>);
+
+impl Watch {
+    /// What was done to frames that came in, and to those that went out.
+    pub fn counters(&self) -> (Counters, Counters) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl<D: Device> Fault<D> {
@@ -75,7 +88,13 @@ impl<D: Device> Fault<D> {
             arrived: Batch::new(BATCH),
             ready: VecDeque::new(),
             retry: None,
+            watch: Watch::default(),
         }
+    }
+
+    /// A view of the counters that outlasts giving the device away.
+    pub fn watch(&self) -> Watch {
+        self.watch.clone()
     }
 
     /// What was done so far to frames that came in, and to those that went out.
@@ -110,7 +129,12 @@ impl<D: Device> Fault<D> {
         }
         self.device.transmit(now, &mut self.ready)?;
         self.retry = (!self.ready.is_empty()).then(|| now + RETRY);
+        self.tell();
         Ok(())
+    }
+
+    fn tell(&self) {
+        *self.watch.0.lock().unwrap_or_else(PoisonError::into_inner) = self.counters();
     }
 }
 
@@ -132,6 +156,7 @@ impl<D: Device> Device for Fault<D> {
             return self.device.receive(now, batch);
         }
         self.take_in(now)?;
+        self.tell();
         while !batch.is_full()
             && let Some(packet) = self.incoming.dequeue(now)
         {
@@ -161,5 +186,9 @@ impl<D: Device> Device for Fault<D> {
     fn next_deadline(&self) -> Option<Instant> {
         let ours = [self.incoming.next_deadline(), self.outgoing.next_deadline(), self.retry];
         ours.into_iter().flatten().chain(self.device.next_deadline()).min()
+    }
+
+    fn lost(&self) -> u64 {
+        self.device.lost()
     }
 }

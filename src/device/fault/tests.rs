@@ -126,6 +126,8 @@ fn directions_are_their_own() {
     assert!(numbers(&mut left, Instant::from_millis(5)).is_empty());
     assert_eq!(numbers(&mut right, Instant::from_millis(5)), [1]);
     assert_eq!((left.counters().0.lost, left.counters().1.lost), (1, 0));
+    let watch = left.watch();
+    assert_eq!(watch.counters(), left.counters());
 }
 
 #[test]
