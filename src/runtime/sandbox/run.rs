@@ -1,6 +1,6 @@
 //! Running a program in the namespace that this process is in.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitStatus};
@@ -33,9 +33,19 @@ pub fn run(command: &[OsString]) -> Result<i32, RunError> {
     let named = || program.to_string_lossy().into_owned();
     match Command::new(program).args(arguments).status() {
         Ok(status) => Ok(exit_code(status)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(RunError::NotFound { command: named() }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound || is_nowhere(program, &error) => {
+            Err(RunError::NotFound { command: named() })
+        }
         Err(error) => Err(RunError::Other { command: named(), error }),
     }
+}
+
+/// Was permission denied only by a folder of `PATH` that this user may not enter? To a shell that is not found.
+fn is_nowhere(program: &OsStr, error: &io::Error) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    error.kind() == io::ErrorKind::PermissionDenied
+        && !program.as_encoded_bytes().contains(&b'/')
+        && !std::env::split_paths(&path).any(|folder| folder.join(program).exists())
 }
 
 /// The exit status as a shell gives it on: 128 and the number of the signal, if one ended the program.
