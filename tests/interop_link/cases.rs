@@ -46,6 +46,8 @@ cases! {
     Root addresses_of_every_kind_are_set;
     User a_namespace_is_refused_once_threads_run;
     User children_live_in_the_namespace;
+    User without_user_namespaces_the_link_ends_in_this_process;
+    User the_doctor_names_the_setting_that_forbids_user_namespaces;
     Root the_doctor_finds_everything_well;
     User the_doctor_names_what_is_missing;
 }
@@ -414,6 +416,49 @@ fn children_live_in_the_namespace() {
     assert_eq!(code("test \"$(cat /proc/sys/net/ipv4/ping_group_range | tr '\\t' ' ')\" = '0 0'"), 0, "who may ping");
     assert_eq!(code("kill -9 $$"), 137);
     drop(opened);
+}
+
+/// As on a machine whose administrator forbids user namespaces: within one, where the limit counts for this process
+/// and its children alone.
+fn forbid_user_namespaces() {
+    sandbox::enter(true).expect("they are allowed here");
+    std::fs::write("/proc/sys/user/max_user_namespaces", "0").expect("root of its own namespace may");
+    let none = rustix::thread::CapabilitySet::empty();
+    let sets = rustix::thread::CapabilitySets { effective: none, permitted: none, inheritable: none };
+    rustix::thread::set_capabilities(None, sets).expect("anybody may give them up");
+}
+
+const ALLOW: &str = "sudo sysctl -w user.max_user_namespaces=15000";
+
+fn without_user_namespaces_the_link_ends_in_this_process() {
+    forbid_user_namespaces();
+    let opened = open(LinkRequest::Auto, true);
+    assert_eq!(
+        opened.standing.to_string(),
+        format!(
+            "in-process link, MTU 1500 (rung 4 of 4: no user namespace: user.max_user_namespaces is 0; \
+             one rung higher with: {ALLOW})"
+        )
+    );
+    assert!(opened.peer.is_some() && opened.plan.steps.is_empty());
+    let config = Config { in_process: false, ..Config::default() };
+    let error = sandbox::open(&LinkRequest::Auto, true, &config).err().expect("nothing is left");
+    assert_eq!(
+        error.to_string(),
+        format!(
+            "no link works here: no user namespace: user.max_user_namespaces is 0: allow it with `{ALLOW}`; \
+             `strata doctor` tells more"
+        )
+    );
+}
+
+fn the_doctor_names_the_setting_that_forbids_user_namespaces() {
+    forbid_user_namespaces();
+    for subject in [Subject::Rung(Rung::OwnTap), Subject::Rung(Rung::OwnVeth), Subject::UserNamespaces] {
+        let finding = finding(subject);
+        assert_eq!((finding.works, finding.mend.as_deref()), (false, Some(ALLOW)), "{finding:?}");
+    }
+    assert!(finding(Subject::Rung(Rung::InProcess)).works);
 }
 
 fn finding(subject: Subject) -> sandbox::Finding {
