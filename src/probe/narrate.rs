@@ -82,7 +82,7 @@ pub fn sentence(at: Instant, event: &Event<'_>) -> String {
         Event::Fragmented { pieces, mtu } => format!("too large for the MTU of {mtu}: leaves in {pieces} fragments"),
         Event::FragmentHeld { offset, len, more } => {
             let which = if *more { "fragment" } else { "last fragment" };
-            format!("{which}, {len} bytes at offset {offset}: held until the rest is there")
+            format!("{which} kept: {} at offset {offset}", count(*len, "byte"))
         }
         Event::Reassembled { pieces, len } => format!("reassembled: {pieces} fragments make {}", count(*len, "byte")),
         Event::PathMtu { destination, mtu } => format!("path MTU to {destination} is {mtu}"),
