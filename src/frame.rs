@@ -6,6 +6,7 @@
 //! Nothing here assumes that a frame fits an MTU.
 
 use crate::wire::checksum::Sum;
+use crate::wire::offload;
 use bytes::Bytes;
 use smallvec::SmallVec;
 use std::num::NonZeroU16;
@@ -174,8 +175,7 @@ impl Frame {
         let (start, place) = (usize::from(start), self.start + usize::from(start) + usize::from(offset));
         let covered = self.headers().get(start..).expect("a partial checksum starts within the headers");
         let sum = self.payload.slices.iter().fold(Sum::default().plus(covered), |sum, slice| sum.plus(slice));
-        // RFC 768: zero would mean "no checksum", and all ones is the same number; TCP does not mind.
-        let checksum = if sum.checksum() == 0 { 0xffff } else { sum.checksum() };
+        let checksum = offload::as_sent(sum, usize::from(offset));
         self.head[place..place + 2].copy_from_slice(&checksum.to_be_bytes());
         self.offload.checksum = Checksum::Full;
     }

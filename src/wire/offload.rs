@@ -5,6 +5,7 @@
 
 use super::checksum::Sum;
 use super::tcp::Flags;
+use super::udp;
 use etherparse::EtherType;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -22,13 +23,20 @@ pub fn finish_checksum(bytes: &mut [u8], start: usize, offset: usize) -> bool {
     if bytes.len() < place + 2 {
         return false;
     }
-    // RFC 768: zero would mean "no checksum", and all ones is the same number; TCP does not mind.
-    let checksum = match Sum::default().plus(&bytes[start..]).checksum() {
-        0 => 0xffff,
-        checksum => checksum,
-    };
+    let checksum = as_sent(Sum::default().plus(&bytes[start..]), offset);
     bytes[place..place + 2].copy_from_slice(&checksum.to_be_bytes());
     true
+}
+
+/// What goes into a checksum field that stands at `offset` in its transport header.
+///
+/// In UDP zero would mean "no checksum", so all ones is sent, which is the same number (RFC 768). In TCP zero stays zero
+/// (RFC 1624 §3), or Wireshark calls it wrong.
+pub fn as_sent(sum: Sum, offset: usize) -> u16 {
+    match sum.checksum() {
+        0 if offset == udp::CHECKSUM_OFFSET => 0xffff,
+        checksum => checksum,
+    }
 }
 
 /// Splits a super-frame into the frames that a card would put on the wire, each with at most `segment_size` bytes of
@@ -183,10 +191,13 @@ mod tests {
     }
 
     #[test]
-    fn a_checksum_of_zero_is_sent_as_all_ones() {
-        let mut frame = [0xff, 0xff, 0, 0];
-        assert!(finish_checksum(&mut frame, 0, 2));
-        assert_eq!(frame, [0xff; 4]);
+    fn a_checksum_of_zero_is_sent_as_all_ones_in_udp_alone() {
+        for (offset, expected) in [(udp::CHECKSUM_OFFSET, 0xffff), (16, 0)] {
+            let mut bytes = [0; 18];
+            bytes[..2].fill(0xff);
+            assert!(finish_checksum(&mut bytes, 0, offset));
+            assert_eq!(u16::from_be_bytes([bytes[offset], bytes[offset + 1]]), expected);
+        }
     }
 
     #[test]
