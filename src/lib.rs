@@ -19,6 +19,8 @@
 //! reads no clock. A frame and the time go in; frames, wake-ups and the next deadline come out. `device`, `runtime`
 //! and `app` are the **shell** around it, and `probe` and `sim` are for looking at it and playing with it.
 //!
+//! The book is in [`manual`]: begin there.
+//!
 //! Three traits stand at the seams: [`device::Device`], [`tcp::CongestionControl`] and [`event::Observer`].
 #![deny(unsafe_code)]
 
