@@ -2,7 +2,7 @@
 //!
 //! The kernel's own TCP/IP is then one hop away, and every program on the machine is a client. Frames are plain: the
 //! kernel finishes checksums and splits super-frames before it hands them over. (With `IFF_VNET_HDR` it would do
-//! neither; [`virtio`](super::virtio) has the header that comes with it.)
+//! neither; `virtio` has the header that comes with it.)
 
 use super::system::interface;
 use super::transmit::{self, Sent};
