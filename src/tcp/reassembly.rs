@@ -16,6 +16,8 @@ const MIN_RING: usize = 2048;
 pub struct ReceiveBuffer {
     /// Empty, or a power of two long: the byte at position `p` is at `p % len`.
     ring: Vec<u8>,
+    /// How long the ring was when it was last given up: a busy connection will want as much again.
+    last_len: usize,
     read: u64,
     next: u64,
     ranges: SmallVec<[Range<u64>; 1]>,
@@ -35,7 +37,7 @@ pub enum Inserted {
 impl ReceiveBuffer {
     /// An empty buffer whose next byte has the given position.
     pub fn new(next: u64) -> ReceiveBuffer {
-        ReceiveBuffer { ring: Vec::new(), read: next, next, ranges: SmallVec::new() }
+        ReceiveBuffer { ring: Vec::new(), last_len: 0, read: next, next, ranges: SmallVec::new() }
     }
 
     /// RCV.NXT as far as data goes.
@@ -136,6 +138,8 @@ impl ReceiveBuffer {
         assert!(len <= self.readable(), "consume {len} of {}", self.readable());
         self.read += len as u64;
         if self.read == self.next && self.ranges.is_empty() {
+            // Half of it, so that what was large once does not stay large.
+            self.last_len = self.ring.len() / 2;
             self.ring = Vec::new();
         }
     }
@@ -150,7 +154,7 @@ impl ReceiveBuffer {
         if needed <= self.ring.len() {
             return;
         }
-        let len = needed.next_power_of_two().max(MIN_RING);
+        let len = needed.max(self.last_len).next_power_of_two().max(MIN_RING);
         let old = std::mem::replace(&mut self.ring, vec![0; len]);
         let held: SmallVec<[Range<u64>; 4]> =
             std::iter::once(self.read..self.next).chain(self.ranges.iter().cloned()).collect();
