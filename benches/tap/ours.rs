@@ -4,15 +4,17 @@ use crate::client::{DISCARD, ECHO, HTTP, REQUEST, SOURCE, response};
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;
 use strata::runtime::blocking::{TcpListener, TcpStream, UdpSocket};
+use strata::runtime::sandbox::{self, LinkRequest};
 use strata::runtime::{Driver, Host};
 
 const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
 /// Serves on a TAP in a namespace of this process while `client` runs.
 pub fn serve(client: impl FnOnce(Ipv4Addr) -> f64) -> f64 {
-    let link = strata::runtime::sandbox::open_tap_in_own_namespace().expect("a TAP in a namespace of our own");
+    let request = LinkRequest::Tap { name: None };
+    let link = sandbox::open(&request, true, &sandbox::Config::default()).expect("a TAP in a namespace of our own");
     let config = strata::stack::Config::default();
-    let driver = Driver::start(config, 7, link, None).expect("a running stack");
+    let driver = Driver::start(config, 7, link.device, None).expect("a running stack");
     let host = driver.host();
     listen(host, DISCARD, |mut stream| {
         let mut into = vec![0; 256 * 1024];

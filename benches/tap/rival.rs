@@ -2,27 +2,33 @@
 
 use crate::client::{DISCARD, ECHO, HTTP, SOURCE, response};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
-use smoltcp::phy::{Device, Medium, TunTapInterface, wait};
+use smoltcp::phy::{Medium, TunTapInterface, wait};
 use smoltcp::socket::{tcp, udp};
 use smoltcp::time::Instant;
 use smoltcp::wire::{EthernetAddress, IpAddress, IpCidr};
 use std::net::Ipv4Addr;
 use std::os::fd::AsRawFd;
 use std::process::Command;
+use strata::runtime::sandbox;
 
 const BUFFER: usize = 64 * 1024;
 const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
 /// Serves on a TAP in a namespace of this process while `client` runs.
 pub fn serve(client: impl FnOnce(Ipv4Addr) -> f64) -> f64 {
-    strata::runtime::sandbox::enter_own_namespace().expect("a namespace of our own");
-    let device = TunTapInterface::new("bench0", Medium::Ethernet).expect("a TAP");
+    sandbox::enter(!rustix::process::geteuid().is_root()).expect("a namespace of our own");
+    // Made here so that it is there when its address is set; the device of the thread attaches to it.
+    ip("tuntap add dev bench0 mode tap");
     for command in ["link set lo up", "link set bench0 up", "address add 192.0.2.1/24 dev bench0"] {
-        let status = Command::new("ip").args(command.split(' ')).status().expect("the `ip` command");
-        assert!(status.success(), "ip {command}");
+        ip(command);
     }
-    std::thread::spawn(|| run(device));
+    std::thread::spawn(|| run(TunTapInterface::new("bench0", Medium::Ethernet).expect("a TAP")));
     client(SERVER)
+}
+
+fn ip(command: &str) {
+    let status = Command::new("ip").args(command.split(' ')).status().expect("the `ip` command");
+    assert!(status.success(), "ip {command}");
 }
 
 fn buffer() -> tcp::SocketBuffer<'static> {
