@@ -1,6 +1,6 @@
 //! smoltcp as it is shipped: its own TAP device, 64 KiB buffers, Reno, and its applications in the poll loop.
 
-use crate::client::{DISCARD, ECHO, HTTP, SOURCE, response};
+use crate::client::{DISCARD, ECHO, HTTP, REQUEST, SOURCE, response};
 use smoltcp::iface::{Config, Interface, SocketHandle, SocketSet};
 use smoltcp::phy::{Medium, TunTapInterface, wait};
 use smoltcp::socket::{tcp, udp};
@@ -82,12 +82,10 @@ fn serve_tcp(port: u16, socket: &mut tcp::Socket<'_>, response: &[u8], zeroes: &
         DISCARD => while socket.can_recv() && socket.recv(|data| (data.len(), data.len())).is_ok_and(|len| len > 0) {},
         SOURCE => while socket.can_send() && socket.send_slice(zeroes).is_ok_and(|len| len > 0) {},
         _ => {
-            while socket.can_recv() && socket.send_capacity() - socket.send_queue() >= response.len() {
-                let len = crate::client::REQUEST.len();
-                let whole = socket.recv(|data| if data.len() >= len { (len, true) } else { (0, false) });
-                if whole != Ok(true) {
-                    break;
-                }
+            let mut request = [0; REQUEST.len()];
+            while socket.recv_queue() >= request.len() && socket.send_capacity() - socket.send_queue() >= response.len()
+            {
+                socket.recv_slice(&mut request).expect("it is there");
                 socket.send_slice(response).expect("there was room");
             }
         }

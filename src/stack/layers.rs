@@ -98,7 +98,7 @@ impl Layers {
             }
             Disposition::EchoReply(reply) => self.ping.handle_reply(cx.now, &reply),
             Disposition::Error(quoted) => {
-                if !self.hand_up_error(cx, &quoted) {
+                if !self.hand_up_error(cx, &quoted, quoted.error.is_hard()) {
                     cx.tell(|| Event::Dropped { layer: Layer::Icmp, reason: DropReason::UnmatchedIcmpError });
                 } else if let NetworkError::FragmentationNeeded { mtu } = quoted.error {
                     self.ip.handle_path_mtu(cx, quoted.destination, usize::from(mtu));
@@ -109,20 +109,18 @@ impl Layers {
     }
 
     /// RFC 9293 §3.9.2.2 (MUST-54): to the socket whose packet is quoted. False when there is none.
-    fn hand_up_error(&mut self, cx: &mut Context<'_>, quoted: &Quoted<'_>) -> bool {
+    fn hand_up_error(&mut self, cx: &mut Context<'_>, quoted: &Quoted<'_>, hard: bool) -> bool {
         if quoted.protocol == protocol::ICMP {
             self.ping.handle_error(cx.now, quoted.from, quoted.transport, quoted.error);
             return true;
         }
-        let [source_high, source_low, destination_high, destination_low, seq @ ..] = quoted.transport else {
-            return false;
-        };
-        let local: SocketAddr = (quoted.source, u16::from_be_bytes([*source_high, *source_low])).into();
-        let remote: SocketAddr = (quoted.destination, u16::from_be_bytes([*destination_high, *destination_low])).into();
-        match (quoted.protocol, seq) {
-            (protocol::TCP, [a, b, c, d, ..]) => {
+        let (source, destination) = quoted.ports();
+        let local = SocketAddr::from((quoted.source, source));
+        let remote = SocketAddr::from((quoted.destination, destination));
+        match (quoted.protocol, quoted.transport) {
+            (protocol::TCP, [_, _, _, _, a, b, c, d, ..]) => {
                 let seq = Seq(u32::from_be_bytes([*a, *b, *c, *d]));
-                self.tcp.handle_error(cx, &FourTuple { local, remote }, seq, quoted.error)
+                self.tcp.handle_error(cx, &FourTuple { local, remote }, seq, quoted.error, hard)
             }
             (protocol::UDP, _) => self.udp.handle_error(local, remote, quoted.error),
             (_, _) => false,
@@ -160,13 +158,14 @@ impl Layers {
         self.report_failures(cx);
     }
 
-    /// What waited for a neighbour that does not answer: its senders hear of it (RFC 1122 §2.4).
+    /// What waited for a neighbour that does not answer: its senders hear of it (RFC 1122 §2.4). We know that by
+    /// ourselves and need believe nobody, so that an opening ends at once, as on Linux (RFC 5461 §4.1).
     fn report_failures(&mut self, cx: &mut Context<'_>) {
         while let Some(failure) = self.link.poll_failure() {
             self.ip.handle_neighbour_failure(cx, failure.address);
             for frame in &failure.frames {
                 if let Some(quoted) = icmp::quoted_from_frame(frame, NetworkError::HostUnreachable) {
-                    self.hand_up_error(cx, &quoted);
+                    self.hand_up_error(cx, &quoted, true);
                 }
             }
         }

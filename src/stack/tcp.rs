@@ -278,15 +278,23 @@ impl TcpTable {
         self.wakeups.pop_front()
     }
 
-    /// An ICMP error that quotes a segment to `tuple` with the sequence number `seq`. True when it was believed.
-    pub fn handle_error(&mut self, cx: &mut Context<'_>, tuple: &FourTuple, seq: Seq, error: NetworkError) -> bool {
+    /// An ICMP error that quotes a segment to `tuple` with the sequence number `seq`. True when it was believed; a
+    /// `hard` one ends an opening.
+    pub fn handle_error(
+        &mut self,
+        cx: &mut Context<'_>,
+        tuple: &FourTuple,
+        seq: Seq,
+        error: NetworkError,
+        hard: bool,
+    ) -> bool {
         let Some(&id) = self.by_tuple.get(tuple) else { return false };
         match &mut self.socket(id).shape {
             Shape::Connection(connection) if connection.has_in_flight(seq) => {
                 if let NetworkError::FragmentationNeeded { mtu } = error {
                     connection.handle_path_mtu(usize::from(mtu));
                 } else {
-                    connection.handle_icmp(cx, error.meaning(), error.is_hard());
+                    connection.handle_icmp(cx, error.meaning(), hard);
                 }
                 self.settle(id);
                 true
@@ -295,7 +303,7 @@ impl TcpTable {
                 if let NetworkError::FragmentationNeeded { mtu } = error {
                     opening.handle_path_mtu(usize::from(mtu));
                 } else {
-                    let outcome = opening.handle_icmp(cx, error.meaning(), error.is_hard());
+                    let outcome = opening.handle_icmp(cx, error.meaning(), hard);
                     self.conclude(cx, id, outcome);
                 }
                 true
