@@ -16,6 +16,8 @@ pub struct Receiver {
     pub nxt: u64,
     /// The right edge of the window as advertised: RCV.NXT + RCV.WND. It never moves left (SHLD-14).
     edge: u64,
+    /// So far only a SYN has told of the window, in a field that is not scaled: no sign that the window is small.
+    unscaled: bool,
     /// Shift of the windows that we advertise (RFC 7323 §2).
     pub scale: u8,
     capacity: usize,
@@ -50,6 +52,7 @@ impl Receiver {
             buffer: ReceiveBuffer::new(nxt),
             nxt,
             edge: nxt,
+            unscaled: false,
             scale,
             capacity,
             mss,
@@ -75,6 +78,7 @@ impl Receiver {
     pub fn offer_unscaled(&mut self) -> u16 {
         let window = self.capacity.min(usize::from(u16::MAX));
         self.edge = self.edge.max(self.nxt + window as u64);
+        self.unscaled = true;
         window as u16
     }
 
@@ -90,6 +94,7 @@ impl Receiver {
         // Rounded up, so that scaling never takes back what was offered.
         let field = wnd.div_ceil(unit).min(u64::from(u16::MAX));
         self.edge = self.edge.max(self.nxt + field * unit);
+        self.unscaled = false;
         field as u16
     }
 
@@ -98,7 +103,8 @@ impl Receiver {
         let limit = (u64::from(u16::MAX) << self.scale).min(self.capacity as u64);
         let wish = (self.buffer.read_position() + limit).saturating_sub(self.nxt);
         let useful = (self.capacity / 2).min(self.mss) as u64;
-        self.fin.is_none() && wish >= self.wnd() + useful && wish >= 2 * self.wnd()
+        let hardly_used = self.unscaled && 2 * self.wnd() >= u64::from(u16::MAX);
+        self.fin.is_none() && !hardly_used && wish >= self.wnd() + useful && wish >= 2 * self.wnd()
     }
 
     /// Takes in data at `position`, cut to the window.

@@ -65,6 +65,19 @@ fn data_beyond_the_window_is_cut_and_data_behind_it_acknowledged() {
 }
 
 #[test]
+fn the_first_read_of_a_large_window_sends_no_update_of_its_own() {
+    let config = Config { window_scale: Some(7), receive_buffer: 512 * 1024, ..plain() };
+    let mut end = End::passive(config, 1, 1, "S 0:0(0) win 10000 mss 1000 wscale 7");
+    end.out();
+    end.rcv(". 1:1(0) ack 1 win 100");
+    end.rcv("P. 1:80(79) ack 1 win 100");
+    end.read(100);
+    assert_eq!(end.out(), [""; 0], "65,535 bytes were offered and 79 used");
+    end.write(b"answer");
+    assert_eq!(end.out(), ["P. 1:7(6) ack 80 win 4096"]);
+}
+
+#[test]
 fn a_write_is_cut_into_segments_and_pushed_at_its_end() {
     everywhere(|isn, irs| {
         let mut end = End::established(plain(), isn, irs);
