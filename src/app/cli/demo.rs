@@ -9,6 +9,7 @@ use super::views::Terminal;
 use crate::probe::layer_tree::Detail;
 use crate::runtime::sandbox::{LinkRequest, Rung};
 use clap::{Args, Parser};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -40,6 +41,8 @@ pub struct Demo {
 
 impl Demo {
     pub fn run(self) -> Result<u8, Failure> {
+        let capture = self.capture.display();
+        File::create(&self.capture).doing(format_args!("cannot create {capture}; name another file with -w"))?;
         if self.link == LinkRequest::InProcess {
             self.in_process("asked for")?;
         } else {
@@ -83,12 +86,13 @@ impl Demo {
 
     fn farewell(&self) {
         let capture = self.capture.display();
+        let strata = std::env::args().next().unwrap_or_else(|| "strata".into());
         anstream::println!(
             "\nEvery frame is in {capture}, with a comment that says what Strata decided. Look at it with\n  \
              wireshark {capture}\n  \
              tshark -r {capture} -T fields -e frame.number -e _ws.col.Info -e frame.comment\n\
              and go on with\n  \
-             strata sandbox -- curl http://192.0.2.2/"
+             {strata} sandbox -- curl http://192.0.2.2/"
         );
     }
 }

@@ -52,7 +52,10 @@ impl Node {
         terminal: Terminal,
     ) -> Result<Option<Node>, Failure> {
         match attach(options, needs)? {
-            Some(link) => link.start(options, views, terminal).map(Some),
+            Some(link) => {
+                anstream::eprintln!("strata: {}", link.standing);
+                link.start(options, views, terminal).map(Some)
+            }
             None => Ok(None),
         }
     }
@@ -92,8 +95,9 @@ impl Node {
         let ended = self.driver.stop();
         self.runtime.shutdown_timeout(Duration::from_millis(200));
         drop(self.peer);
-        self.views.close()?;
-        Ok(ended?)
+        let closed = self.views.close();
+        ended?;
+        closed
     }
 }
 

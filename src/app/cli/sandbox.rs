@@ -34,7 +34,6 @@ impl Sandbox {
         self.site.check()?;
         let terminal = Terminal::Stderr(Detail::Full);
         let Some(node) = Node::start(&self.host, &self.views, Needs::SANDBOX, terminal)? else { return Ok(0) };
-        tracing::info!("{}", node.standing());
         let _within = node.runtime().enter();
         serve::start(node.host(), &self.host, &self.site, node.seed())?;
         // An interrupt from the keyboard reaches the command as well; what it does about it decides.

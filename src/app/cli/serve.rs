@@ -37,14 +37,15 @@ impl Serve {
         };
         let _within = node.runtime().enter();
         start(node.host(), &self.host, &self.site, node.seed())?;
-        anstream::eprintln!("strata: {}", node.standing());
         let address = self.host.address();
         match &node.standing().enter {
             Some(enter) => anstream::eprintln!("strata: serving; to reach it: {enter} curl http://{address}/"),
             None => anstream::eprintln!("strata: serving http://{address}/ until interrupted"),
         }
-        node.runtime().block_on(interrupted(node.host()))?;
-        node.stop()?;
+        let ended = node.runtime().block_on(interrupted(node.host()));
+        // The views are closed either way; the first reason is the one to tell.
+        let stopped = node.stop();
+        ended.and(stopped)?;
         Ok(0)
     }
 }

@@ -39,12 +39,12 @@ impl Views {
                 offload: options.capture_offload,
                 ..capture::Options::default()
             };
-            let (observer, capture) = Capture::create(path, &about).doing("--capture")?;
+            let (observer, capture) = Capture::create(path, &about).map_err(|error| unwritable("--capture", &error))?;
             observers.push(observer);
             views.capture = Some((path.clone(), capture));
         }
         if let Some(path) = &options.events {
-            let (observer, events) = JsonLines::create(path).doing("--events")?;
+            let (observer, events) = JsonLines::create(path).map_err(|error| unwritable("--events", &error))?;
             observers.push(observer);
             views.events = Some((path.clone(), events));
         }
@@ -62,7 +62,8 @@ impl Views {
         }
         if let Some(path) = &options.stats {
             // Now, so that a path that cannot be written to does not come as a surprise at the end.
-            std::fs::write(path, "").doing(format_args!("--stats {}", path.display()))?;
+            std::fs::write(path, "")
+                .map_err(|error| unwritable("--stats", &format_args!("cannot create {}: {error}", path.display())))?;
             let counters = Counters::new();
             observers.push(counters.clone());
             views.stats = Some((path.clone(), counters));
@@ -92,6 +93,10 @@ impl Views {
         }
         Ok(())
     }
+}
+
+fn unwritable(option: &str, error: &dyn std::fmt::Display) -> Failure {
+    Failure::failed(format!("{error}; name a file that you may write with {option} FILE"))
 }
 
 /// In colours where the terminal has them.

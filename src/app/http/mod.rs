@@ -33,9 +33,14 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Semaphore;
 use tower::ServiceExt;
+
+/// How many connections are served at a time; others wait in the listener's queue.
+const CONNECTIONS: usize = 4096;
 
 /// How long the header of a request may take to arrive.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -49,11 +54,16 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves `router` to whoever connects, until the stack ends; gives the reason.
 pub async fn serve(listener: TcpListener, router: Router, clock: Clock, executor: impl Executor) -> io::Error {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
+        let place = room.clone().acquire_owned().await.expect("nobody closes the semaphore");
         match listener.accept().await {
             Ok((stream, _)) => {
-                let (router, clock, timer) = (router.clone(), clock.clone(), executor.timer());
-                executor.spawn(connection(stream, router, clock, timer));
+                let connection = connection(stream, router.clone(), clock.clone(), executor.timer());
+                executor.spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
             }
             Err(ended) => return ended,
         }
