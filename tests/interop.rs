@@ -3,7 +3,7 @@
 //! Each test runs `strata sandbox -- CMD`; where CMD wants more than curl and ping can do, it is this very program
 //! again, running one of the `inside_` tests within the namespace, on the kernel's sockets. As root everything runs a
 //! second time as an ordinary user. Where no namespace may be made the tests say so loudly, and fail if `CI=true`.
-#![cfg(target_os = "linux")]
+#![cfg(all(target_os = "linux", feature = "app"))]
 
 use sha2::{Digest, Sha256};
 use std::fs;

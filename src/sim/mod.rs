@@ -5,6 +5,39 @@
 //! TAP, and its applications are ordinary futures over the [asynchronous](crate::runtime::asynchronous) sockets.
 //! The same seed and the same scenario give the same frames, byte for byte: everything runs on one thread, in the
 //! order in which it was added.
+//!
+//! ```
+//! use std::time::Duration;
+//! use strata::device::link::{Config, Link};
+//! use strata::runtime::asynchronous::{TcpListener, TcpStream};
+//! use strata::{sim::Simulation, stack};
+//! use tokio::io::{AsyncReadExt, AsyncWriteExt};
+//!
+//! let mut sim = Simulation::new();
+//! let (left, right) = Link::pair(Config { delay: Duration::from_millis(40), ..Config::default() });
+//! let client = stack::Config {
+//!     mac: [2, 0, 0, 0, 0, 1],
+//!     addresses: vec!["192.0.2.1/24".parse().unwrap()],
+//!     ..stack::Config::default()
+//! };
+//! let client = sim.add_host(client, 1, Box::new(left), None);
+//! let server = sim.add_host(stack::Config::default(), 2, Box::new(right), None); // 192.0.2.2
+//!
+//! let listener = TcpListener::bind(&server, "192.0.2.2:80".parse().unwrap()).unwrap();
+//! sim.spawn(async move {
+//!     let (mut stream, _) = listener.accept().await.unwrap();
+//!     stream.write_all(b"across the link").await.unwrap();
+//! });
+//! let heard = sim.run(async move {
+//!     let mut stream = TcpStream::connect(&client, "192.0.2.2:80".parse().unwrap()).await.unwrap();
+//!     let mut heard = String::new();
+//!     stream.read_to_string(&mut heard).await.unwrap();
+//!     heard
+//! });
+//! assert_eq!(heard, "across the link");
+//! // ARP and the handshake took a round trip each, the data and its FIN half of one more.
+//! assert_eq!(sim.now().as_millis(), 200);
+//! ```
 
 mod time;
 
