@@ -36,19 +36,33 @@ impl Sandbox {
         let Some(node) = Node::start(&self.host, &self.views, Needs::SANDBOX, terminal)? else { return Ok(0) };
         let _within = node.runtime().enter();
         serve::start(node.host(), &self.host, &self.site, node.seed())?;
-        // An interrupt from the keyboard reaches the command as well; what it does about it decides.
-        let _survives = signal(SignalKind::interrupt())?;
-        let ran = sandbox::run(&self.command);
+        let ran = run(&self.command);
         if node.is_watched() {
             node.settle();
         }
         node.stop()?;
-        match ran {
-            Ok(status) => Ok(u8::try_from(status).unwrap_or(1)),
-            Err(error) => {
-                let status = u8::try_from(error.exit_code()).unwrap_or(1);
-                Err(Failure { status, sentence: error.to_string() })
-            }
-        }
+        ran
     }
+}
+
+/// Runs the command and gives its exit status; to be called within tokio's runtime.
+fn run(command: &[OsString]) -> Result<u8, Failure> {
+    // An interrupt from the keyboard reaches the command as well; what it does about it decides.
+    let _survives = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut child = sandbox::spawn(command).map_err(|error| Failure {
+        status: u8::try_from(error.exit_code()).unwrap_or(1),
+        sentence: error.to_string(),
+    })?;
+    let pid = rustix::process::Pid::from_child(&child);
+    // Whoever ends us means the command.
+    let passing_on = tokio::spawn(async move {
+        while terminate.recv().await.is_some() {
+            // The only error is a command that has ended already.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+    });
+    let ended = child.wait();
+    passing_on.abort();
+    Ok(u8::try_from(sandbox::exit_code(ended?)).unwrap_or(1))
 }

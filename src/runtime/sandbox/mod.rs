@@ -27,4 +27,4 @@ pub use ladder::{LinkError, Opened, Rung, Standing, dry_run, open, plan};
 pub use namespace::{EnterError, Obstacle, enter, obstacle};
 pub use plan::{Carried, Plan, Step, StepError};
 pub use request::{Config, LinkRequest, RequestError, kernel_address};
-pub use run::{RunError, exit_code, run};
+pub use run::{RunError, exit_code, run, spawn};

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 
 /// Why a program could not be run. The exit status that a shell would give for it is in [`RunError::exit_code`].
 #[derive(Debug, thiserror::Error)]
@@ -29,15 +29,22 @@ impl RunError {
 
 /// Runs a command with this process's own input and output, waits for it, and gives its exit code.
 pub fn run(command: &[OsString]) -> Result<i32, RunError> {
+    let named = || command.first().map_or(String::new(), |program| program.to_string_lossy().into_owned());
+    let ended = spawn(command)?.wait();
+    ended.map(exit_code).map_err(|error| RunError::Other { command: named(), error })
+}
+
+/// Starts a command with this process's own input and output.
+pub fn spawn(command: &[OsString]) -> Result<Child, RunError> {
     let [program, arguments @ ..] = command else { return Err(RunError::NoCommand) };
     let named = || program.to_string_lossy().into_owned();
-    match Command::new(program).args(arguments).status() {
-        Ok(status) => Ok(exit_code(status)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound || is_nowhere(program, &error) => {
-            Err(RunError::NotFound { command: named() })
+    Command::new(program).args(arguments).spawn().map_err(|error| {
+        if error.kind() == io::ErrorKind::NotFound || is_nowhere(program, &error) {
+            RunError::NotFound { command: named() }
+        } else {
+            RunError::Other { command: named(), error }
         }
-        Err(error) => Err(RunError::Other { command: named(), error }),
-    }
+    })
 }
 
 /// Was permission denied only by a folder of `PATH` that this user may not enter? To a shell that is not found.
