@@ -42,10 +42,7 @@ impl Driver {
         device: Box<dyn Device>,
         observer: Option<Box<dyn Observer>>,
     ) -> io::Result<Driver> {
-        let host = Host::real(config, seed)?;
-        host.set_observer(observer);
-        // Before any application can send.
-        host.start();
+        let host = begin(config, seed, observer)?;
         let stop = Arc::new(AtomicBool::new(false));
         let (of_thread, stop_of_thread) = (host.clone(), stop.clone());
         let thread = std::thread::Builder::new()
@@ -84,6 +81,14 @@ impl Drop for Driver {
     }
 }
 
+/// A host in real time that has announced itself, before any application can send, and that nobody drives yet.
+pub(super) fn begin(config: stack::Config, seed: u64, observer: Option<Box<dyn Observer>>) -> io::Result<Host> {
+    let host = Host::real(config, seed)?;
+    host.set_observer(observer);
+    host.start();
+    Ok(host)
+}
+
 fn drive(host: &Host, nic: Nic, stop: &AtomicBool) -> io::Result<()> {
     let name = nic.device().describe();
     // Also when the loop panics: nobody must wait for a host that no longer moves.
@@ -116,7 +121,7 @@ fn run(host: &Host, mut nic: Nic, stop: &AtomicBool) -> io::Result<()> {
 }
 
 /// Waits for a frame, for the bell, for room in the device if it was full, or for the deadline.
-fn sleep(host: &Host, nic: &Nic, turn: Turn) -> io::Result<()> {
+pub(super) fn sleep(host: &Host, nic: &Nic, turn: Turn) -> io::Result<()> {
     let bell = host.bell().expect("a host in real time has a bell");
     let timeout = match nic.descriptor() {
         Some(_) => turn.deadline,

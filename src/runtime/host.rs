@@ -239,6 +239,14 @@ impl Host {
         self.0.bell.as_ref().map(AsFd::as_fd)
     }
 
+    /// Wakes the driver, unless it is awake and will look by itself before it sleeps.
+    pub(super) fn ring_if_asleep(&self) {
+        let asleep = std::mem::replace(&mut self.lock().driver, Presence::Awake) != Presence::Awake;
+        if asleep {
+            self.ring();
+        }
+    }
+
     /// Wakes the driver.
     pub(super) fn ring(&self) {
         if let Some(bell) = &self.0.bell {

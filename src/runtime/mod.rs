@@ -10,6 +10,7 @@
 //!                    Nic (a device, its batch, its queue): one turn = receive, handle, transmit, wake
 //!                     |
 //!        Driver: a thread and the real clock        sim::Simulation: virtual time
+//!        LocalDriver: the same, with the tasks on its thread
 //! ```
 //!
 //! Invariants: no system call is made while the lock is held; wakers are woken and dropped outside of it; the stack's
@@ -22,6 +23,7 @@ mod clock;
 mod driver;
 mod error;
 mod host;
+mod local;
 mod nic;
 mod ping;
 #[cfg(target_os = "linux")]
@@ -32,5 +34,6 @@ mod waiters;
 pub use clock::Clock;
 pub use driver::Driver;
 pub use host::Host;
+pub use local::{LocalDriver, Spawner};
 pub use nic::{Nic, Turn};
 pub use ping::PingSocket;

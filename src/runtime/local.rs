@@ -1,0 +1,168 @@
+//! Driver and applications on one thread: a request is served without a hop between threads.
+//!
+//! Where a [`Driver`](super::Driver) has to wake whoever waits in another thread, a [`LocalDriver`] goes on with the
+//! tasks that a turn has made ready, and then takes the next turn.
+
+use super::driver::{begin, sleep};
+use super::host::Host;
+use super::nic::Nic;
+use crate::device::Device;
+use crate::event::Observer;
+use crate::stack;
+use futures::future::LocalBoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use std::cell::RefCell;
+use std::future::Future;
+use std::io;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+type Task = LocalBoxFuture<'static, ()>;
+
+/// How many times in a row tasks may make each other ready before the device is looked at again.
+const ROUNDS: usize = 64;
+
+/// A host in real time, with the tasks that use it, on the thread that calls [`run`](LocalDriver::run).
+///
+/// ```no_run
+/// # fn device() -> Box<dyn strata::device::Device> { unimplemented!() }
+/// use strata::runtime::{LocalDriver, asynchronous::TcpListener};
+///
+/// let mut driver = LocalDriver::new(strata::stack::Config::default(), 7, device(), None)?;
+/// let listener = TcpListener::bind(driver.host(), "192.0.2.2:7".parse().unwrap())?;
+/// let spawner = driver.spawner();
+/// driver.run(async move {
+///     while let Ok((mut stream, _)) = listener.accept().await {
+///         spawner.spawn(async move {
+///             let mut echo = stream.handle();
+///             let _ = tokio::io::copy(&mut stream, &mut echo).await;
+///         });
+///     }
+/// })?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+pub struct LocalDriver {
+    host: Host,
+    nic: Nic,
+    tasks: FuturesUnordered<Task>,
+    spawned: Spawner,
+}
+
+/// Adds tasks to the driver that it came from.
+#[derive(Clone, Default)]
+pub struct Spawner(Rc<RefCell<Vec<Task>>>);
+
+impl Spawner {
+    pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
+        self.0.borrow_mut().push(Box::pin(task));
+    }
+}
+
+/// Wakes the driver, if it sleeps, for a task that was woken from elsewhere.
+struct Bell(Host);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.0.ring_if_asleep();
+    }
+}
+
+impl LocalDriver {
+    /// A host on `device`; `seed` decides everything that it leaves to chance.
+    pub fn new(
+        config: stack::Config,
+        seed: u64,
+        device: Box<dyn Device>,
+        observer: Option<Box<dyn Observer>>,
+    ) -> io::Result<LocalDriver> {
+        let host = begin(config, seed, observer)?;
+        Ok(LocalDriver { host, nic: Nic::new(device), tasks: FuturesUnordered::new(), spawned: Spawner::default() })
+    }
+
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    pub fn spawner(&self) -> Spawner {
+        self.spawned.clone()
+    }
+
+    /// Drives the host and its tasks until `main` is done; gives what it gave. A device that fails ends it.
+    pub fn run<T: 'static>(&mut self, main: impl Future<Output = T> + 'static) -> io::Result<T> {
+        let result = Rc::new(RefCell::new(None));
+        let place = result.clone();
+        self.spawned.spawn(async move { *place.borrow_mut() = Some(main.await) });
+        let waker = Waker::from(Arc::new(Bell(self.host.clone())));
+        loop {
+            self.run_tasks(&waker);
+            if let Some(result) = result.borrow_mut().take() {
+                return Ok(result);
+            }
+            let turn = self.nic.turn(&self.host)?;
+            if !turn.busy {
+                sleep(&self.host, &self.nic, turn)?;
+            }
+        }
+    }
+
+    /// Goes on with every task that is ready, until none is.
+    fn run_tasks(&mut self, waker: &Waker) {
+        let mut cx = Context::from_waker(waker);
+        for _ in 0..ROUNDS {
+            self.tasks.extend(self.spawned.0.borrow_mut().drain(..));
+            while let Poll::Ready(Some(())) = self.tasks.poll_next_unpin(&mut cx) {}
+            if self.spawned.0.borrow().is_empty() {
+                return;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::device::link::{Config, Link};
+    use crate::runtime::asynchronous::TcpListener;
+    use crate::runtime::{Driver, blocking};
+    use std::io::{Read, Write};
+    use std::net::{Shutdown, SocketAddr};
+    use std::time::Duration;
+
+    const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)), 7);
+
+    #[test]
+    fn a_task_on_the_drivers_thread_echoes_and_hears_from_other_threads() {
+        let (left, right) = Link::pollable_pair(Config::default()).expect("two ends");
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let server = std::thread::spawn(move || {
+            let mut driver = LocalDriver::new(stack::Config::default(), 7, Box::new(right), None)?;
+            let listener = TcpListener::bind(driver.host(), SERVER)?;
+            let spawner = driver.spawner();
+            spawner.clone().spawn(async move {
+                while let Ok((mut stream, _)) = listener.accept().await {
+                    let mut echo = stream.handle();
+                    spawner.spawn(async move { drop(tokio::io::copy(&mut stream, &mut echo).await) });
+                }
+            });
+            driver.run(async move { stopped.await.is_ok() })
+        });
+        let config = stack::Config {
+            mac: [2, 0, 0, 0, 0, 1],
+            addresses: vec!["192.0.2.1/24".parse().expect("a prefix")],
+            ..stack::Config::default()
+        };
+        let client = Driver::start(config, 8, Box::new(left), None).expect("a driver");
+        let mut stream = blocking::TcpStream::connect(client.host(), SERVER).expect("a connection");
+        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        stream.write_all(b"there and back").expect("room");
+        let mut back = [0; 14];
+        stream.read_exact(&mut back).expect("an echo");
+        assert_eq!(&back, b"there and back");
+        stream.shutdown(Shutdown::Both).expect("an open stream");
+        // The server sleeps by now; only the bell can wake it.
+        std::thread::sleep(Duration::from_millis(20));
+        stop.send(()).expect("somebody listens");
+        assert!(server.join().expect("no panic").expect("no error"));
+    }
+}
