@@ -120,7 +120,7 @@ impl Connection {
         snd.max_wnd = snd.wnd;
         (snd.wl1, snd.wl2) = (peer.irs, snd.una);
         let mut rcv = Receiver::new(peer.irs + 1, rcv_scale, config.receive_buffer, advertised_mss);
-        rcv.offer_unscaled();
+        rcv.offered_unscaled();
         let timestamps = peer.timestamp.filter(|_| config.timestamps).map(|recent| TimestampState {
             offset: opening.secrets.timestamp_offset,
             recent,

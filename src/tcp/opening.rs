@@ -245,6 +245,11 @@ impl Opening {
         self.config.receive_buffer.min(usize::from(u16::MAX)) as u16
     }
 
+    fn scaled_window(&self) -> u16 {
+        let agreed = self.config.window_scale.filter(|_| self.peer.window_scale.is_some());
+        self.offered_window().div_ceil(1 << agreed.unwrap_or(0).min(MAX_WINDOW_SCALE))
+    }
+
     pub fn has_something_to_send(&self) -> bool {
         self.syn_due || self.ack_due.is_some()
     }
@@ -315,8 +320,8 @@ impl Opening {
             seq: self.secrets.isn.wrapping_add(past_isn),
             ack: if flags.ack() { Seq::at(self.peer.irs + 1).0 } else { 0 },
             flags,
-            // RFC 7323 §2.2: the window of a SYN is never scaled.
-            window: self.offered_window(),
+            // RFC 7323 §2.2 and §2.3: the window of a SYN is never scaled, any other is.
+            window: if flags.syn() { self.offered_window() } else { self.scaled_window() },
             ..Header::default()
         }
     }

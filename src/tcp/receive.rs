@@ -74,12 +74,11 @@ impl Receiver {
         self.edge
     }
 
-    /// The window of a SYN-ACK was advertised without scaling.
-    pub fn offer_unscaled(&mut self) -> u16 {
-        let window = self.capacity.min(usize::from(u16::MAX));
-        self.edge = self.edge.max(self.nxt + window as u64);
+    /// The window of our SYN was advertised without scaling; an ACK during the handshake may have rounded it up.
+    pub fn offered_unscaled(&mut self) {
+        let window = self.capacity.min(usize::from(u16::MAX)) as u64;
+        self.edge = self.nxt + window.next_multiple_of(1 << self.scale);
         self.unscaled = true;
-        window as u16
     }
 
     /// What the window field says, the right edge moved as far as it may.

@@ -58,6 +58,15 @@ fn a_shift_above_fourteen_counts_as_fourteen() {
 }
 
 #[test]
+fn an_ack_sent_while_opening_has_a_scaled_window() {
+    let config = Config { window_scale: Some(7), receive_buffer: 1 << 20, ..plain() };
+    let mut end = End::passive(config, 7, 9, "S 0:0(0) win 9000 mss 1400 wscale 2");
+    assert_eq!(end.out(), ["S. 0:0(0) ack 1 win 65535 mss 1460 wscale 7"], "RFC 7323 §2.2: not in a SYN");
+    end.rcv(". 70000:70000(0) ack 1 win 10000");
+    assert_eq!(end.out(), [". 1:1(0) ack 1 win 512"], "RFC 7323 §2.3: in everything else");
+}
+
+#[test]
 fn without_an_mss_option_segments_have_536_bytes() {
     let mut end = End::passive(plain(), 1, 1, "S 0:0(0) win 10000");
     end.out();
