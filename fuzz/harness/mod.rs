@@ -12,8 +12,10 @@ use strata::stack::{Config, Stack};
 use strata::time::Instant;
 use strata::wire;
 
+type Target = fn(&[u8]);
+
 /// The targets by name.
-pub const TARGETS: [(&str, fn(&[u8])); 4] =
+pub const TARGETS: [(&str, Target); 4] =
     [("codecs", codecs), ("frames", frames), ("segments", segments), ("captures", captures)];
 
 /// Every header, on any bytes; what parses is emitted and parsed again.
