@@ -170,3 +170,23 @@ fn ping_comes_back_and_so_does_what_is_larger_than_a_frame() {
         assert_eq!((reply.sequence, reply.len, reply.error), (sequence, len, None));
     }
 }
+
+#[test]
+fn a_forged_path_mtu_cuts_segments_no_smaller_than_ip_believes() {
+    let mut pair = Pair::new(8);
+    let (client, _) = connected(&mut pair, &Config::default());
+    pair.client.tcp_send(pair.now, client, &bytes(5_000)).expect("room");
+    let first = pair.client.poll_transmit(pair.now).expect("a segment").to_vec();
+    // "Fragmentation needed, MTU 41", quoting a segment that is really in flight (RFC 1191 §3).
+    let mut message = vec![3, 4, 0, 0, 0, 0, 0, 41];
+    message.extend_from_slice(&first[14..42]);
+    let sum = strata::wire::checksum::Sum::default().plus(&message).checksum();
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    let mut packet = vec![0x45, 0, 0, 56, 0, 0, 0, 0, 64, 1, 0, 0, 192, 0, 2, 2, 192, 0, 2, 1];
+    let sum = strata::wire::checksum::Sum::default().plus(&packet).checksum();
+    packet[10..12].copy_from_slice(&sum.to_be_bytes());
+    let frame = [&[2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 8, 0][..], &packet, &message].concat();
+    pair.client.handle_frame(pair.now, support::received(&frame));
+    let mss = pair.client.tcp_info(client).map(|info| info.snd_mss);
+    assert_eq!(mss, Some(552 - 40 - 12), "RFC 1191 §3 lets nothing go below 68 bytes, and IP here nothing below 552");
+}

@@ -34,6 +34,7 @@ use crate::random::Random;
 use crate::time::Instant;
 use identification::Identifications;
 use ipnet::IpNet;
+pub use path_mtu::FLOOR as MIN_PATH_MTU;
 use path_mtu::PathMtus;
 use reassembly::Reassembly;
 use routes::Routes;

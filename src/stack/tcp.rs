@@ -5,7 +5,7 @@ use super::keyed::Key;
 use super::{ListenerId, SocketId, TcpId};
 use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason, TcpState};
 use crate::frame::Payload;
-use crate::ip::{NetworkError, Outgoing, Packet};
+use crate::ip::{MIN_PATH_MTU, NetworkError, Outgoing, Packet};
 use crate::random::Random;
 use crate::tcp::listen::Listener;
 use crate::tcp::{Arrival, Config, Connection, Opening, Outcome, Segment, Seq, emit};
@@ -292,7 +292,7 @@ impl TcpTable {
         match &mut self.socket(id).shape {
             Shape::Connection(connection) if connection.has_in_flight(seq) => {
                 if let NetworkError::FragmentationNeeded { mtu } = error {
-                    connection.handle_path_mtu(usize::from(mtu));
+                    connection.handle_path_mtu(believable(mtu));
                 } else {
                     connection.handle_icmp(cx, error.meaning(), hard);
                 }
@@ -301,7 +301,7 @@ impl TcpTable {
             }
             Shape::Opening(opening) if opening.has_in_flight(seq) => {
                 if let NetworkError::FragmentationNeeded { mtu } = error {
-                    opening.handle_path_mtu(usize::from(mtu));
+                    opening.handle_path_mtu(believable(mtu));
                 } else {
                     let outcome = opening.handle_icmp(cx, error.meaning(), hard);
                     self.conclude(cx, id, outcome);
@@ -432,6 +432,11 @@ fn parse<'p>(packet: &'p Packet<'_>) -> Result<Segment<'p>, DropReason> {
         // RFC 9293 §3.1 (MUST-7)
         Err(ParseError::Options(_)) => Err(DropReason::BadTcpOption),
     }
+}
+
+/// A claimed path MTU, as far as IP believes it.
+fn believable(mtu: u16) -> usize {
+    usize::from(mtu).max(MIN_PATH_MTU)
 }
 
 fn outgoing(tuple: &FourTuple, config: &Config, frame: crate::frame::Frame) -> Outgoing {
