@@ -39,6 +39,7 @@
 //! assert_eq!(sim.now().as_millis(), 200);
 //! ```
 
+pub mod script;
 mod time;
 
 #[cfg(test)]

@@ -1,0 +1,25 @@
+//! Packet scripts: tests of a stack as a list of system calls, packets to it and packets expected of it, run in
+//! virtual time and without privileges.
+//!
+//! ```text
+//! script  := option* [`init`] event+ [`cleanup`]
+//! event   := when action      when    := t | +t | * | t~t | +t~+t          seconds; * and ranges only for `>`
+//! action  := packet | call | `command` | %{ code }%
+//! packet  := < or >  [outer :]*  [(ip)]  tcp | udp | icmp                  < to the stack, > expected of it
+//! tcp     := [sport > dport] flags start:end(len) [ack n] [win n] [urg n] [<options>] | ... <...>
+//! flags   := - | any of F S R P . E W A U, or a digit for the ACE field
+//! udp     := udp [sport > dport] (len)
+//! icmp    := icmp type [code] [mtu n] [id n] [ '[' start:end(len) | udp (len) | raw (len) ']' ]
+//! call    := [...end] name(arguments) = result [ERRNO] [(words)] [(words)]
+//! ```
+//!
+//! `lexer` makes tokens, `parse` the tree of `syntax`, `print` text again: `parse(print(tree)) == tree`.
+
+mod icmp_names;
+mod lexer;
+mod parse;
+mod print;
+pub mod syntax;
+
+pub use lexer::ParseError;
+pub use parse::{parse, parse_with};
