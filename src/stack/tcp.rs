@@ -143,8 +143,7 @@ impl TcpTable {
         let Shape::Opening(opening) = &mut socket.shape else { return };
         let outcome = opening.handle_segment(cx, &segment);
         if let Outcome::Established(mut connection) = outcome {
-            // RFC 9293 §3.10.7.3 and §3.10.7.4: what else is in the segment is processed in the new state.
-            connection.handle_segment(cx, &segment.past_syn());
+            connection.handle_rest(cx, segment);
             socket.shape = Shape::Connection(connection);
             self.queue_for_accept(id);
             self.settle(id);

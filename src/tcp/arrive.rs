@@ -39,6 +39,17 @@ impl Connection {
         Arrival::Handled
     }
 
+    /// The segment that completed the handshake: RFC 9293 §3.10.7.3 and §3.10.7.4 go on with what else it holds.
+    pub fn handle_rest(&mut self, cx: &mut Context<'_>, segment: Segment<'_>) {
+        let scale = self.snd.scale;
+        if segment.flags().syn() {
+            // RFC 7323 §2.2: the window of a segment with SYN is not scaled.
+            self.snd.scale = 0;
+        }
+        self.handle_segment(cx, &segment.past_syn());
+        self.snd.scale = scale;
+    }
+
     fn walk_through_steps(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> ControlFlow<()> {
         let seq = segment.seq().position(self.rcv.nxt);
         self.first_check_sequence_number(cx, segment, seq)?;

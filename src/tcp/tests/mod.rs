@@ -125,8 +125,8 @@ impl End {
         match outcome {
             Outcome::Stay => {}
             Outcome::Established(mut connection) => {
-                let segment = segment.expect("only a segment establishes").past_syn();
-                self.with(|_, cx| connection.handle_segment(cx, &segment));
+                let segment = segment.expect("only a segment establishes");
+                self.with(|_, cx| connection.handle_rest(cx, segment));
                 self.shape = Shape::Connection(connection);
             }
             Outcome::Closed(reason) => self.shape = Shape::Over(reason),

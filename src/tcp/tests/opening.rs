@@ -168,3 +168,19 @@ fn hard_icmp_errors_end_an_opening_and_soft_ones_do_not() {
     end.conclude(outcome, None);
     assert_eq!(end.closed(), Some(CloseReason::Unreachable));
 }
+
+/// RFC 7323 §2.2, and trap 5: the window of a segment with SYN counts as it stands, though the SYN,ACK is then processed
+/// further in the new connection.
+#[test]
+fn the_window_of_a_syn_ack_is_not_scaled() {
+    let config = Config { window_scale: Some(7), ..plain() };
+    let mut end = End::active(config, 7, 9);
+    end.out();
+    end.rcv("S. 0:0(0) ack 1 win 2000 mss 1000 wscale 7");
+    end.out();
+    assert_eq!(end.conn().info().snd_wnd, 2000);
+    end.write(&[0; 5000]);
+    assert_eq!(end.out().len(), 2);
+    end.rcv(". 1:1(0) ack 2001 win 16");
+    assert_eq!(end.conn().info().snd_wnd, 16 << 7, "every other window is");
+}
