@@ -184,3 +184,13 @@ fn the_window_of_a_syn_ack_is_not_scaled() {
     end.rcv(". 1:1(0) ack 2001 win 16");
     assert_eq!(end.conn().info().snd_wnd, 16 << 7, "every other window is");
 }
+
+/// RFC 7323 §2.2: only a segment with SYN has an unscaled window; the peer shifts that of any other.
+#[test]
+fn a_challenge_while_opening_offers_no_more_than_the_buffer() {
+    let config = Config { window_scale: Some(7), receive_buffer: 64_000, ..plain() };
+    let mut end = End::passive(config, 7, 9, "S 0:0(0) win 9000 mss 1400 wscale 7");
+    end.out();
+    end.rcv("R 2:2(0) win 0");
+    assert_eq!(end.out(), [". 1:1(0) ack 1 win 500"]);
+}
