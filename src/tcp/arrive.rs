@@ -206,7 +206,7 @@ impl Connection {
         if self.rcv.fin != Some(self.rcv.nxt) {
             return;
         }
-        self.rcv.nxt += 1;
+        self.rcv.pass_fin();
         self.rcv.ack_due = Some(SendReason::FinAck);
         self.wake = true;
         self.move_to(cx, Cause::FinReceived);

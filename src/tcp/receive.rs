@@ -132,6 +132,12 @@ impl Receiver {
         (inserted, acknowledge)
     }
 
+    /// Everything before the FIN is there. It takes a number of its own, which may lie just past the window.
+    pub fn pass_fin(&mut self) {
+        self.nxt += 1;
+        self.edge = self.edge.max(self.nxt);
+    }
+
     fn remember(&mut self, position: u64) {
         self.recent.retain(|known| *known != position);
         self.recent.truncate(SACK_BLOCKS - 1);

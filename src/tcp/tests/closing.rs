@@ -186,3 +186,18 @@ fn what_was_written_before_the_close_is_delivered() {
     end.rcv(". 1:1(0) ack 1001 win 1000");
     assert_eq!(end.out(), ["FP. 1001:1501(500) ack 1 win 10000"]);
 }
+
+/// Trap 2: a FIN takes a sequence number, which at the right edge lies beyond the window.
+#[test]
+fn a_fin_at_the_edge_of_a_shut_window_may_come_twice_before_it_is_answered() {
+    everywhere(|isn, irs| {
+        let mut end = End::established(plain(), isn, irs);
+        for start in (1..10_000).step_by(1000) {
+            end.rcv(&format!(". {start}:{}(1000) ack 1 win 10000", start + 1000));
+        }
+        end.rcv("F. 10001:10001(0) ack 1 win 10000");
+        assert_eq!((end.state(), end.conn().info().rcv_wnd), (State::CloseWait, 0));
+        end.rcv("F. 10001:10001(0) ack 1 win 10000");
+        assert_eq!(end.out(), [". 1:1(0) ack 10002 win 0"]);
+    });
+}
