@@ -10,6 +10,9 @@ impl Connection {
     /// CLOSE of the sending side (RFC 9293 §3.10.4): FIN after what is buffered. Once is enough.
     pub fn shutdown(&mut self, cx: &mut Context<'_>) {
         if self.snd.fin.is_none() && matches!(self.state, State::Established | State::CloseWait) {
+            if !self.something_waits() {
+                self.progress_at = cx.now;
+            }
             self.snd.fin = Some(self.snd.buffer.end());
             self.move_to(cx, Cause::Close);
             self.arm_user_timeout(cx);

@@ -90,7 +90,7 @@ impl Connection {
         }
     }
 
-    fn something_waits(&self) -> bool {
+    pub(super) fn something_waits(&self) -> bool {
         !self.recovery.is_empty() || self.snd.has_unsent()
     }
 

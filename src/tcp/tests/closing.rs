@@ -201,3 +201,20 @@ fn a_fin_at_the_edge_of_a_shut_window_may_come_twice_before_it_is_answered() {
         assert_eq!(end.out(), [". 1:1(0) ack 10002 win 0"]);
     });
 }
+
+/// Trap 1: the patience with a FIN that a shut window holds back begins with the FIN.
+#[test]
+fn a_fin_waits_for_a_window_that_was_shut_long_before() {
+    everywhere(|isn, irs| {
+        for config in [plain(), Config { user_timeout: Some(Duration::from_secs(30)), ..plain() }] {
+            let mut end = End::established(config, isn, irs);
+            end.rcv(". 1:1(0) ack 1 win 0");
+            assert_eq!(end.wait(Duration::from_secs(5000)), [""; 0]);
+            end.shutdown();
+            assert_eq!(end.out(), [""; 0]);
+            assert_eq!(end.wait(millis(250)), ["200 F. 1:1(0) ack 1 win 10000"], "as a probe");
+            end.rcv(". 1:1(0) ack 2 win 0");
+            assert_eq!((end.state(), end.wait(Duration::from_secs(100))), (State::FinWait2, vec![]));
+        }
+    });
+}
