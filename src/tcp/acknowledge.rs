@@ -148,8 +148,9 @@ impl Connection {
         }
         if to > 0 {
             self.leave_zero_window(cx);
-        } else {
-            // RFC 9293 §3.8.6.1 (MUST-37): it answers our probes, so it lives.
+        } else if !self.released {
+            // RFC 9293 §3.8.6.1 (MUST-37): it answers our probes, so it lives. Where no application is left whose
+            // choice it could be to wait, patience ends all the same (RFC 6429 §3).
             self.progress_at = cx.now;
         }
     }

@@ -218,3 +218,18 @@ fn a_fin_waits_for_a_window_that_was_shut_long_before() {
         }
     });
 }
+
+/// Nobody holds the connection any more: a peer that keeps its window shut must not hold it for ever (RFC 6429 §3).
+#[test]
+fn a_shut_window_does_not_keep_what_the_application_has_let_go() {
+    let mut end = End::established(plain(), 1, 1);
+    end.rcv(". 1:1(0) ack 1 win 0");
+    end.write(&[0; 100]);
+    end.release();
+    end.out();
+    for _ in 0..100 {
+        end.wait(Duration::from_secs(60));
+        end.rcv(". 1:1(0) ack 1 win 0");
+    }
+    assert_eq!(end.closed(), Some(CloseReason::TimedOut));
+}
