@@ -66,6 +66,7 @@ impl Connection {
         self.totals.bytes_acked += data;
         self.progress_at = cx.now;
         self.window_probes = 0;
+        self.pending.window_probe = false;
         let progress = self.recovery.on_acknowledged(ack);
         self.tell(cx, || TcpEvent::Acknowledged { bytes, in_flight: self.recovery.outstanding() });
         let rtt = self.take_rtt_sample(cx, segment, progress.sent_at);

@@ -149,3 +149,26 @@ fn karn_keeps_the_backoff_until_something_was_sent_once() {
     end.rcv(". 1:1(0) ack 21 win 10000");
     assert_eq!(end.conn().info().backoff, 0);
 }
+
+/// Trap 1: the answer to the last probe comes when the next is due, and has not left.
+#[test]
+fn a_probe_is_not_sent_once_everything_is_acknowledged() {
+    everywhere(|isn, irs| {
+        let mut end = End::established(plain(), isn, irs);
+        end.rcv(". 1:1(0) ack 1 win 0");
+        end.write(b"x");
+        assert_eq!(end.out(), [""; 0]);
+        assert_eq!(end.wait(millis(300)), ["200 P. 1:2(1) ack 1 win 10000"]);
+        end.now += millis(400);
+        end.with(|shape, cx| match shape {
+            Shape::Connection(connection) => connection.handle_timeout(cx),
+            Shape::Opening(_) | Shape::Over(_) => panic!("not established"),
+        });
+        end.rcv(". 1:1(0) ack 2 win 0");
+        assert_eq!(end.out(), [""; 0]);
+        assert_eq!(end.conn().info().unacked, 0);
+        end.rcv(". 1:1(0) ack 2 win 10000");
+        end.write(b"y");
+        assert_eq!(end.out(), ["P. 2:3(1) ack 1 win 10000"], "nothing was made up in between");
+    });
+}
