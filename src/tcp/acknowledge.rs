@@ -148,7 +148,9 @@ impl Connection {
             self.tell(cx, || TcpEvent::PeerWindow { from, to });
         }
         if to > 0 {
-            self.leave_zero_window(cx);
+            if from == 0 {
+                self.leave_zero_window(cx);
+            }
         } else if !self.released {
             // RFC 9293 §3.8.6.1 (MUST-37): it answers our probes, so it lives. Where no application is left whose
             // choice it could be to wait, patience ends all the same (RFC 6429 §3).

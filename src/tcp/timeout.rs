@@ -76,11 +76,9 @@ impl Connection {
         self.rtt.rto().saturating_mul(factor).min(self.config.max_rto)
     }
 
-    /// The window has opened: what the probes carried goes again with the rest, and the usual timer takes over.
+    /// The window has opened: what the probes carried, or the peer threw away when it shrank the window, goes again
+    /// with the rest, and the usual timer takes over.
     pub(super) fn leave_zero_window(&mut self, cx: &mut Context<'_>) {
-        if !self.timers.is_running(TimerKind::Persist) {
-            return;
-        }
         self.stop_timer(cx, TimerKind::Persist);
         self.window_probes = 0;
         self.pending.window_probe = false;

@@ -172,3 +172,17 @@ fn a_probe_is_not_sent_once_everything_is_acknowledged() {
         assert_eq!(end.out(), ["P. 2:3(1) ack 1 win 10000"], "nothing was made up in between");
     });
 }
+
+/// RFC 9293 §3.8.6 (MUST-34, MUST-35), trap 8: what the peer threw away when it shrank its window goes again as soon as
+/// it opens, not when a timer that has backed off for minutes runs out.
+#[test]
+fn a_window_that_shrank_to_nothing_and_opens_again_starts_the_data_at_once() {
+    let mut end = End::established(plain(), 1, 1);
+    end.write(&[0; 3000]);
+    assert_eq!(end.out().len(), 3);
+    end.rcv(". 1:1(0) ack 1 win 0");
+    end.wait(Duration::from_secs(60));
+    end.rcv(". 1:1(0) ack 1 win 10000");
+    assert_eq!(end.out(), [". 1:1001(1000) ack 1 win 10000"]);
+    assert_eq!(times(&end.wait(Duration::from_secs(600)))[1..3].len(), 2, "and its timer runs");
+}
