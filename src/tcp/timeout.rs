@@ -5,6 +5,9 @@ use super::state::{Cause, State};
 use crate::event::{CloseReason, Context, CwndCause, SendReason, TcpEvent, TimerKind};
 use std::time::Duration;
 
+/// Keepalive settings below this count as this: a probe must have the time to be answered.
+const SHORTEST_KEEPALIVE: Duration = Duration::from_millis(10);
+
 impl Connection {
     pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {
         while let Some(timer) = self.timers.take_due(cx.now) {
@@ -113,7 +116,11 @@ impl Connection {
     /// RFC 9293 §3.8.4, if the application wants it (MUST-24): from when something last came in.
     pub(super) fn arm_keepalive(&mut self, cx: &mut Context<'_>) {
         if self.config.keepalive.enabled {
-            self.set_timer(cx, TimerKind::Keepalive, self.received_at + self.config.keepalive.idle);
+            self.set_timer(
+                cx,
+                TimerKind::Keepalive,
+                self.received_at + self.config.keepalive.idle.max(SHORTEST_KEEPALIVE),
+            );
         }
     }
 
@@ -123,7 +130,7 @@ impl Connection {
         let idle = cx.now.since(self.received_at);
         // MUST-26: only when nothing is outstanding; what is will be retransmitted and so tells as much.
         if !keepalive.enabled || self.something_waits() && self.state != State::TimeWait {
-            return self.set_timer(cx, TimerKind::Keepalive, cx.after(keepalive.idle));
+            return self.set_timer(cx, TimerKind::Keepalive, cx.after(keepalive.idle.max(SHORTEST_KEEPALIVE)));
         }
         if idle < keepalive.idle {
             return self.arm_keepalive(cx);
@@ -136,6 +143,6 @@ impl Connection {
         }
         self.keepalive_probes = count;
         self.pending.keepalive = true;
-        self.set_timer(cx, TimerKind::Keepalive, cx.after(keepalive.interval));
+        self.set_timer(cx, TimerKind::Keepalive, cx.after(keepalive.interval.max(SHORTEST_KEEPALIVE)));
     }
 }

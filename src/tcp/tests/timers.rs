@@ -186,3 +186,12 @@ fn a_window_that_shrank_to_nothing_and_opens_again_starts_the_data_at_once() {
     assert_eq!(end.out(), [". 1:1001(1000) ack 1 win 10000"]);
     assert_eq!(times(&end.wait(Duration::from_secs(600)))[1..3].len(), 2, "and its timer runs");
 }
+
+#[test]
+fn keepalive_without_any_patience_does_not_spin() {
+    let keepalive = Keepalive { enabled: true, idle: Duration::ZERO, interval: Duration::ZERO, count: 3 };
+    let mut end = End::established(Config { keepalive, ..plain() }, 1, 1);
+    end.write(&[0; 10]);
+    end.out();
+    assert!(end.wait(Duration::from_secs(10)).len() < 20);
+}
