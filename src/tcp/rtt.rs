@@ -20,13 +20,14 @@ pub struct RttEstimator {
 
 impl RttEstimator {
     pub fn new(config: &Config) -> RttEstimator {
+        let (min, max) = (config.min_rto.min(config.max_rto), config.max_rto);
         RttEstimator {
             estimate: None,
             // RFC 6298 §2.1: one second until there is a sample.
-            base: config.initial_rto.clamp(config.min_rto, config.max_rto),
+            base: config.initial_rto.clamp(min, max),
             backoff: 0,
-            min: config.min_rto,
-            max: config.max_rto,
+            min,
+            max,
         }
     }
 

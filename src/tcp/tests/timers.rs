@@ -195,3 +195,12 @@ fn keepalive_without_any_patience_does_not_spin() {
     end.out();
     assert!(end.wait(Duration::from_secs(10)).len() < 20);
 }
+
+#[test]
+fn bounds_of_the_timeout_that_cross_are_taken_as_they_can_be() {
+    let config = Config { min_rto: Duration::from_secs(5), max_rto: Duration::from_secs(2), ..plain() };
+    let mut end = End::established(config, 1, 1);
+    end.write(&[0; 10]);
+    end.out();
+    assert_eq!(times(&end.wait(Duration::from_secs(5)))[..2], [2000, 4000]);
+}
