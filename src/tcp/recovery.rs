@@ -46,7 +46,8 @@ enum Phase {
 /// What an acknowledgement of new data told.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Progress {
-    /// When the newest acknowledged segment was sent, if it was sent once (Karn's rule, RFC 6298 §3).
+    /// When the newest acknowledged segment was sent, if each of them was sent once (Karn's rule, RFC 6298 §3): an
+    /// acknowledgement that waited for a retransmission measures the wait.
     pub sent_at: Option<Instant>,
     /// Recovery by duplicate acknowledgements ended with it.
     pub recovered: bool,
@@ -130,6 +131,7 @@ impl Recovery {
     pub fn on_acknowledged(&mut self, una: u64) -> Progress {
         let mut newest: Option<Sent> = None;
         let mut segments = 0;
+        let mut sent_again = false;
         while let Some(sent) = self.flight.front_mut() {
             let covered = una.min(sent.end).saturating_sub(sent.start);
             self.outstanding -= covered;
@@ -141,13 +143,14 @@ impl Recovery {
                 break;
             }
             newest = Some(*sent);
+            sent_again |= sent.transmissions > 1;
             segments += 1;
             self.flight.pop_front();
         }
         self.duplicates = 0;
         // One of the newly acknowledged segments was the hole; the others are among those that had departed.
         self.departed = self.departed.saturating_sub(segments - u64::from(segments > 0));
-        let sent_at = newest.filter(|sent| sent.transmissions == 1).map(|sent| sent.at);
+        let sent_at = newest.filter(|_| !sent_again).map(|sent| sent.at);
         let (recovered, grows) = self.advance(una);
         Progress { sent_at, recovered, grows }
     }

@@ -204,3 +204,20 @@ fn bounds_of_the_timeout_that_cross_are_taken_as_they_can_be() {
     end.out();
     assert_eq!(times(&end.wait(Duration::from_secs(5)))[..2], [2000, 4000]);
 }
+
+/// RFC 6298 §3: the acknowledgement answers the segment that was sent again, however late the others were sent once.
+#[test]
+fn karn_takes_no_sample_of_what_waited_for_a_retransmission() {
+    let mut end = End::established(plain(), 1, 1);
+    end.write(&[0; 5000]);
+    end.out();
+    let before = end.conn().info().rtt;
+    end.wait(millis(100));
+    for _ in 0..3 {
+        end.rcv(". 1:1(0) ack 1 win 10000");
+    }
+    assert_eq!(end.out(), [". 1:1001(1000) ack 1 win 10000"]);
+    end.wait(millis(90));
+    end.rcv(". 1:1(0) ack 5001 win 10000");
+    assert_eq!(end.conn().info().rtt, before);
+}
