@@ -119,13 +119,15 @@ impl Connection {
         snd.wnd = u64::from(peer.window);
         snd.max_wnd = snd.wnd;
         (snd.wl1, snd.wl2) = (peer.irs, snd.una);
-        let mut rcv = Receiver::new(peer.irs + 1, rcv_scale, config.receive_buffer, advertised_mss);
-        rcv.offered_unscaled();
         let timestamps = peer.timestamp.filter(|_| config.timestamps).map(|recent| TimestampState {
             offset: opening.secrets.timestamp_offset,
             recent,
             recent_at: cx.now,
         });
+        // What the peer's segments carry when they are full: its timestamps take their place in each.
+        let full = advertised_mss.saturating_sub(if timestamps.is_some() { 12 } else { 0 }).max(1);
+        let mut rcv = Receiver::new(peer.irs + 1, rcv_scale, config.receive_buffer, full);
+        rcv.offered_unscaled();
         let mss = snd.mss() - if timestamps.is_some() { 12.min(snd.mss() - 1) } else { 0 };
         // RFC 5681 §3.1: a SYN that was lost leaves a window of one segment.
         let segments = if opening.transmissions > 1 { 1 } else { config.initial_window };

@@ -46,7 +46,7 @@ pub enum Acknowledge {
 }
 
 impl Receiver {
-    /// `nxt` is the position of the first byte that is expected, `mss` what we announced.
+    /// `nxt` is the position of the first byte that is expected, `mss` the data of a full segment.
     pub fn new(nxt: u64, scale: u8, capacity: usize, mss: usize) -> Receiver {
         Receiver {
             buffer: ReceiveBuffer::new(nxt),

@@ -231,3 +231,16 @@ fn a_smaller_path_mtu_cuts_what_was_lost() {
         ]
     );
 }
+
+/// RFC 9293 §3.8.6.3 (SHLD-19): timestamps take twelve bytes of every segment, so that a full one carries less data.
+#[test]
+fn every_second_full_segment_is_acknowledged_with_timestamps_too() {
+    let config = Config { timestamps: true, receive_buffer: 60_000, ..plain() };
+    let mut end = End::passive(config, 7, 9, "S 0:0(0) win 10000 mss 1460 TS 5 0");
+    end.out();
+    end.rcv(". 1:1(0) ack 1 win 10000 TS 5 1000");
+    end.rcv(". 1:1449(1448) ack 1 win 10000 TS 5 1000");
+    assert_eq!(end.out(), [""; 0]);
+    end.rcv(". 1449:2897(1448) ack 1 win 10000 TS 5 1000");
+    assert_eq!(end.out().len(), 1);
+}
