@@ -90,7 +90,7 @@ impl Device for End {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { mtu: self.config.mtu, partial_checksum: false, segmentation: None }
+        Capabilities { mtu: self.config.mtu, partial_checksum: false, segmentation: None, receive_queue: None }
     }
 
     fn receive(&mut self, now: Instant, batch: &mut Batch) -> io::Result<()> {

@@ -117,6 +117,9 @@ pub struct Capabilities {
     pub partial_checksum: bool,
     /// The largest super-frame that it splits itself, in bytes of IP packet; none when it cannot.
     pub segmentation: Option<usize>,
+    /// How many bytes of arrived frames it keeps until they are received; what comes beyond is lost. None where that
+    /// is no concern.
+    pub receive_queue: Option<usize>,
 }
 
 /// Frames that have arrived, in buffers that are used again and again.

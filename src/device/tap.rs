@@ -19,6 +19,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// The node through which every TAP is made.
 pub const NODE: &str = "/dev/net/tun";
 
+/// The queue between the kernel and a TAP, in frames, unless somebody set `txqueuelen`.
+const QUEUE_FRAMES: usize = 500;
+
 /// An open TAP. The interface vanishes with it, unless somebody made it persistent.
 #[derive(Debug)]
 pub struct Tap {
@@ -154,7 +157,12 @@ impl Device for Tap {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { mtu: self.mtu, partial_checksum: false, segmentation: None }
+        Capabilities {
+            mtu: self.mtu,
+            partial_checksum: false,
+            segmentation: None,
+            receive_queue: Some(QUEUE_FRAMES * self.mtu),
+        }
     }
 
     fn receive(&mut self, _: Instant, batch: &mut Batch) -> io::Result<()> {

@@ -42,7 +42,7 @@ impl Driver {
         device: Box<dyn Device>,
         observer: Option<Box<dyn Observer>>,
     ) -> io::Result<Driver> {
-        let host = begin(config, seed, observer)?;
+        let host = begin(config, seed, device.as_ref(), observer)?;
         let stop = Arc::new(AtomicBool::new(false));
         let (of_thread, stop_of_thread) = (host.clone(), stop.clone());
         let thread = std::thread::Builder::new()
@@ -82,7 +82,16 @@ impl Drop for Driver {
 }
 
 /// A host in real time that has announced itself, before any application can send, and that nobody drives yet.
-pub(super) fn begin(config: stack::Config, seed: u64, observer: Option<Box<dyn Observer>>) -> io::Result<Host> {
+///
+/// No connection is offered a larger window than the device's queue holds: the peer would fill it and overflow.
+pub(super) fn begin(
+    mut config: stack::Config,
+    seed: u64,
+    device: &dyn Device,
+    observer: Option<Box<dyn Observer>>,
+) -> io::Result<Host> {
+    let queue = device.capabilities().receive_queue.unwrap_or(usize::MAX);
+    config.tcp.receive_buffer = config.tcp.receive_buffer.min(queue);
     let host = Host::real(config, seed)?;
     host.set_observer(observer);
     host.start();

@@ -76,7 +76,7 @@ impl LocalDriver {
         device: Box<dyn Device>,
         observer: Option<Box<dyn Observer>>,
     ) -> io::Result<LocalDriver> {
-        let host = begin(config, seed, observer)?;
+        let host = begin(config, seed, device.as_ref(), observer)?;
         Ok(LocalDriver { host, nic: Nic::new(device), tasks: FuturesUnordered::new(), spawned: Spawner::default() })
     }
 

@@ -145,7 +145,7 @@ impl Device for Vouching {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { mtu: 1500, partial_checksum: true, segmentation: None }
+        Capabilities { mtu: 1500, partial_checksum: true, segmentation: None, receive_queue: None }
     }
 
     fn receive(&mut self, _: Instant, batch: &mut Batch) -> io::Result<()> {

@@ -194,7 +194,7 @@ impl Device for Unplugged {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { mtu: 1500, partial_checksum: false, segmentation: None }
+        Capabilities { mtu: 1500, partial_checksum: false, segmentation: None, receive_queue: None }
     }
 
     fn receive(&mut self, _: Instant, _: &mut Batch) -> io::Result<()> {
