@@ -73,6 +73,7 @@ fn the_same_seed_gives_the_same_frames() {
     assert!(frames(5) != frames(6), "ports and sequence numbers follow the seed");
 }
 
+// MUST-12
 #[test]
 fn a_port_without_listener_refuses() {
     let mut pair = Pair::new(2);
@@ -91,6 +92,7 @@ fn a_host_that_is_not_there_is_unreachable() {
     assert_eq!(pair.client.tcp_status(id).closed, Some(CloseReason::Unreachable), "as soon as ARP has given up");
 }
 
+// MUST-37, MAY-8
 #[test]
 fn a_reader_that_stops_closes_the_window_and_one_that_returns_opens_it() {
     let mut pair = Pair::new(3);
@@ -113,6 +115,7 @@ fn a_reader_that_stops_closes_the_window_and_one_that_returns_opens_it() {
     assert!(arrived == data, "byte for byte");
 }
 
+// MAY-2, SHLD-4
 #[test]
 fn a_client_in_time_wait_may_connect_again_from_the_same_port() {
     let mut pair = Pair::new(4);

@@ -49,6 +49,7 @@ mod tests {
         FourTuple { local: ([192, 0, 2, 2], 80).into(), remote: ([192, 0, 2, 1], port).into() }
     }
 
+    // MUST-8, MUST-9, SHLD-1
     #[test]
     fn the_isn_steps_every_four_microseconds_and_differs_by_connection_and_key() {
         let key = Key::new(&mut Random::new(1));

@@ -181,6 +181,7 @@ mod tests {
         receiver
     }
 
+    // SHLD-14
     #[test]
     fn the_right_edge_never_moves_left() {
         for scale in [0, 3, 7, 14] {
@@ -199,6 +200,7 @@ mod tests {
         }
     }
 
+    // MUST-39
     #[test]
     fn the_window_opens_only_by_a_useful_amount() {
         let mut receiver = receiver(0, 10_000);

@@ -156,6 +156,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    // MUST-4, MUST-6, MUST-64, MUST-68
     #[test]
     fn options_are_found_in_any_order_and_at_any_byte() {
         let bytes = [253, 5, 1, 2, 3, 2, 4, 5, 0xb4, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 3, 3, 7, 4, 2, 0, 99, 0];
@@ -165,6 +166,7 @@ mod tests {
         assert_eq!((options.window_scale, options.sack_permitted), (Some(7), true));
     }
 
+    // MUST-7
     #[test]
     fn impossible_lengths_are_errors() {
         for bytes in [&[253u8, 0][..], &[253, 1], &[253], &[253, 3], &[2, 3, 5], &[2, 4, 5], &[5, 6, 0, 0, 0, 0]] {
@@ -172,6 +174,7 @@ mod tests {
         }
     }
 
+    // MUST-69
     #[test]
     fn three_blocks_and_timestamps_fill_the_forty_bytes() {
         let options = Options {

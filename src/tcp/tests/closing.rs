@@ -2,6 +2,7 @@
 
 use super::*;
 
+// MUST-12, MUST-13
 #[test]
 fn the_active_closer_passes_fin_wait_and_time_wait() {
     everywhere(|isn, irs| {
@@ -106,6 +107,7 @@ fn time_wait_acknowledges_a_repeated_fin_and_starts_again() {
     assert_eq!(end.state(), State::Closed);
 }
 
+// MAY-2, SHLD-4
 #[test]
 fn time_wait_gives_way_to_a_newer_syn_only() {
     let syn = "S 0:0(0) win 10000 mss 1000 TS 100 0";
@@ -135,6 +137,7 @@ fn time_wait_gives_way_to_a_newer_syn_only() {
     }
 }
 
+// SHLD-3
 #[test]
 fn closing_with_data_unread_resets() {
     everywhere(|isn, irs| {
@@ -146,6 +149,7 @@ fn closing_with_data_unread_resets() {
     });
 }
 
+// SHLD-3
 #[test]
 fn data_after_the_application_has_gone_resets() {
     everywhere(|isn, irs| {

@@ -2,6 +2,7 @@
 
 use super::*;
 
+// SHLD-18, SHLD-19, MUST-40
 #[test]
 fn every_second_segment_is_acknowledged_and_a_single_one_after_the_delay() {
     everywhere(|isn, irs| {
@@ -16,6 +17,7 @@ fn every_second_segment_is_acknowledged_and_a_single_one_after_the_delay() {
     });
 }
 
+// MUST-58, MUST-59
 #[test]
 fn segments_that_arrive_together_are_acknowledged_once() {
     let mut end = End::established(plain(), 5, 5);
@@ -25,6 +27,7 @@ fn segments_that_arrive_together_are_acknowledged_once() {
     assert_eq!(end.out(), [". 1:1(0) ack 7301 win 2700"]);
 }
 
+// SHLD-31, MAY-13
 #[test]
 fn holes_are_reported_at_once_and_filled_in_any_order() {
     everywhere(|isn, irs| {
@@ -77,6 +80,7 @@ fn the_first_read_of_a_large_window_sends_no_update_of_its_own() {
     assert_eq!(end.out(), ["P. 1:7(6) ack 80 win 4096"]);
 }
 
+// MUST-60, MUST-61, MAY-16, SHLD-27, SHLD-28
 #[test]
 fn a_write_is_cut_into_segments_and_pushed_at_its_end() {
     everywhere(|isn, irs| {
@@ -95,6 +99,7 @@ fn a_write_is_cut_into_segments_and_pushed_at_its_end() {
     });
 }
 
+// SHLD-7, MUST-17
 #[test]
 fn nagle_holds_a_small_segment_back_behind_another_and_nodelay_does_not() {
     let mut end = End::established(plain(), 1, 1);
@@ -112,6 +117,7 @@ fn nagle_holds_a_small_segment_back_behind_another_and_nodelay_does_not() {
     assert_eq!(end.out(), ["P. 21:31(10) ack 1 win 10000"]);
 }
 
+// MUST-34, SHLD-15
 #[test]
 fn the_peers_window_bounds_what_is_sent_even_when_it_shrinks() {
     everywhere(|isn, irs| {
@@ -126,6 +132,33 @@ fn the_peers_window_bounds_what_is_sent_even_when_it_shrinks() {
     });
 }
 
+// MUST-1
+#[test]
+fn a_window_field_above_half_of_its_range_is_a_large_window() {
+    for window in [0x7fff, 0x8000, 40_000, 0xffff] {
+        let mut end = End::established(plain(), 1, 1);
+        end.rcv(&format!(". 1:1(0) ack 1 win {window}"));
+        assert_eq!(end.conn().info().snd_wnd, window);
+    }
+}
+
+// SHLD-16, SHLD-17: what lies within the shrunken window goes again, and the connection lives on.
+#[test]
+fn after_a_shrink_old_data_within_the_window_is_retransmitted() {
+    let mut end = End::established(plain(), 1, 1);
+    end.write(&[0; 3000]);
+    assert_eq!(end.out().len(), 3);
+    end.rcv(". 1:1(0) ack 1 win 1000");
+    assert_eq!(end.wait(millis(250)), ["200 . 1:1001(1000) ack 1 win 10000"]);
+    end.rcv(". 1:1(0) ack 1001 win 0");
+    for _ in 0..50 {
+        end.wait(Duration::from_secs(60));
+        end.rcv(". 1:1(0) ack 1001 win 0");
+    }
+    assert_eq!(end.state(), State::Established, "fifty minutes, each probe answered");
+}
+
+// MUST-38
 #[test]
 fn silly_windows_are_not_filled_at_once() {
     let mut end = End::established(plain(), 1, 1);
@@ -135,6 +168,7 @@ fn silly_windows_are_not_filled_at_once() {
     assert_eq!(end.wait(millis(500)), ["200 . 1:101(100) ack 1 win 10000", "400 . 1:101(100) ack 1 win 10000"]);
 }
 
+// MUST-19
 #[test]
 fn the_initial_window_is_ten_segments_and_slow_start_doubles_it() {
     let mut end = End::established(plain(), 1, 1);
@@ -147,6 +181,7 @@ fn the_initial_window_is_ten_segments_and_slow_start_doubles_it() {
     assert_eq!(end.out().len(), 20);
 }
 
+// MUST-19, MAY-18
 #[test]
 fn the_third_duplicate_ack_retransmits_and_a_partial_ack_goes_on() {
     everywhere(|isn, irs| {
@@ -181,6 +216,7 @@ fn window_updates_and_data_are_not_duplicate_acks() {
     assert!(end.out().iter().all(|text| text.contains("(0)")), "acknowledgements only");
 }
 
+// MUST-30, MUST-31, MUST-32, MUST-33, MUST-62
 #[test]
 fn urgent_data_is_marked_and_told() {
     everywhere(|isn, irs| {
@@ -199,6 +235,7 @@ fn urgent_data_is_marked_and_told() {
     });
 }
 
+// MUST-5, MUST-16
 #[test]
 fn timestamps_are_echoed_and_old_ones_refused() {
     everywhere(|isn, irs| {

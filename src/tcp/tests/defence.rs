@@ -9,6 +9,7 @@ fn answer(text: &str) -> (Vec<String>, State) {
     (end.out(), end.state())
 }
 
+// SHLD-2, MAY-12
 #[test]
 fn what_an_established_connection_answers() {
     let ack = || vec![". 1:1(0) ack 1 win 10000".to_string()];
@@ -71,6 +72,7 @@ fn two_ends_that_find_each_other_unacceptable_fall_silent() {
     assert_eq!(answered, 10);
 }
 
+// MUST-66
 #[test]
 fn with_a_closed_window_resets_and_acks_are_still_heard() {
     everywhere(|isn, irs| {
@@ -86,6 +88,7 @@ fn with_a_closed_window_resets_and_acks_are_still_heard() {
     });
 }
 
+// MUST-47, MUST-54, MUST-56, SHLD-25
 #[test]
 fn icmp_errors_count_only_when_they_quote_what_is_in_flight() {
     let mut end = End::established(plain(), 100, 1);

@@ -2,6 +2,7 @@
 
 use super::*;
 
+// MUST-14, SHLD-5, MUST-65: the MSS goes with the SYN and with nothing else
 #[test]
 fn passive_open_answers_and_completes() {
     everywhere(|isn, irs| {
@@ -22,6 +23,7 @@ fn active_open_acknowledges_the_syn_ack() {
     });
 }
 
+// MUST-10
 #[test]
 fn simultaneous_open_meets_in_the_middle() {
     everywhere(|isn, irs| {
@@ -34,6 +36,7 @@ fn simultaneous_open_meets_in_the_middle() {
     });
 }
 
+// MUST-4, MUST-14, MUST-67
 #[test]
 fn options_are_agreed_on_only_when_both_sides_offer() {
     let all = Config { receive_buffer: 1 << 20, ..Config::default() };
@@ -48,6 +51,7 @@ fn options_are_agreed_on_only_when_both_sides_offer() {
     }
 }
 
+// REC-1: windows are kept in more than 16 bits
 #[test]
 fn a_shift_above_fourteen_counts_as_fourteen() {
     let config = Config { receive_buffer: 1 << 20, ..Config::default() };
@@ -66,6 +70,7 @@ fn an_ack_sent_while_opening_has_a_scaled_window() {
     assert_eq!(end.out(), [". 1:1(0) ack 1 win 512"], "RFC 7323 §2.3: in everything else");
 }
 
+// MUST-15
 #[test]
 fn without_an_mss_option_segments_have_536_bytes() {
     let mut end = End::passive(plain(), 1, 1, "S 0:0(0) win 10000");
@@ -75,6 +80,7 @@ fn without_an_mss_option_segments_have_536_bytes() {
     assert_eq!(end.out()[..2], [". 1:537(536) ack 1 win 10000", ". 537:1073(536) ack 1 win 10000"]);
 }
 
+// MUST-22, MUST-23
 #[test]
 fn lost_syns_are_sent_again_with_backoff_for_at_least_three_minutes() {
     let mut end = End::active(plain(), 5, 9);
@@ -116,6 +122,7 @@ fn the_third_ack_may_be_lost() {
     });
 }
 
+// MUST-11, MUST-12
 #[test]
 fn resets_while_opening() {
     everywhere(|isn, irs| {
@@ -151,6 +158,7 @@ fn an_ack_of_something_else_is_reset() {
     });
 }
 
+// MUST-56, SHLD-26
 #[test]
 fn hard_icmp_errors_end_an_opening_and_soft_ones_do_not() {
     let mut end = End::active(plain(), 3, 4);

@@ -7,6 +7,7 @@ fn times(sent: &[String]) -> Vec<u64> {
     sent.iter().map(|line| line.split(' ').next().expect("a time").parse().expect("a number")).collect()
 }
 
+// MUST-18, MUST-19, SHLD-10, SHLD-11
 #[test]
 fn unacknowledged_data_is_sent_again_with_backoff_and_then_given_up() {
     everywhere(|isn, irs| {
@@ -42,6 +43,7 @@ fn an_acknowledgement_restarts_the_timer() {
     assert_eq!(times(&end.wait(millis(300))), [200], "counted from the acknowledgement");
 }
 
+// MUST-35, MUST-36, MUST-37, SHLD-29, SHLD-30
 #[test]
 fn a_closed_window_is_probed_ever_more_rarely_and_for_ever() {
     everywhere(|isn, irs| {
@@ -82,12 +84,14 @@ fn keepalive() -> Config {
     Config { keepalive, ..plain() }
 }
 
+// MAY-5, MUST-25, MUST-28
 #[test]
 fn keepalive_is_off_by_default() {
     let mut end = End::established(plain(), 1, 1);
     assert_eq!(end.wait(Duration::from_secs(7 * 24 * 3600)), [""; 0]);
 }
 
+// MUST-24, MUST-27, MUST-29
 #[test]
 fn keepalive_probes_a_silent_peer_and_gives_up_after_count() {
     everywhere(|isn, irs| {
@@ -99,6 +103,7 @@ fn keepalive_probes_a_silent_peer_and_gives_up_after_count() {
     });
 }
 
+// SHLD-12
 #[test]
 fn keepalive_probes_carry_no_data_and_an_answer_starts_it_again() {
     let mut end = End::established(keepalive(), 7, 7);
@@ -108,6 +113,7 @@ fn keepalive_probes_carry_no_data_and_an_answer_starts_it_again() {
     assert_eq!(end.state(), State::Established);
 }
 
+// MUST-26
 #[test]
 fn keepalive_is_silent_while_data_is_outstanding() {
     let mut end = End::established(keepalive(), 7, 7);
@@ -117,6 +123,7 @@ fn keepalive_is_silent_while_data_is_outstanding() {
     assert!(sent.iter().all(|line| line.contains("P. 1:11(10)")), "{sent:?}");
 }
 
+// MUST-21
 #[test]
 fn the_user_timeout_ends_what_makes_no_progress() {
     let mut end = End::established(Config { user_timeout: Some(Duration::from_secs(5)), ..plain() }, 1, 1);
@@ -134,6 +141,7 @@ fn the_user_timeout_ends_what_makes_no_progress() {
     assert_eq!(end.closed(), None, "an idle connection is not held up");
 }
 
+// MUST-18
 #[test]
 fn karn_keeps_the_backoff_until_something_was_sent_once() {
     let mut end = End::established(plain(), 1, 1);
