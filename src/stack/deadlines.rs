@@ -1,45 +1,49 @@
 //! When each of many things wants to be woken.
 //!
-//! Filing is lazy: a deadline that moves *later* (as a retransmission timer does with every acknowledgement) leaves
-//! its old entry where it is. That one comes up too early, finds nothing due, and is filed again.
+//! Each has at most one entry. Filing is lazy: a deadline that moves *later* (as a retransmission timer does with every
+//! acknowledgement) leaves the entry where it is. It comes up too early, finds nothing due, and is filed again.
 
 use crate::time::Instant;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeSet;
 
 #[derive(Debug)]
 pub struct Deadlines<Id> {
-    heap: BinaryHeap<Reverse<(Instant, Id)>>,
+    entries: BTreeSet<(Instant, Id)>,
 }
 
 impl<Id: Ord + Copy> Default for Deadlines<Id> {
     fn default() -> Deadlines<Id> {
-        Deadlines { heap: BinaryHeap::new() }
+        Deadlines { entries: BTreeSet::new() }
     }
 }
 
 impl<Id: Ord + Copy> Deadlines<Id> {
-    /// Makes sure that `id` comes up at `at` or before; `filed` remembers its earliest entry.
+    /// Makes sure that `id` comes up at `at` or before; `filed` remembers its entry.
     pub fn file(&mut self, id: Id, at: Option<Instant>, filed: &mut Option<Instant>) {
         if let Some(at) = at
             && filed.is_none_or(|filed| at < filed)
         {
-            self.heap.push(Reverse((at, id)));
+            self.forget(id, *filed);
+            self.entries.insert((at, id));
             *filed = Some(at);
         }
     }
 
+    /// `id`, whose entry is `filed`, need not come up any more.
+    pub fn forget(&mut self, id: Id, filed: Option<Instant>) {
+        if let Some(filed) = filed {
+            self.entries.remove(&(filed, id));
+        }
+    }
+
     pub fn next(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse((at, _))| *at)
+        self.entries.first().map(|(at, _)| *at)
     }
 
     /// Takes out an entry whose time has come.
-    pub fn take_due(&mut self, now: Instant) -> Option<(Instant, Id)> {
-        let Reverse((at, _)) = self.heap.peek()?;
-        if *at > now {
-            return None;
-        }
-        self.heap.pop().map(|Reverse(entry)| entry)
+    pub fn take_due(&mut self, now: Instant) -> Option<Id> {
+        self.entries.first().filter(|(at, _)| *at <= now)?;
+        self.entries.pop_first().map(|(_, id)| id)
     }
 }
 
@@ -48,13 +52,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn later_deadlines_keep_their_old_entry_and_sooner_ones_get_a_new_one() {
+    fn later_deadlines_keep_their_entry_and_sooner_ones_take_its_place() {
         let (mut deadlines, mut filed) = (Deadlines::default(), None);
-        for (at, entries) in [(5, 1), (9, 1), (3, 2), (4, 2)] {
+        for (at, entry) in [(5, 5), (9, 5), (3, 3), (4, 3)] {
             deadlines.file('a', Some(Instant::from_secs(at)), &mut filed);
-            assert_eq!(deadlines.heap.len(), entries, "after {at}");
+            assert_eq!(deadlines.next(), Some(Instant::from_secs(entry)), "after {at}");
+            assert_eq!(deadlines.entries.len(), 1, "after {at}");
         }
         assert_eq!(deadlines.take_due(Instant::from_secs(2)), None);
-        assert_eq!(deadlines.take_due(Instant::from_secs(5)), Some((Instant::from_secs(3), 'a')));
+        assert_eq!(deadlines.take_due(Instant::from_secs(5)), Some('a'));
+        assert_eq!(deadlines.next(), None);
+    }
+
+    /// A delayed acknowledgement every 40 ms beside a keepalive two hours ahead once left an entry behind each time.
+    #[test]
+    fn short_timers_beside_a_long_one_leave_nothing_behind() {
+        let (mut deadlines, mut filed) = (Deadlines::default(), None);
+        let long = Instant::from_secs(7200);
+        for n in 0..1000 {
+            deadlines.file((), Some(long), &mut filed);
+            deadlines.file((), Some(Instant::from_millis(40 * n)), &mut filed);
+            assert_eq!(deadlines.take_due(Instant::from_millis(40 * n)), Some(()));
+            filed = None;
+        }
+        deadlines.file((), Some(long), &mut filed);
+        assert_eq!(deadlines.entries.len(), 1);
+        deadlines.forget((), filed);
+        assert_eq!(deadlines.next(), None);
     }
 }

@@ -42,7 +42,7 @@ pub(super) struct Socket {
     released: bool,
     /// It stands in the queue of those that have something to send.
     ready: bool,
-    /// Its earliest entry among the deadlines.
+    /// Its entry among the deadlines.
     filed: Option<Instant>,
 }
 
@@ -221,17 +221,16 @@ impl TcpTable {
     }
 
     fn remove_if_released(&mut self, id: TcpId) {
-        if self.sockets.get(id).is_some_and(|socket| socket.released) {
+        if let Some(socket) = self.sockets.get(id).filter(|socket| socket.released) {
+            self.deadlines.forget(id, socket.filed);
             self.sockets.remove(id);
         }
     }
 
     pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {
-        while let Some((at, id)) = self.deadlines.take_due(cx.now) {
+        while let Some(id) = self.deadlines.take_due(cx.now) {
             let Some(socket) = self.sockets.get_mut(id) else { continue };
-            if socket.filed == Some(at) {
-                socket.filed = None;
-            }
+            socket.filed = None;
             match &mut socket.shape {
                 Shape::Connection(connection) => {
                     connection.handle_timeout(cx);
