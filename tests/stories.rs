@@ -4,7 +4,7 @@ mod support;
 
 use std::time::Duration;
 use strata::event::CloseReason;
-use strata::stack::TcpId;
+use strata::stack::{SocketId, TcpId};
 use strata::tcp::{Config, ReceiveError};
 use support::{Pair, SERVER};
 
@@ -93,6 +93,30 @@ fn a_host_that_is_not_there_is_unreachable() {
 }
 
 // MUST-37, MAY-8
+#[test]
+fn shutting_down_an_attempt_to_connect_ends_it() {
+    let mut pair = Pair::new(8);
+    let nobody = "192.0.2.99:80".parse().expect("an address");
+    let id = pair.client.tcp_connect(pair.now, nobody, None, Config::default()).expect("a route");
+    while pair.client.poll_wakeup().is_some() {}
+    pair.client.tcp_shutdown(pair.now, id);
+    assert_eq!(pair.client.tcp_status(id).closed, Some(CloseReason::Aborted));
+    assert_eq!(pair.client.poll_wakeup(), Some(SocketId::Tcp(id)), "whoever waits for it hears");
+    pair.client.tcp_close(pair.now, id);
+    assert_eq!(pair.client.tcp_unfinished(), 0);
+}
+
+#[test]
+fn a_send_buffer_made_larger_wakes_the_writer() {
+    let mut pair = Pair::new(9);
+    let (client, _server) = connected(&mut pair, &Config { send_buffer: 1000, nagle: false, ..Config::default() });
+    pair.client.tcp_send(pair.now, client, &[0; 1000]).expect("room");
+    while pair.client.poll_wakeup().is_some() {}
+    pair.client.tcp_configure(pair.now, client, |config| config.send_buffer = 5000);
+    assert_eq!(pair.client.poll_wakeup(), Some(SocketId::Tcp(client)));
+    assert!(pair.client.tcp_status(client).writable);
+}
+
 #[test]
 fn a_reader_that_stops_closes_the_window_and_one_that_returns_opens_it() {
     let mut pair = Pair::new(3);

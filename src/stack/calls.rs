@@ -135,10 +135,7 @@ impl Stack {
     /// CLOSE of the sending side: FIN after what is buffered. A connection that is still being opened is given up.
     pub fn tcp_shutdown(&mut self, now: Instant, id: TcpId) {
         let (mut cx, layers) = self.enter(now);
-        if let Shape::Connection(connection) = &mut layers.tcp.socket(id).shape {
-            connection.shutdown(&mut cx);
-        }
-        layers.tcp.settle(id);
+        layers.tcp.shutdown(&mut cx, id);
     }
 
     /// The application lets go: what was written is still delivered, and the stack finishes by itself. With data

@@ -358,14 +358,29 @@ impl TcpTable {
                 connection.abort(cx);
                 self.settle(id);
             }
-            Shape::Opening(opening) => {
-                let (tuple, reset) = (*opening.tuple(), opening.abort(cx));
-                if let Some(header) = reset {
-                    self.reply(tuple, header, SendReason::Abort);
-                }
-                self.fail(cx, id, CloseReason::Aborted);
-            }
+            Shape::Opening(_) => self.abort_opening(cx, id),
             Shape::Failed { .. } => self.remove_if_released(id),
+        }
+    }
+
+    fn abort_opening(&mut self, cx: &mut Context<'_>, id: TcpId) {
+        let Shape::Opening(opening) = &mut self.socket(id).shape else { return };
+        let (tuple, reset) = (*opening.tuple(), opening.abort(cx));
+        if let Some(header) = reset {
+            self.reply(tuple, header, SendReason::Abort);
+        }
+        self.fail(cx, id, CloseReason::Aborted);
+    }
+
+    /// CLOSE of the sending side. In SYN-SENT it ends the attempt (RFC 9293 §3.10.4).
+    pub fn shutdown(&mut self, cx: &mut Context<'_>, id: TcpId) {
+        match &mut self.socket(id).shape {
+            Shape::Connection(connection) => {
+                connection.shutdown(cx);
+                self.settle(id);
+            }
+            Shape::Opening(_) => self.abort_opening(cx, id),
+            Shape::Failed { .. } => {}
         }
     }
 
