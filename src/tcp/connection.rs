@@ -181,6 +181,8 @@ impl Connection {
     pub fn configure(&mut self, cx: &mut Context<'_>, change: impl FnOnce(&mut Config)) {
         let before = self.config.keepalive;
         change(&mut self.config);
+        // A larger send buffer has room for a writer that waits.
+        self.wake = true;
         if self.config.keepalive != before {
             self.timers.stop(TimerKind::Keepalive);
             self.keepalive_probes = 0;
