@@ -139,6 +139,32 @@ fn a_reader_that_stops_closes_the_window_and_one_that_returns_opens_it() {
     assert!(arrived == data, "byte for byte");
 }
 
+/// Trap 1: two windows that are both shut, each probed by the other.
+#[test]
+fn two_readers_that_stop_do_not_answer_each_other_for_ever() {
+    let mut pair = Pair::new(10);
+    let (client, server) = connected(&mut pair, &Config { receive_buffer: 20_000, ..Config::default() });
+    let data = bytes(60_000);
+    pair.client.tcp_send(pair.now, client, &data).expect("room");
+    pair.server.tcp_send(pair.now, server, &data).expect("room");
+    pair.run_until(pair.now + Duration::from_secs(60));
+    let before = pair.frames.len();
+    pair.run_until(pair.now + Duration::from_secs(3600));
+    let frames = pair.frames.len() - before;
+    assert!((60..400).contains(&frames), "probes every two minutes at the most, answered once: {frames} frames");
+    let (mut left, mut right, mut buffer) = (Vec::new(), Vec::new(), vec![0; 5_000]);
+    while left.len() < data.len() || right.len() < data.len() {
+        if let Ok(len) = pair.client.tcp_receive(client, &mut buffer) {
+            left.extend_from_slice(&buffer[..len]);
+        }
+        if let Ok(len) = pair.server.tcp_receive(server, &mut buffer) {
+            right.extend_from_slice(&buffer[..len]);
+        }
+        pair.run_until(pair.now + Duration::from_millis(500));
+    }
+    assert!(left == data && right == data, "byte for byte");
+}
+
 // MAY-2, SHLD-4
 #[test]
 fn a_client_in_time_wait_may_connect_again_from_the_same_port() {

@@ -71,6 +71,12 @@ impl Sender {
         (self.una + self.wnd).saturating_sub(self.nxt)
     }
 
+    /// Where a segment without data lies: at SND.NXT, unless what was sent oversteps the peer's window, as a probe of a
+    /// closed one does. Out there the peer would not hear it (RFC 9293 §3.10.7.4), nor learn of our own window.
+    pub fn acceptable(&self) -> u64 {
+        self.nxt.min(self.una + self.wnd)
+    }
+
     /// The largest segment without options, in bytes of data.
     pub fn mss(&self) -> usize {
         self.peer_mss.min(self.path_mss)

@@ -51,7 +51,7 @@ impl Connection {
         match next {
             Next::Reset(why) => {
                 self.pending.reset = None;
-                Some(self.send_control(cx, Flags::RST | Flags::ACK, self.snd.nxt, why))
+                Some(self.send_control(cx, Flags::RST | Flags::ACK, self.snd.acceptable(), why))
             }
             Next::Again { start, end, why } => Some(self.send_again(cx, start, end, why)),
             Next::New { end } => Some(self.send_new(cx, end, SendReason::Data)),
@@ -64,7 +64,7 @@ impl Connection {
                 // RFC 9293 §3.8.4 (SHLD-12): no data, one before what is expected, so that it must be answered.
                 Some(self.send_control(cx, Flags::ACK, self.snd.nxt - 1, SendReason::Keepalive))
             }
-            Next::Acknowledgement(why) => Some(self.send_control(cx, Flags::ACK, self.snd.nxt, why)),
+            Next::Acknowledgement(why) => Some(self.send_control(cx, Flags::ACK, self.snd.acceptable(), why)),
             Next::Nothing => {
                 self.arm_for_what_is_held(cx);
                 None

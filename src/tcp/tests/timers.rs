@@ -229,3 +229,17 @@ fn karn_takes_no_sample_of_what_waited_for_a_retransmission() {
     end.rcv(". 1:1(0) ack 5001 win 10000");
     assert_eq!(end.conn().info().rtt, before);
 }
+
+/// Trap 1: the other end's window is shut too, and it hears only what lies exactly where it waits.
+#[test]
+fn an_acknowledgement_beside_a_probe_lies_within_the_peers_window() {
+    everywhere(|isn, irs| {
+        let mut end = End::established(plain(), isn, irs);
+        end.rcv(". 1:10001(10000) ack 1 win 0");
+        end.write(&[0; 100]);
+        assert_eq!(end.out(), [". 1:1(0) ack 10001 win 0"]);
+        assert_eq!(end.wait(millis(300)), ["200 . 1:2(1) ack 10001 win 0"]);
+        end.read(10_000);
+        assert_eq!(end.out(), [". 1:1(0) ack 10001 win 10000"]);
+    });
+}
