@@ -105,3 +105,78 @@ fn icmp_errors_count_only_when_they_quote_what_is_in_flight() {
     assert_eq!(end.state(), State::Established, "RFC 5927: not even a hard one");
     assert_eq!(end.conn().info().soft_error, Some("port unreachable"));
 }
+
+/// An end in each state that a segment may find it in.
+fn in_every_state(isn: u32, irs: u32) -> Vec<End> {
+    let established = || End::established(plain(), isn, irs);
+    let after = |steps: &[&str]| {
+        let mut end = established();
+        for step in steps {
+            match *step {
+                "shutdown" => end.shutdown(),
+                segment => end.rcv(segment),
+            }
+            end.out();
+        }
+        end
+    };
+    let mut syn_sent = End::active(plain(), isn, irs);
+    syn_sent.out();
+    let mut syn_received = End::passive(plain(), isn, irs, PEER_SYN);
+    syn_received.out();
+    vec![
+        syn_sent,
+        syn_received,
+        established(),
+        after(&["shutdown"]),
+        after(&["shutdown", ". 1:1(0) ack 2 win 10000"]),
+        after(&["F. 1:1(0) ack 1 win 10000"]),
+        after(&["shutdown", "F. 1:1(0) ack 1 win 10000"]),
+        after(&["F. 1:1(0) ack 1 win 10000", "shutdown"]),
+        after(&["shutdown", "F. 1:1(0) ack 2 win 10000"]),
+    ]
+}
+
+/// Traps 3 and 10: all flags in all states, at the left edge of the window, inside and outside it, with an
+/// acknowledgement that is right and one that is not. At most one answer, none to a RST that is not a challenge, and
+/// nothing but a RST, a SYN before the connection stands, or the last acknowledgement ends anything.
+#[test]
+fn any_flags_in_any_state() {
+    let states = in_every_state(1, 1).iter().map(End::state).collect::<Vec<_>>();
+    assert_eq!(states[..], State::ALL[2..], "every state but CLOSED and LISTEN, in order");
+    for (isn, irs) in [(1, 1), (0xffff_ffff, 0x7fff_ffff)] {
+        for flags in 0..=255u8 {
+            for (place, ack) in [(0, 0), (0, 1), (1, 2), (300, 1), (300, 9999), (60_000, 1)] {
+                for mut end in in_every_state(isn, irs) {
+                    let before = end.state();
+                    let header = Header {
+                        source_port: tuple().remote.port(),
+                        destination_port: tuple().local.port(),
+                        seq: irs.wrapping_add(1 + place),
+                        ack: isn.wrapping_add(ack),
+                        flags: Flags::from_bits(flags.into()),
+                        window: 10_000,
+                        ..Header::default()
+                    };
+                    if begins_anew(&end, &header) {
+                        continue;
+                    }
+                    end.rcv_segment(header.clone(), b"");
+                    let (after, sent) = (end.state(), end.out());
+                    let what = format!("{} at {place} ack {ack} in {before}: {after}, {sent:?}", header.flags);
+                    assert!(sent.len() <= 1, "{what}");
+                    assert!(sent.is_empty() || !header.flags.rst() || sent[0].starts_with(". "), "{what}");
+                    let may_end = header.flags.rst()
+                        || header.flags.syn() && before == State::SynReceived
+                        || header.flags.ack() && before == State::LastAck;
+                    assert!(after != State::Closed || may_end, "{what}");
+                }
+            }
+        }
+    }
+}
+
+/// A SYN in TIME-WAIT is the stack's business.
+fn begins_anew(end: &End, header: &Header) -> bool {
+    end.state() == State::TimeWait && header.flags.syn() && !header.flags.ack() && !header.flags.rst()
+}
