@@ -24,7 +24,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("device", &["wire"]),
     ("probe", &["wire"]),
     ("runtime", &["wire", "device", "stack", "tcp", "udp", "ip"]),
-    ("sim", &["wire", "device", "stack", "runtime", "probe"]),
+    ("sim", &["wire", "device", "stack", "runtime", "probe", "tcp"]),
     ("app", &["wire", "device", "stack", "runtime", "probe", "sim", "tcp", "udp", "ip", "icmp", "link"]),
     ("manual", &[]),
 ];

@@ -64,6 +64,24 @@ impl Default for Keepalive {
     }
 }
 
+impl Config {
+    /// The names that [`profile`](Config::profile) knows.
+    pub const PROFILES: [&str; 3] = ["strata", "linux", "freebsd"];
+
+    /// The settings under which this stack is most like another: `strata` (our own), `linux` or `freebsd`.
+    pub fn profile(name: &str) -> Option<Config> {
+        let ours = Config::default();
+        match name {
+            "strata" => Some(ours),
+            "linux" => Some(Config { window_scale: Some(8), ..ours }),
+            "freebsd" => {
+                Some(Config { window_scale: Some(6), receive_buffer: 65_536, max_rto: Duration::from_secs(64), ..ours })
+            }
+            _ => None,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Config {
         Config {

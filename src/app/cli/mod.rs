@@ -3,6 +3,7 @@
 
 mod demo;
 mod doctor;
+mod drill;
 mod failure;
 mod get;
 mod nc;
@@ -41,6 +42,7 @@ enum Command {
     Get(get::Get),
     Ping(ping::Ping),
     Nc(nc::Nc),
+    Drill(drill::Drill),
     Doctor(doctor::Doctor),
 }
 
@@ -57,6 +59,7 @@ pub fn main() -> ExitCode {
         Command::Get(get) => get.run(cli.verbose),
         Command::Ping(ping) => ping.run(),
         Command::Nc(nc) => nc.run(),
+        Command::Drill(drill) => drill.run(),
         Command::Doctor(doctor) => doctor.run(),
     };
     match result {

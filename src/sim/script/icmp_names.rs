@@ -81,3 +81,14 @@ pub fn kind_v4(name: &str) -> Option<u8> {
 pub fn code_v4(name: &str) -> Option<u8> {
     number(name, CODES, "code_")
 }
+
+/// The name of a type of IPv4.
+pub fn kind_name(kind: u8) -> String {
+    KINDS.iter().find(|(_, number)| *number == kind).map_or_else(|| format!("type_{kind}"), |(name, _)| (*name).into())
+}
+
+/// The name of a code; only those of Destination Unreachable have one.
+pub fn code_name(kind: u8, code: u8) -> String {
+    let named = CODES.iter().find(|(_, number)| *number == code && kind == 3);
+    named.map_or_else(|| format!("code_{code}"), |(name, _)| (*name).into())
+}

@@ -13,13 +13,15 @@
 //! call    := [...end] name(arguments) = result [ERRNO] [(words)] [(words)]
 //! ```
 //!
-//! `lexer` makes tokens, `parse` the tree of `syntax`, `print` text again: `parse(print(tree)) == tree`.
+//! `run` runs the tree against a stack. `lexer` makes tokens, `parse` the tree of `syntax`, `print` text again: `parse(print(tree)) == tree`.
 
 mod icmp_names;
 mod lexer;
 mod parse;
 mod print;
+pub mod run;
 pub mod syntax;
 
 pub use lexer::ParseError;
 pub use parse::{parse, parse_with};
+pub use run::{Options, Outcome, run};

@@ -27,6 +27,14 @@ pub struct Script {
     pub cleanup: Option<String>,
 }
 
+impl Script {
+    /// Adds an option, after which those of the same name in the script count no more.
+    pub fn set(&mut self, name: &str, value: i64) {
+        let value = Some(Value::Integer(value));
+        self.settings.push(Setting { at: Position::default(), name: name.into(), key: None, value });
+    }
+}
+
 /// `--name`, `--name=value`, `--name=key=value`
 #[derive(Clone, PartialEq, Debug)]
 pub struct Setting {

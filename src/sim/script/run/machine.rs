@@ -1,0 +1,107 @@
+//! The stack under test, its clock, and a router that answers for everybody else on its link.
+
+use super::Stop;
+use crate::event::Observer;
+use crate::frame::{Offload, Received};
+use crate::stack::{Config, Stack};
+use crate::time::Instant;
+use crate::wire::{MacAddress, arp, ethernet};
+use std::collections::VecDeque;
+use std::net::Ipv4Addr;
+
+/// When scripts begin: late enough that nothing lies before the beginning of time.
+const BEGINNING: Instant = Instant::from_secs(1_000);
+
+const ROUTER: MacAddress = MacAddress([0x02, 0, 0, 0, 0, 0xfe]);
+
+/// So many frames at one instant come out of no stack that is well.
+const MAX_FRAMES_AT_ONCE: usize = 100_000;
+
+pub struct Machine {
+    pub stack: Stack,
+    pub now: Instant,
+    mac: MacAddress,
+    address: Ipv4Addr,
+    /// IP packets that the stack has sent and no event has looked at, with their times.
+    outbound: VecDeque<(Instant, Vec<u8>)>,
+}
+
+impl Machine {
+    pub fn new(config: Config, address: Ipv4Addr, observer: Option<Box<dyn Observer>>) -> Result<Machine, Stop> {
+        let mac = MacAddress(config.mac);
+        let mut stack = Stack::new(config, 9293);
+        stack.set_observer(observer);
+        let mut machine = Machine { stack, now: BEGINNING, mac, address, outbound: VecDeque::new() };
+        machine.stack.start(BEGINNING);
+        machine.drain()?;
+        Ok(machine)
+    }
+
+    pub fn beginning(&self) -> Instant {
+        BEGINNING
+    }
+
+    /// Collects what the stack sends now, and answers its ARP requests.
+    pub fn drain(&mut self) -> Result<(), Stop> {
+        for _ in 0..MAX_FRAMES_AT_ONCE {
+            let Some(frame) = self.stack.poll_transmit(self.now) else {
+                while self.stack.poll_wakeup().is_some() {}
+                return Ok(());
+            };
+            let mut frame = frame;
+            frame.finish_checksum();
+            let bytes = frame.to_vec();
+            match ethernet::Header::parse(&bytes) {
+                Ok((header, payload)) if header.ether_type == ethernet::ether_type::ARP => self.answer(payload),
+                Ok((_, payload)) => self.outbound.push_back((self.now, payload.to_vec())),
+                Err(error) => return Err(Stop::failed("an Ethernet frame", error)),
+            }
+        }
+        Err(Stop::failed("a stack that comes to rest", "frames without end at one instant"))
+    }
+
+    fn answer(&mut self, request: &[u8]) {
+        let Ok((request, _)) = arp::Packet::parse(request) else { return };
+        let about_itself = request.target_ip == self.address || request.sender_ip == request.target_ip;
+        if request.operation == arp::Operation::Reply || about_itself || request.sender_ip.is_unspecified() {
+            return;
+        }
+        let reply = arp::Packet {
+            operation: arp::Operation::Reply,
+            sender_mac: ROUTER,
+            sender_ip: request.target_ip,
+            target_mac: self.mac,
+            target_ip: self.address,
+        };
+        let bytes = reply.emit(<[u8]>::to_vec);
+        self.handle(ethernet::ether_type::ARP, &bytes);
+    }
+
+    fn handle(&mut self, ether_type: u16, payload: &[u8]) {
+        let mut bytes = [self.mac.0, ROUTER.0].concat();
+        bytes.extend_from_slice(&ether_type.to_be_bytes());
+        bytes.extend_from_slice(payload);
+        self.stack.handle_frame(self.now, Received { bytes: &bytes, offload: Offload::default() });
+    }
+
+    /// Hands an IP packet to the stack.
+    pub fn inject(&mut self, packet: &[u8]) -> Result<(), Stop> {
+        self.handle(ethernet::ether_type::IPV4, packet);
+        self.drain()
+    }
+
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.stack.next_deadline()
+    }
+
+    /// Goes to `at`, which no deadline lies before, and does what is due there.
+    pub fn arrive(&mut self, at: Instant) -> Result<(), Stop> {
+        self.now = self.now.max(at);
+        self.stack.handle_timeout(self.now);
+        self.drain()
+    }
+
+    pub fn next_packet(&mut self) -> Option<(Instant, Vec<u8>)> {
+        self.outbound.pop_front()
+    }
+}

@@ -1,0 +1,184 @@
+//! Runs a script against a stack in virtual time.
+//!
+//! Events happen strictly in their order. Before each the clock goes on, from one deadline of the stack to the next,
+//! to the event's time; an expected packet is looked for at once, so that one which comes too early is noticed. What
+//! the stack cannot do, and what this runner cannot, ends the script as unsupported: neither passed nor failed.
+//!
+//! `machine` is the stack with its clock, `mapping` the numbers of script and wire, `inbound` and `outbound` the
+//! packets of the two directions, `calls`, `options` and `readiness` the system calls on `sockets`, `code` the
+//! assertions, `settings` what the script says of its surroundings.
+
+mod calls;
+mod code;
+mod constants;
+mod events;
+mod inbound;
+mod machine;
+mod mapping;
+mod options;
+mod outbound;
+mod readiness;
+mod settings;
+mod sockets;
+
+use super::syntax::{Call, Script};
+use crate::event::Observer;
+use crate::stack;
+use crate::tcp;
+use crate::time::Instant;
+use machine::Machine;
+use mapping::Mapping;
+use settings::Settings;
+use sockets::File;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+
+/// How a script is run.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// What TCP sockets start with; see [`tcp::Config::profile`].
+    pub tcp: tcp::Config,
+    /// Overlook what stacks may well do in different ways: the order of options, the size of windows, an
+    /// acknowledgment that another one overtakes.
+    pub relaxed: bool,
+}
+
+/// What became of a script.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    Passed,
+    /// `expected` and `got` are text of the script's language where they are packets.
+    Failed {
+        line: u32,
+        expected: String,
+        got: String,
+    },
+    /// Neither passed nor failed.
+    Unsupported {
+        line: u32,
+        reason: String,
+    },
+}
+
+/// Why a script does not go on.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Stop {
+    Failed { expected: String, got: String },
+    Unsupported(String),
+}
+
+impl Stop {
+    fn failed(expected: impl Display, got: impl Display) -> Stop {
+        Stop::Failed { expected: expected.to_string(), got: got.to_string() }
+    }
+
+    fn unsupported(reason: impl Into<String>) -> Stop {
+        Stop::Unsupported(reason.into())
+    }
+}
+
+/// Runs a script from its beginning to its end; `observer` watches the stack.
+pub fn run(script: &Script, options: &Options, observer: Option<Box<dyn Observer>>) -> Outcome {
+    let outcome = Run::new(script, options, observer).map_err(|stop| (1, stop)).and_then(|mut run| {
+        let outcome = run.events(script);
+        run.finish();
+        outcome
+    });
+    match outcome {
+        Ok(()) => Outcome::Passed,
+        Err((line, Stop::Failed { expected, got })) => Outcome::Failed { line, expected, got },
+        Err((line, Stop::Unsupported(reason))) => Outcome::Unsupported { line, reason },
+    }
+}
+
+/// What a system call gave.
+struct Returned {
+    value: i64,
+    errno: Option<&'static str>,
+    /// Any value that is no error is as good as another.
+    descriptor: bool,
+}
+
+impl Returned {
+    fn value(value: i64) -> Returned {
+        Returned { value, errno: None, descriptor: false }
+    }
+}
+
+/// A system call that has begun and not returned.
+struct Pending {
+    call: Call,
+    line: u32,
+    started: Instant,
+    /// When the script wants it to return, and how exactly.
+    end: Option<(Instant, std::time::Duration)>,
+    begun: bool,
+    /// Bytes that it has written so far.
+    progress: usize,
+    /// Its own timeout.
+    wake_at: Option<Instant>,
+}
+
+/// A script that is being run.
+struct Run {
+    machine: Machine,
+    map: Mapping,
+    files: BTreeMap<i64, File>,
+    pending: Vec<Pending>,
+    settings: Settings,
+    /// What new sockets start with.
+    config: tcp::Config,
+    relaxed: bool,
+    /// The socket under test speaks UDP.
+    udp: bool,
+    /// Everything that was written was zeros.
+    zeros: bool,
+    /// When the previous event was complete, and its nominal time if it was an inbound packet.
+    previous: Instant,
+    previous_inbound: Option<Instant>,
+}
+
+impl Run {
+    fn new(script: &Script, options: &Options, observer: Option<Box<dyn Observer>>) -> Result<Run, Stop> {
+        let settings = Settings::of(script)?;
+        let mut config = options.tcp.clone();
+        if let Some(command) = &script.init {
+            settings::apply(command, &mut config)?;
+        }
+        let address =
+            ipnet::Ipv4Net::new(settings.local, settings.prefix).map_err(|_| Stop::unsupported("this netmask"))?;
+        let stack = stack::Config {
+            addresses: vec![address.into()],
+            gateway: Some(settings.gateway.into()),
+            mtu: settings.mtu,
+            tcp: config.clone(),
+            ..stack::Config::default()
+        };
+        let machine = Machine::new(stack, settings.local, observer)?;
+        Ok(Run {
+            previous: machine.beginning(),
+            previous_inbound: None,
+            map: Mapping::new(settings.local, settings.remote),
+            machine,
+            files: BTreeMap::new(),
+            pending: Vec::new(),
+            settings,
+            config,
+            relaxed: options.relaxed,
+            udp: false,
+            zeros: true,
+        })
+    }
+
+    /// Closes every socket, and lets a RST end the connection under test.
+    fn finish(&mut self) {
+        let files = std::mem::take(&mut self.files);
+        files.into_values().for_each(|file| self.release(file));
+        let last = self.map.last_ack.unwrap_or(0);
+        // Whatever the stack makes of its end, the outcome stands.
+        let _ = self.machine.drain();
+        if let Some(reset) = inbound::farewell(&mut self.map, last) {
+            let _ = self.machine.inject(&reset);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Every script in `tests/conformance/`: what the RFCs ask of a stack, as tests in virtual time.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use strata::sim::script::{self, Options, Outcome};
+
+#[test]
+fn every_script_passes() {
+    let (mut scripts, mut wrong) = (Vec::new(), String::new());
+    collect(Path::new("tests/conformance"), &mut scripts);
+    assert!(scripts.len() >= 70, "only {} scripts were found", scripts.len());
+    for path in &scripts {
+        let source = fs::read_to_string(path).expect("a script can be read");
+        let path = path.display();
+        let told = match script::parse(&source) {
+            Err(error) => error.to_string(),
+            Ok(script) => match script::run(&script, &Options::default(), None) {
+                Outcome::Passed => continue,
+                Outcome::Failed { line, expected, got } => format!("{line}\n  expected {expected}\n  got      {got}"),
+                Outcome::Unsupported { line, reason } => format!("{line}: unsupported: {reason}"),
+            },
+        };
+        writeln!(wrong, "{path}:{told}").expect("a string takes everything");
+    }
+    assert!(wrong.is_empty(), "scripts that did not pass:\n{wrong}");
+}
+
+#[test]
+fn every_script_says_what_it_shows_and_where_that_is_written() {
+    let mut scripts = Vec::new();
+    collect(Path::new("tests/conformance"), &mut scripts);
+    for path in scripts {
+        let source = fs::read_to_string(&path).expect("a script can be read");
+        let head: Vec<&str> = source.lines().take_while(|line| line.starts_with("//")).collect();
+        assert!(head.len() >= 2 && head.concat().contains("RFC "), "{} says no RFC", path.display());
+    }
+}
+
+/// A script that is not right must fail at the line that is wrong, with both packets in its words.
+#[test]
+fn a_wrong_script_fails_where_it_is_wrong() {
+    let good = fs::read_to_string("tests/conformance/rfc9293/close-active.pkt").expect("a script can be read");
+    let table = [
+        ("> S. 0:0(0) ack 1 <mss 1460>", "> S. 0:0(0) ack 2 <mss 1460>", "> S. 0:0(0) ack 1 <mss 1460> at 0.000000"),
+        ("> S. 0:0(0) ack 1 <mss 1460>", "> S. 0:0(0) ack 1 <mss 1461>", "> S. 0:0(0) ack 1 <mss 1460> at 0.000000"),
+        ("> S. 0:0(0) ack 1 <mss 1460>", "> S. 0:0(0) ack 1", "> S. 0:0(0) ack 1 <mss 1460> at 0.000000"),
+        ("> F. 1:1(0) ack 1", "> F. 1:1(0) ack 1 win 7", "> F. 1:1(0) ack 1 win 65535 at 0.200000"),
+        ("> F. 1:1(0) ack 1", "> . 1:1(0) ack 1", "> F. 1:1(0) ack 1 at 0.200000"),
+        ("+0 > F. 1:1(0) ack 1", "+.3 > F. 1:1(0) ack 1", "> F. 1:1(0) ack 1 at 0.200000"),
+        ("> F. 1:1(0) ack 1", "> [ce] F. 1:1(0) ack 1", "> (noecn) F. 1:1(0) ack 1 at 0.200000"),
+        ("> . 2:2(0) ack 2", "> . 2:2(0) ack 2\n+.1 > . 2:2(0) ack 2", "nothing"),
+        ("accept(3, ..., ...) = 4", "accept(3, ..., ...) = -1 EAGAIN", "accept = 4"),
+        ("close(4) = 0", "read(3, ..., 5) = 1", "read = -1 ENOTCONN"),
+    ];
+    for (from, to, expected) in table {
+        assert!(good.contains(from), "{from}");
+        let script = script::parse(&good.replacen(from, to, 1)).expect(to);
+        match script::run(&script, &Options::default(), None) {
+            Outcome::Failed { got, line, .. } => assert_eq!((got.as_str(), line > 5), (expected, true), "{to}"),
+            other => panic!("{to}: {other:?}"),
+        }
+    }
+}
+
+fn collect(folder: &Path, scripts: &mut Vec<PathBuf>) {
+    let mut paths: Vec<PathBuf> =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a readable folder").path()).collect();
+    paths.sort();
+    for path in paths {
+        if path.is_dir() {
+            collect(&path, scripts);
+        } else if path.extension().is_some_and(|extension| extension == "pkt") {
+            scripts.push(path);
+        }
+    }
+}
