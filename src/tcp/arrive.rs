@@ -183,7 +183,9 @@ impl Connection {
 
     /// RFC 9293 §3.8.6.3: at once, or within the delay.
     fn acknowledge(&mut self, cx: &mut Context<'_>, acknowledge: Acknowledge) {
-        match (acknowledge, self.config.delayed_ack) {
+        let quick = u64::from(self.config.quick_acks) * self.advertised_mss as u64;
+        let delay = self.config.delayed_ack.filter(|_| self.totals.bytes_received > quick || quick == 0);
+        match (acknowledge, delay) {
             (Acknowledge::Now(why), _) => self.rcv.ack_due = Some(why),
             (Acknowledge::Soon, None) => self.rcv.ack_due = Some(SendReason::DelayedAck),
             (Acknowledge::Soon, Some(delay)) => {

@@ -17,6 +17,9 @@ pub struct Config {
     pub nagle: bool,
     /// How long an acknowledgement may wait for company (RFC 9293 §3.8.6.3: under 0.5 s); none to acknowledge at once.
     pub delayed_ack: Option<Duration>,
+    /// How many full segments of a young connection are acknowledged at once all the same, so that the peer's window
+    /// opens fast; Linux has 16.
+    pub quick_acks: u32,
     /// The most bytes that wait for the application: under 500 segments, which a TAP's queue holds by default.
     pub receive_buffer: usize,
     /// The most bytes that wait for the peer's acknowledgement.
@@ -73,7 +76,7 @@ impl Config {
         let ours = Config::default();
         match name {
             "strata" => Some(ours),
-            "linux" => Some(Config { window_scale: Some(8), ..ours }),
+            "linux" => Some(Config { window_scale: Some(8), quick_acks: 16, ..ours }),
             "freebsd" => {
                 Some(Config { window_scale: Some(6), receive_buffer: 65_536, max_rto: Duration::from_secs(64), ..ours })
             }
@@ -91,6 +94,7 @@ impl Default for Config {
             sack: true,
             nagle: true,
             delayed_ack: Some(Duration::from_millis(40)),
+            quick_acks: 0,
             receive_buffer: 512 * 1024,
             send_buffer: 512 * 1024,
             congestion: "reno",

@@ -80,7 +80,7 @@ impl Stop {
 /// Runs a script from its beginning to its end; `observer` watches the stack.
 pub fn run(script: &Script, options: &Options, observer: Option<Box<dyn Observer>>) -> Outcome {
     let outcome = Run::new(script, options, observer).map_err(|stop| (1, stop)).and_then(|mut run| {
-        let outcome = run.events(script);
+        let outcome = if run.settings.dry_run { Ok(()) } else { run.events(script) };
         run.finish();
         outcome
     });

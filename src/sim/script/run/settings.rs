@@ -18,6 +18,8 @@ pub struct Settings {
     pub tolerance: Duration,
     pub tolerance_percent: f64,
     pub strict_segments: bool,
+    /// The script is only to be read.
+    pub dry_run: bool,
 }
 
 impl Default for Settings {
@@ -32,13 +34,14 @@ impl Default for Settings {
             tolerance: Duration::from_micros(4_000),
             tolerance_percent: 12.5,
             strict_segments: false,
+            dry_run: false,
         }
     }
 }
 
 /// Options that concern what this runner has no need of.
 const HARMLESS: &[&str] =
-    &["non_fatal", "verbose", "dry_run", "send_omit_free", "persistent_tun_dev", "tun_dev", "wire_client", "speed"];
+    &["non_fatal", "verbose", "send_omit_free", "persistent_tun_dev", "tun_dev", "wire_client", "speed"];
 
 impl Settings {
     pub fn of(script: &Script) -> Result<Settings, Stop> {
@@ -66,6 +69,7 @@ impl Settings {
             "mss" => self.mss = Some(number.and_then(|mss| u16::try_from(mss).ok()).ok_or_else(wrong)?),
             "tolerance_usecs" => self.tolerance = Duration::from_micros(number.ok_or_else(wrong)?),
             "tolerance_percent" => self.tolerance_percent = number.filter(|n| *n <= 100).ok_or_else(wrong)? as f64,
+            "dry_run" => self.dry_run = true,
             "strict_segments" => self.strict_segments = true,
             "ip_version" if matches!(&setting.value, Some(Value::Word(word)) if word == "ipv4") => {}
             name if HARMLESS.contains(&name) => {}
@@ -97,13 +101,18 @@ fn sysctls(line: &str, config: &mut Config, notes: &mut Vec<String>) -> Result<(
     let mut rest = line;
     while let Some(place) = rest.find('=') {
         let name = rest[..place].trim_end().rsplit(char::is_whitespace).next().unwrap_or_default();
-        let name = name.rsplit(['/', '.']).next().unwrap_or_default();
+        // FreeBSD says `tcp.sack.enable`: the last word alone would say nothing.
+        let mut parts = name.rsplit(['/', '.']);
+        let name = match (parts.next().unwrap_or_default(), parts.next()) {
+            ("enable", Some(what)) => format!("{what}.enable"),
+            (name, _) => name.to_owned(),
+        };
         let after = rest[place + 1..].trim_start();
         let (value, behind) = match after.chars().next() {
             Some(quote @ ('"' | '\'')) => after[1..].split_once(quote).unwrap_or((&after[1..], "")),
             _ => after.split_once(char::is_whitespace).unwrap_or((after, "")),
         };
-        if !setting(name, value, config)? {
+        if !setting(&name, value, config)? {
             notes.push(format!("{name}={value}"));
         }
         rest = behind;
@@ -129,8 +138,12 @@ const KERNEL_ONLY: &[&str] = &[
     "wmem_max",
     "optmem_max",
     "alloweddeviation",
-    "hostcache",
-    "enable",
+    "purgenow",
+    "maxsockbuf",
+    "syncookies",
+    "ts_offset_per_conn",
+    "fast_finwait2_recycle",
+    "hostcache.enable",
     "somaxconn",
     "tcp_mem",
 ];
@@ -142,7 +155,7 @@ fn setting(name: &str, value: &str, config: &mut Config) -> Result<bool, Stop> {
     let need = |number: Option<u64>| number.ok_or_else(|| Stop::unsupported(format!("the value of {name}={value}")));
     let on = number != Some(0);
     match name {
-        "tcp_sack" => config.sack = on,
+        "tcp_sack" | "sack.enable" => config.sack = on,
         "tcp_timestamps" => config.timestamps = on,
         "tcp_window_scaling" => config.window_scale = config.window_scale.or(Some(8)).filter(|_| on),
         // FreeBSD's name for both.
@@ -150,6 +163,9 @@ fn setting(name: &str, value: &str, config: &mut Config) -> Result<bool, Stop> {
             config.timestamps &= on;
             config.window_scale = config.window_scale.filter(|_| on);
         }
+        "recvspace" => config.receive_buffer = need(number)?.clamp(1, 1 << 30) as usize,
+        "sendspace" => config.send_buffer = need(number)?.clamp(1, 1 << 30) as usize,
+        "delayed_ack" => config.delayed_ack = config.delayed_ack.filter(|_| on),
         "tcp_keepalive_time" => config.keepalive.idle = Duration::from_secs(need(number)?),
         "tcp_keepalive_intvl" => config.keepalive.interval = Duration::from_secs(need(number)?),
         "tcp_keepalive_probes" => config.keepalive.count = need(number)?.min(127) as u32,
@@ -161,12 +177,16 @@ fn setting(name: &str, value: &str, config: &mut Config) -> Result<bool, Stop> {
             config.give_up_syn = Duration::from_secs((2u64 << need(number)?.min(10)) - 1);
         }
         "tcp_rto_min_us" => config.min_rto = Duration::from_micros(need(number)?),
-        "tcp_congestion_control" => {
+        "tcp_congestion_control" | "algorithm" => {
+            let value = if value == "newreno" { "reno" } else { value };
             let known = congestion::NAMES.iter().find(|known| **known == value);
             config.congestion = known.ok_or_else(|| Stop::unsupported(format!("congestion control by {value}")))?;
         }
         name if KERNEL_ONLY.contains(&name) => return Ok(false),
+        // Two is what FreeBSD has by default: ECN only where the peer asks for it, which a stack without it passes.
+        "ecn.enable" if number != Some(1) => return Ok(false),
         // What a stack without the extension does anyway.
+        "fastopen.server_enable" | "insecure_rst" | "insecure_syn" if !on => return Ok(false),
         "tcp_ecn" | "tcp_fastopen" | "tcp_recovery" | "tcp_dsack" | "tcp_mtu_probing" if !on => return Ok(false),
         _ => return Err(Stop::unsupported(format!("the system setting {name}={value}"))),
     }
@@ -182,10 +202,11 @@ mod tests {
         let mut config = Config::default();
         let notes = apply(
             "sysctl -q net.ipv4.tcp_sack=0\nsysctl -w net.ipv4.tcp_rmem=\"4096 10000 20000\" && true; \
-             ./set_sysctls.py /proc/sys/net/ipv4/tcp_timestamps=0 /proc/sys/net/ipv4/tcp_no_metrics_save=1",
+             sysctl -w net.inet.tcp.ecn.enable=2 kern.ipc.maxsockbuf=9; ./set_sysctls.py /proc/sys/net/ipv4/tcp_timestamps=0 /proc/sys/net/ipv4/tcp_no_metrics_save=1",
             &mut config,
         );
-        assert_eq!(notes.ok(), Some(vec!["true".into(), "tcp_no_metrics_save=1".into()]));
+        let left_out = ["true", "ecn.enable=2", "maxsockbuf=9", "tcp_no_metrics_save=1"].map(String::from);
+        assert_eq!(notes.ok(), Some(left_out.to_vec()));
         assert!(!config.sack && !config.timestamps && config.receive_buffer == 10_000);
         for command in ["tc qdisc add", "sysctl net.ipv4.tcp_ecn=1", "sysctl net.ipv4.tcp_congestion_control=bbr"] {
             assert!(matches!(apply(command, &mut config), Err(Stop::Unsupported(_))), "{command}");
