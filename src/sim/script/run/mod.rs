@@ -141,7 +141,7 @@ struct Run {
 impl Run {
     fn new(script: &Script, options: &Options, observer: Option<Box<dyn Observer>>) -> Result<Run, Stop> {
         let settings = Settings::of(script)?;
-        let mut config = options.tcp.clone();
+        let mut config = settings.profile.clone().unwrap_or_else(|| options.tcp.clone());
         if let Some(command) = &script.init {
             settings::apply(command, &mut config)?;
         }
@@ -162,9 +162,9 @@ impl Run {
             machine,
             files: BTreeMap::new(),
             pending: Vec::new(),
+            relaxed: options.relaxed || settings.relaxed,
             settings,
             config,
-            relaxed: options.relaxed,
             udp: false,
             zeros: true,
         })

@@ -18,6 +18,9 @@ pub struct Settings {
     pub tolerance: Duration,
     pub tolerance_percent: f64,
     pub strict_segments: bool,
+    /// The stack whose policy the script was written for; see [`Config::profile`].
+    pub profile: Option<Config>,
+    pub relaxed: bool,
     /// The script is only to be read.
     pub dry_run: bool,
 }
@@ -34,6 +37,8 @@ impl Default for Settings {
             tolerance: Duration::from_micros(4_000),
             tolerance_percent: 12.5,
             strict_segments: false,
+            profile: None,
+            relaxed: false,
             dry_run: false,
         }
     }
@@ -69,6 +74,14 @@ impl Settings {
             "mss" => self.mss = Some(number.and_then(|mss| u16::try_from(mss).ok()).ok_or_else(wrong)?),
             "tolerance_usecs" => self.tolerance = Duration::from_micros(number.ok_or_else(wrong)?),
             "tolerance_percent" => self.tolerance_percent = number.filter(|n| *n <= 100).ok_or_else(wrong)? as f64,
+            "profile" => {
+                let profile = match &setting.value {
+                    Some(Value::Word(name)) => Config::profile(name),
+                    _ => None,
+                };
+                self.profile = Some(profile.ok_or_else(wrong)?);
+            }
+            "relaxed" => self.relaxed = true,
             "dry_run" => self.dry_run = true,
             "strict_segments" => self.strict_segments = true,
             "ip_version" if matches!(&setting.value, Some(Value::Word(word)) if word == "ipv4") => {}
