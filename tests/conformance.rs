@@ -75,3 +75,34 @@ fn collect(folder: &Path, scripts: &mut Vec<PathBuf>) {
         }
     }
 }
+
+/// Scripts with lines of others in them: whatever they ask, the runner and the stack give an outcome.
+#[test]
+fn shuffled_scripts_end_in_an_outcome() {
+    let mut scripts = Vec::new();
+    collect(Path::new("tests/conformance"), &mut scripts);
+    let sources: Vec<String> =
+        scripts.iter().map(|path| fs::read_to_string(path).expect("a script can be read")).collect();
+    let lines: Vec<&str> = sources.iter().flat_map(|source| source.lines()).collect();
+    let mut random = strata::random::Random::new(35);
+    let (mut passed, mut failed) = (0, 0);
+    for source in sources.iter().cycle().take(2_000) {
+        let mut shuffled: Vec<&str> = source.lines().collect();
+        for _ in 0..1 + random.below(4) {
+            let line = lines[random.below(lines.len() as u64) as usize];
+            let place = random.below(shuffled.len() as u64) as usize;
+            if random.chance(0.5) {
+                shuffled.insert(place, line);
+            } else {
+                shuffled[place] = line;
+            }
+        }
+        let Ok(script) = script::parse(&shuffled.join("\n")) else { continue };
+        assert_eq!(script::parse(&script.to_string()), Ok(script.clone()));
+        match script::run(&script, &Options::default(), None) {
+            Outcome::Passed => passed += 1,
+            Outcome::Failed { .. } | Outcome::Unsupported { .. } => failed += 1,
+        }
+    }
+    assert!(passed > 100 && failed > 500, "{passed} passed, {failed} did not: the shuffling is worth something");
+}
