@@ -14,6 +14,15 @@
 //! ```
 //!
 //! `run` runs the tree against a stack. `lexer` makes tokens, `parse` the tree of `syntax`, `print` text again: `parse(print(tree)) == tree`.
+//!
+//! ```
+//! use strata::sim::script::{self, Options, Outcome};
+//!
+//! let script = script::parse("0 < S 0:0(0) win 1000\n+0 > R. 0:0(0) ack 1")?;
+//! assert_eq!(script::run(&script, &Options::default(), None), Outcome::Passed);
+//! assert_eq!(script::parse("0 < S 0:0").unwrap_err().to_string(), "1:10: expected `(`, found the end of the script");
+//! # Ok::<(), script::ParseError>(())
+//! ```
 
 mod icmp_names;
 mod lexer;
