@@ -1,0 +1,183 @@
+//! Ours against Linux: the same generated scripts of segments and socket calls for both, and every reply compared.
+//!
+//! ```text
+//!                      script (seed)
+//!                     /             \
+//!   kernel: sockets, TAP in a        ours: stack::Stack
+//!   namespace of its own, real time  in virtual time
+//!                     \             /
+//!              replies as text, step by step ── equal, or explained by a rule of `differences`
+//! ```
+//!
+//! The peer is played by raw frames on both sides (`peer`). Numbers are relative to the two ISNs; segments are placed
+//! relative to what each end has told of its window; PSH and the exact window are left out; a pure ACK that another
+//! reply of the same step makes superfluous is too. A step takes 70 ms, so that a delayed ACK (40 ms in both) belongs
+//! to the step that caused it, and a script is over before a retransmission timer of a second. The settings that the
+//! namespace's kernel gets for this are in `kernel`: rate limits of challenge ACKs off, no tail loss probes and so on.
+//!
+//! A script is compared up to its first disagreement: from there on the two may be in different states. What no rule
+//! explains is repeated by itself, since the kernel runs in real time, and fails when it comes again, with the script
+//! and both traces. By hand:
+//!
+//! ```text
+//! STRATA_DIFFERENTIAL_SCRIPTS=10000 cargo test --test differential     more scripts
+//! STRATA_DIFFERENTIAL_SEED=1234     cargo test --test differential     one script, with both traces in any case
+//! ```
+
+mod differences;
+mod kernel;
+mod ours;
+mod peer;
+mod script;
+
+use differences::{Disagreement, UNEXAMINED, explanation};
+use kernel::Kernel;
+use peer::{Peer, Ports, Reply, is_after};
+use script::Script;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+use std::time::Duration;
+use strata::runtime::sandbox::{self, Config, LinkRequest};
+
+/// How long each step takes, in real and in virtual time.
+pub const STEP: Duration = Duration::from_millis(70);
+/// So many scripts where nobody asks for more.
+const SCRIPTS: u64 = 60;
+/// So many at once: their frames fit into the queue of a TAP.
+const AT_ONCE: u64 = 100;
+
+/// What came back, step by step: the call's result and the replies.
+pub type Trace = Vec<Vec<String>>;
+
+fn main() -> ExitCode {
+    if std::env::args().any(|argument| argument == "--list") {
+        println!("differential: test");
+        return ExitCode::SUCCESS;
+    }
+    let device = match sandbox::open(&LinkRequest::Tap { name: None }, true, &Config::default()) {
+        Ok(opened) => opened.device,
+        Err(error) if std::env::var("CI").is_ok_and(|ci| ci == "true") => {
+            println!("test differential ... FAILED: {error}, and CI skips nothing");
+            return ExitCode::FAILURE;
+        }
+        Err(error) => {
+            println!("test differential ... SKIPPED: {error}");
+            return ExitCode::SUCCESS;
+        }
+    };
+    let number = |name| std::env::var(name).ok().map(|text| text.parse::<u64>().expect("a number"));
+    let mut comparison =
+        Comparison { kernel: Kernel::new(device), next_port: 0, explained: BTreeMap::new(), failed: 0, unexamined: 0 };
+    if let Some(seed) = number("STRATA_DIFFERENTIAL_SEED") {
+        let script = Script::generate(seed);
+        let (linux, ours) = comparison.both(std::slice::from_ref(&script)).remove(0);
+        println!("{}", side_by_side(&script, &linux, &ours, None));
+        comparison.compare(&[script]);
+    } else {
+        let scripts = number("STRATA_DIFFERENTIAL_SCRIPTS").unwrap_or(SCRIPTS);
+        let seeds: Vec<u64> = (1..=scripts).collect();
+        for seeds in seeds.chunks(AT_ONCE as usize) {
+            comparison.compare(&seeds.iter().copied().map(Script::generate).collect::<Vec<_>>());
+        }
+        println!(
+            "{scripts} scripts against Linux: {} unexplained, {} still to be examined",
+            comparison.failed, comparison.unexamined
+        );
+    }
+    comparison.explained.iter().for_each(|((name, because), count)| println!("{count:6} x {name}: {because}"));
+    println!("test differential ... {}", if comparison.failed == 0 { "ok" } else { "FAILED" });
+    ExitCode::from(u8::from(comparison.failed > 0))
+}
+
+struct Comparison {
+    kernel: Kernel,
+    next_port: u16,
+    /// Name and reason of each difference that was met, and how often.
+    explained: BTreeMap<(&'static str, &'static str), u64>,
+    failed: u64,
+    unexamined: u64,
+}
+
+impl Comparison {
+    fn compare(&mut self, scripts: &[Script]) {
+        let traces = self.both(scripts);
+        let pairs = scripts.iter().zip(&traces);
+        let again: Vec<Script> = pairs
+            .filter(|(script, (linux, ours))| self.judge(script, linux, ours).is_err())
+            .map(|(script, _)| script.clone())
+            .collect();
+        // Real time may have disturbed the kernel's side: only what comes again counts.
+        let traces = if again.is_empty() { Vec::new() } else { self.both(&again) };
+        for (script, (linux, ours)) in again.iter().zip(&traces) {
+            let Err(at) = self.judge(script, linux, ours) else { continue };
+            if UNEXAMINED.contains(&script.seed) {
+                self.unexamined += 1;
+                continue;
+            }
+            self.failed += 1;
+            println!("{}", side_by_side(script, linux, ours, Some(at)));
+        }
+    }
+
+    /// Runs scripts against both.
+    fn both(&mut self, scripts: &[Script]) -> Vec<(Trace, Trace)> {
+        let peers = |ports: &[Ports]| -> Vec<Peer> {
+            scripts.iter().zip(ports).map(|(script, ports)| Peer::new(script.clone(), *ports)).collect()
+        };
+        let ports: Vec<Ports> = scripts.iter().map(|_| self.ports()).collect();
+        let linux = self.kernel.run(scripts, peers(&ports));
+        let ours = scripts.iter().zip(peers(&ports)).map(|(script, peer)| ours::run(script, peer));
+        linux.into_iter().zip(ours).collect()
+    }
+
+    /// Ports that no recent connection had.
+    fn ports(&mut self) -> Ports {
+        self.next_port = (self.next_port + 1) % 20_000;
+        Ports { end: 1024 + self.next_port, peer: 40_000 + self.next_port }
+    }
+
+    /// The first step that differs without an explanation.
+    fn judge(&mut self, script: &Script, linux: &Trace, ours: &Trace) -> Result<(), usize> {
+        let Some(at) = (0..ours.len()).find(|&at| linux[at] != ours[at]) else { return Ok(()) };
+        let disagreement = Disagreement { step: &script.steps[at], linux: &linux[at], ours: &ours[at] };
+        let difference = explanation(&disagreement).ok_or(at)?;
+        *self.explained.entry((difference.name, difference.because)).or_default() += 1;
+        Ok(())
+    }
+}
+
+/// A step's result and replies as text, without the pure ACKs that a later reply makes superfluous.
+pub fn settled(result: Option<String>, peer: &mut Peer, replies: &[Reply]) -> Vec<String> {
+    let mut texts: Vec<String> = result.into_iter().collect();
+    for (at, reply) in replies.iter().enumerate() {
+        let text = peer.observe(reply);
+        let pure = reply.len == 0 && reply.header.flags.bits() & 0x3f == 0x10;
+        let superseded = |later: &Reply| later.header.flags.ack() && !is_after(reply.header.ack, later.header.ack);
+        if !(pure && replies[at + 1..].iter().any(superseded)) {
+            texts.push(text);
+        }
+    }
+    texts
+}
+
+/// Which bytes were read, in short.
+pub fn checksum_of(bytes: &[u8]) -> u16 {
+    strata::wire::checksum::Sum::default().plus(bytes).checksum()
+}
+
+fn side_by_side(script: &Script, linux: &Trace, ours: &Trace, mark: Option<usize>) -> String {
+    let mut text = format!("\n{script}\n");
+    for (at, step) in script.steps.iter().enumerate() {
+        let sign = if mark == Some(at) { "=>" } else { "  " };
+        text += &format!("{sign} {at:2} {step}\n");
+        if linux[at] == ours[at] {
+            text += &format!("        both   {}\n", linux[at].join(" | "));
+        } else {
+            text += &format!("        linux  {}\n        ours   {}\n", linux[at].join(" | "), ours[at].join(" | "));
+            if mark == Some(at) {
+                break;
+            }
+        }
+    }
+    text
+}
