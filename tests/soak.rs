@@ -15,6 +15,8 @@ const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Ad
 const CLIENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 50_000);
 /// Long enough for every timer: nothing may take longer.
 const PATIENCE: Duration = Duration::from_secs(3 * 3600);
+/// The longest stream, in bytes.
+const LONGEST: usize = 30_000;
 const ETHERTYPE_IPV4: [u8; 2] = [8, 0];
 
 /// How an application ends its side.
@@ -122,7 +124,9 @@ impl Side {
     }
 
     fn read(&mut self, id: TcpId, random: &mut Random) {
-        let mut into = vec![0; random.below(self.plan.chunk as u64) as usize + 1];
+        // So many rounds at most, so that a slow reader does not outlast the patience.
+        let most = self.plan.chunk.max(LONGEST / 200);
+        let mut into = vec![0; random.below(most as u64) as usize + 1];
         match self.stack.tcp_receive(id, &mut into) {
             Ok(0) => self.peer_finished = true,
             Ok(len) => self.received.extend_from_slice(&into[..len]),
@@ -271,7 +275,7 @@ fn plan() -> impl Strategy<Value = Plan> {
     let buffers = prop_oneof![Just(1_500usize), Just(10_000), Just(65_535), Just(512 * 1024)];
     let end = prop_oneof![4 => Just(End::Graceful), 1 => Just(End::Close), 1 => Just(End::Abort)];
     let options = (any::<[bool; 5]>(), prop_oneof![Just(None), Just(Some(100u16)), Just(Some(1000))]);
-    (buffers.clone(), buffers, options, 0usize..30_000, 1usize..20_000, 1u64..3_000, end).prop_map(
+    (buffers.clone(), buffers, options, 0usize..LONGEST, 1usize..20_000, 1u64..3_000, end).prop_map(
         |(receive_buffer, send_buffer, (flags, mss), len, chunk, pause, end)| {
             let [nagle, timestamps, sack, scaling, delayed] = flags;
             let default = Config::default();
@@ -303,7 +307,8 @@ fn plan() -> impl Strategy<Value = Plan> {
 
 fn faults() -> impl Strategy<Value = Faults> {
     let share = |most: f64| prop_oneof![Just(0.0), 0.0..most];
-    (share(0.2), share(0.1), share(0.3), share(0.05)).prop_map(|(loss, duplicate, reorder, corrupt)| Faults {
+    // Not so much that patience with a lost segment, seven transmissions once the RTO has backed off, ends by chance.
+    (share(0.1), share(0.1), share(0.3), share(0.02)).prop_map(|(loss, duplicate, reorder, corrupt)| Faults {
         loss,
         duplicate,
         reorder,
