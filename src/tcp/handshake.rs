@@ -64,7 +64,7 @@ impl Opening {
         }
         // First, check the sequence number.
         let window = u64::from(self.offered_window());
-        if !(repeats_syn || seq < nxt + window && seq + segment.sequence_len() >= nxt && seq >= nxt) {
+        if !(repeats_syn || seq < nxt + window && (seq >= nxt || seq + segment.sequence_len() > nxt)) {
             drop_segment(cx, DropReason::UnacceptableSegment);
             if !flags.rst() && self.limiter.allows(cx.now) {
                 self.ack_due = Some(SendReason::UnacceptableSegment);

@@ -58,10 +58,6 @@ pub const DIFFERENCES: &[Difference] = &[
     },
 ];
 
-/// Seeds of the default run whose disagreement nobody has explained yet. Each is a question that is open: this list
-/// is to become empty, and a seed that agrees is to be taken out. No other seed is excused.
-pub const UNEXAMINED: &[u64] = &[20, 23, 24, 28, 29, 30, 31, 37, 44, 45, 50, 51, 52, 60];
-
 fn segment<'a>(it: &Disagreement<'a>) -> Option<&'a Segment> {
     match it.step {
         Step::Segment(segment) => Some(segment),

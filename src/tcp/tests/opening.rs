@@ -92,6 +92,16 @@ fn lost_syns_are_sent_again_with_backoff_for_at_least_three_minutes() {
 }
 
 #[test]
+fn a_segment_that_reaches_into_the_window_completes_the_handshake() {
+    everywhere(|isn, irs| {
+        let mut end = End::passive(plain(), isn, irs, PEER_SYN);
+        end.out();
+        end.rcv("P. -4:6(10) ack 1 win 10000");
+        assert_eq!((end.state(), end.read(20)), (State::Established, stream(1, 5)));
+    });
+}
+
+#[test]
 fn a_repeated_syn_gets_the_same_syn_ack() {
     everywhere(|isn, irs| {
         let mut end = End::passive(plain(), isn, irs, PEER_SYN);
