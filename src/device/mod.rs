@@ -4,7 +4,7 @@
 //! the input and output that the core does not.
 //!
 //! ```text
-//!   tap      a TAP: the kernel's own TCP/IP is at the other end         plain frames
+//!   tap      a TAP: the kernel's own TCP/IP is at the other end         virtio-net header both ways, or plain frames
 //!   packet   raw Ethernet on an interface that exists (AF_PACKET)       virtio-net header both ways
 //!   link     two hosts in one process, in virtual time or in threads    plain frames
 //!   fault    a wrapper around any of them: loss, delay, corruption ...  in netem's words
@@ -39,6 +39,9 @@ use std::time::Duration;
 
 /// The bytes before the IP packet at their most: Ethernet and two 802.1Q tags.
 pub(crate) const LINK_HEADER_LEN: usize = 14 + 2 * 4;
+/// The longest IP packet, and so the longest super-frame.
+#[cfg(target_os = "linux")]
+const SUPER_FRAME: usize = 65_535;
 
 /// How long `len` bytes take to leave at `rate` bits a second.
 pub(crate) fn serialization(len: usize, rate: u64) -> Duration {

@@ -10,16 +10,14 @@
 //! own machine (a veth pair has the kernel at its other end, where it is).
 
 use super::system::{interface, packet};
-use super::transmit::{self, Sent};
-use super::{Batch, Capabilities, Device, LINK_HEADER_LEN, offload, virtio};
+use super::virtio::{self, Waiting};
+use super::{Batch, Capabilities, Device, LINK_HEADER_LEN, SUPER_FRAME, transmit};
 use crate::frame::{Checksum, Frame, Offload};
 use crate::time::Instant;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-/// The longest IP packet, and so the longest super-frame.
-const SUPER_FRAME: usize = 65_535;
 /// Where 802.1Q puts its tag: behind both addresses.
 const TAG_AT: usize = 12;
 const TAG_LEN: u16 = 4;
@@ -30,10 +28,10 @@ pub struct Packet {
     socket: OwnedFd,
     name: String,
     mtu: usize,
+    offload: bool,
     /// The end of frames that are longer than the MTU.
     overflow: Box<[u8]>,
-    /// Datagrams that came in one super-frame.
-    waiting: VecDeque<Vec<u8>>,
+    waiting: Waiting,
     lost: u64,
 }
 
@@ -53,8 +51,8 @@ pub enum PacketError {
 }
 
 impl Packet {
-    /// Opens the interface called `name`, which must be up.
-    pub fn open(name: &str) -> Result<Packet, PacketError> {
+    /// Opens the interface called `name`, which must be up. Without `offload` every frame is as it is on a wire.
+    pub fn open(name: &str, offload: bool) -> Result<Packet, PacketError> {
         let other = |error| PacketError::Other { name: name.to_owned(), error };
         let index = interface::index(name).map_err(|_| PacketError::NoInterface { name: name.to_owned() })?;
         let facts = interface::facts(name).map_err(other)?;
@@ -66,7 +64,8 @@ impl Packet {
             _ => other(error),
         })?;
         let overflow = vec![0; SUPER_FRAME + LINK_HEADER_LEN].into();
-        Ok(Packet { socket, name: name.to_owned(), mtu: facts.mtu, overflow, waiting: VecDeque::new(), lost: 0 })
+        let waiting = Waiting::default();
+        Ok(Packet { socket, name: name.to_owned(), mtu: facts.mtu, offload, overflow, waiting, lost: 0 })
     }
 
     pub fn name(&self) -> &str {
@@ -76,9 +75,8 @@ impl Packet {
     /// The next frame that is meant for `buffer`; none when nothing is there.
     fn next_frame(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<Offload>> {
         let room = self.mtu + LINK_HEADER_LEN;
-        if let Some(bytes) = self.waiting.pop_front() {
-            *buffer = bytes;
-            return Ok(Some(Offload::default()));
+        if let Some(facts) = self.waiting.take(buffer) {
+            return Ok(Some(facts));
         }
         loop {
             match packet::receive(self.socket.as_fd(), buffer, room, &mut self.overflow) {
@@ -86,11 +84,7 @@ impl Packet {
                 Ok(message) if message.truncated => self.lost += 1,
                 Ok(message) => {
                     let facts = facts(&message, buffer);
-                    return Ok(Some(if virtio::is_datagrams(&message.header) {
-                        self.split(buffer, facts)
-                    } else {
-                        facts
-                    }));
+                    return Ok(Some(self.waiting.receive(&message.header, facts, !self.offload, buffer)));
                 }
                 Err(error) => match error.raw_os_error() {
                     Some(libc::EAGAIN) => return Ok(None),
@@ -103,29 +97,6 @@ impl Packet {
                 },
             }
         }
-    }
-
-    /// Leaves the first datagram of a super-frame in `buffer`, and keeps the others for the next calls.
-    fn split(&mut self, buffer: &mut Vec<u8>, facts: Offload) -> Offload {
-        let mut pieces = offload::pieces(std::mem::take(buffer), facts).into_iter();
-        *buffer = pieces.next().unwrap_or_default();
-        self.waiting.extend(pieces);
-        Offload::default()
-    }
-
-    fn send(&mut self, frame: &Frame) -> io::Result<Sent> {
-        if let Some(header) = virtio::emit(frame.offload, frame.headers()) {
-            return transmit::write_frame(self.socket.as_fd(), &header, frame, &mut self.lost);
-        }
-        let plain = virtio::emit(Offload::default(), &[]).expect("a plain frame needs nothing of the kernel");
-        for piece in offload::pieces_of(frame) {
-            // A super-frame of which the first part is gone cannot be put back: what finds no room is lost.
-            match transmit::write(self.socket.as_fd(), [&plain[..], &piece[..]].into_iter(), &mut self.lost)? {
-                Sent::Gone => {}
-                Sent::Full => self.lost += 1,
-            }
-        }
-        Ok(Sent::Gone)
     }
 }
 
@@ -155,8 +126,8 @@ impl Device for Packet {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             mtu: self.mtu,
-            partial_checksum: true,
-            segmentation: Some(SUPER_FRAME),
+            partial_checksum: self.offload,
+            segmentation: self.offload.then_some(SUPER_FRAME),
             // The kernel counts what a frame takes in its memory: nearly half of that is not the frame.
             receive_queue: rustix::net::sockopt::socket_recv_buffer_size(&self.socket).ok().map(|size| size / 2),
         }
@@ -168,7 +139,8 @@ impl Device for Packet {
     }
 
     fn transmit(&mut self, _: Instant, frames: &mut VecDeque<Frame>) -> io::Result<()> {
-        transmit::each(frames, |frame| self.send(frame)).map_err(|error| match error.raw_os_error() {
+        let (socket, lost) = (self.socket.as_fd(), &mut self.lost);
+        transmit::each(frames, |frame| virtio::send(socket, frame, lost)).map_err(|error| match error.raw_os_error() {
             Some(libc::ENXIO | libc::ENODEV) => {
                 io::Error::new(io::ErrorKind::NotFound, format!("the interface {} is gone", self.name))
             }
@@ -215,7 +187,7 @@ mod tests {
 
     #[test]
     fn an_interface_that_is_not_there_is_named() {
-        let error = Packet::open("no-such-link").expect_err("it is not there");
+        let error = Packet::open("no-such-link", true).expect_err("it is not there");
         assert_eq!(
             error.to_string(),
             r#"no interface is called "no-such-link" here: `ip link` lists those that exist"#

@@ -1,15 +1,15 @@
 //! A TAP: an Ethernet interface of the kernel whose other end is this program.
 //!
-//! The kernel's own TCP/IP is then one hop away, and every program on the machine is a client. Frames are plain: the
-//! kernel finishes checksums and splits super-frames before it hands them over. (With `IFF_VNET_HDR` it would do
-//! neither; `virtio` has the header that comes with it.)
+//! The kernel's own TCP/IP is then one hop away, and every program on the machine is a client. A virtio-net header goes
+//! before each frame (`IFF_VNET_HDR`), so that checksums may stay partial and super-frames of up to 64 KiB pass whole in
+//! both directions: a frame costs the same whatever its size. Without offloads frames are plain: the kernel finishes
+//! checksums and splits super-frames before it hands them over.
 
-use super::system::interface;
-use super::transmit::{self, Sent};
-use super::{Batch, Capabilities, Device, LINK_HEADER_LEN, offload};
+use super::system::{interface, tun};
+use super::virtio::{self, Waiting};
+use super::{Batch, Capabilities, Device, LINK_HEADER_LEN, SUPER_FRAME, transmit};
 use crate::frame::{Frame, Offload};
 use crate::time::Instant;
-use rustix::buffer::spare_capacity;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -19,15 +19,16 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 /// The node through which every TAP is made.
 pub const NODE: &str = "/dev/net/tun";
 
-/// The queue between the kernel and a TAP, in frames, unless somebody set `txqueuelen`.
-const QUEUE_FRAMES: usize = 500;
-
 /// An open TAP. The interface vanishes with it, unless somebody made it persistent.
 #[derive(Debug)]
 pub struct Tap {
     node: OwnedFd,
     name: String,
     mtu: usize,
+    /// How many frames the kernel keeps for us.
+    queue_len: usize,
+    offload: bool,
+    waiting: Waiting,
     lost: u64,
 }
 
@@ -94,14 +95,17 @@ impl TapError {
 
 impl Tap {
     /// Attaches to the TAP called `name`, or makes it. A `%d` in the name is replaced by the first free number.
-    pub fn open(name: &str) -> Result<Tap, TapError> {
+    /// Without `offload` every frame is as it is on a wire.
+    pub fn open(name: &str, offload: bool) -> Result<Tap, TapError> {
         if !is_name(name) {
             return Err(TapError::BadName { name: name.to_owned() });
         }
         let node = open_node()?;
-        let name = interface::attach_tap(node.as_fd(), name).map_err(|error| not_attached(name, error))?;
-        let mut tap = Tap { node, name, mtu: 0, lost: 0 };
-        tap.refresh().map_err(|error| TapError::Other { name: tap.name.clone(), error })?;
+        let name = tun::attach(node.as_fd(), name, true).map_err(|error| not_attached(name, error))?;
+        let mut tap = Tap { node, name, mtu: 0, queue_len: 0, offload, waiting: Waiting::default(), lost: 0 };
+        tun::set_offloads(tap.node.as_fd(), offload)
+            .and_then(|()| tap.refresh())
+            .map_err(|error| TapError::Other { name: tap.name.clone(), error })?;
         Ok(tap)
     }
 
@@ -109,45 +113,37 @@ impl Tap {
         &self.name
     }
 
-    /// Asks the kernel for the MTU again, after somebody changed it.
+    /// Asks the kernel for the MTU and the queue again, after somebody changed them.
     pub fn refresh(&mut self) -> io::Result<()> {
         self.mtu = interface::facts(&self.name)?.mtu;
+        self.queue_len = interface::queue_len(&self.name)?;
         Ok(())
     }
 
     /// The next frame, read into `buffer`; none when nothing is there.
     fn next_frame(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<Offload>> {
+        if let Some(facts) = self.waiting.take(buffer) {
+            return Ok(Some(facts));
+        }
         loop {
             // One byte more than a frame can have: what fills it all was cut off, because somebody raised the MTU.
-            buffer.clear();
-            buffer.reserve(self.mtu + LINK_HEADER_LEN + 1);
-            let room = buffer.capacity();
-            match rustix::io::read(&self.node, spare_capacity(buffer)) {
-                Ok(len) if len < room => return Ok(Some(Offload::default())),
+            let room = LINK_HEADER_LEN + 1 + if self.offload { self.mtu.max(SUPER_FRAME) } else { self.mtu };
+            match tun::receive(self.node.as_fd(), buffer, room) {
+                Ok(header) if buffer.len() < room => {
+                    return Ok(Some(self.waiting.receive(&header, virtio::parse(&header), !self.offload, buffer)));
+                }
                 Ok(_) => {
                     self.lost += 1;
                     self.refresh()?;
                 }
-                Err(Errno::AGAIN) => return Ok(None),
-                Err(Errno::INTR) => {}
-                Err(Errno::BADFD) => return Err(gone(&self.name)),
-                Err(error) => return Err(error.into()),
+                Err(error) => match error.raw_os_error() {
+                    Some(libc::EAGAIN) => return Ok(None),
+                    Some(libc::EINTR) => {}
+                    Some(libc::EBADFD) => return Err(gone(&self.name)),
+                    _ => return Err(error),
+                },
             }
         }
-    }
-
-    fn send(&mut self, frame: &Frame) -> io::Result<Sent> {
-        if !offload::needs_software(frame) {
-            return transmit::write_frame(self.node.as_fd(), &[], frame, &mut self.lost);
-        }
-        for piece in offload::pieces_of(frame) {
-            // A super-frame of which the first part is gone cannot be put back: what finds no room is lost.
-            match transmit::write(self.node.as_fd(), [&piece[..]].into_iter(), &mut self.lost)? {
-                Sent::Gone => {}
-                Sent::Full => self.lost += 1,
-            }
-        }
-        Ok(Sent::Gone)
     }
 }
 
@@ -159,9 +155,9 @@ impl Device for Tap {
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             mtu: self.mtu,
-            partial_checksum: false,
-            segmentation: None,
-            receive_queue: Some(QUEUE_FRAMES * self.mtu),
+            partial_checksum: self.offload,
+            segmentation: self.offload.then_some(SUPER_FRAME),
+            receive_queue: Some(self.queue_len * self.mtu),
         }
     }
 
@@ -171,12 +167,18 @@ impl Device for Tap {
     }
 
     fn transmit(&mut self, _: Instant, frames: &mut VecDeque<Frame>) -> io::Result<()> {
-        let sent = transmit::each(frames, |frame| self.send(frame));
+        let (node, lost) = (self.node.as_fd(), &mut self.lost);
+        let sent = transmit::each(frames, |frame| virtio::send(node, frame, lost));
         sent.map_err(|error| if error.raw_os_error() == Some(libc::EBADFD) { gone(&self.name) } else { error })
     }
 
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         Some(self.node.as_fd())
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        // What waits here, the descriptor does not tell.
+        (!self.waiting.is_empty()).then_some(Instant::ZERO)
     }
 
     fn lost(&self) -> u64 {
@@ -227,12 +229,12 @@ mod tests {
     #[test]
     fn names_that_the_kernel_would_refuse_are_refused_in_words() {
         for name in ["", "a/b", "a b", "a:b", ".", "..", "sixteen-bytes-xx", "tab\t"] {
-            let error = Tap::open(name).expect_err(name);
+            let error = Tap::open(name, true).expect_err(name);
             assert!(matches!(error, TapError::BadName { .. }), "{name:?}: {error}");
         }
         assert!(is_name("strata0") && is_name("fifteen-bytes-x") && is_name("strata%d"));
         assert_eq!(
-            Tap::open("a b").expect_err("a blank").to_string(),
+            Tap::open("a b", true).expect_err("a blank").to_string(),
             r#""a b" cannot be the name of an interface: 1 to 15 bytes, without blanks, `/` and `:`"#
         );
     }

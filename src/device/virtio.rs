@@ -1,12 +1,18 @@
 //! The virtio-net header (virtio 1.2 §5.1.6): the offload facts of a frame, as the kernel hands them over and takes
-//! them before each frame.
+//! them before each frame; and what both devices do that have it, the TAP and the packet socket.
 
-use super::system::packet::HEADER_LEN;
-use crate::frame::{Checksum, Offload};
+use super::offload;
+use super::transmit::{self, Sent};
+use crate::frame::{Checksum, Frame, Offload};
 use crate::wire::ethernet::ether_type;
 use crate::wire::protocol;
+use std::collections::VecDeque;
+use std::io;
 use std::num::NonZeroU16;
+use std::os::fd::BorrowedFd;
 
+/// The length of a header without its later additions.
+pub(super) const HEADER_LEN: usize = 10;
 /// `VIRTIO_NET_HDR_F_NEEDS_CSUM`: the checksum is partial.
 const NEEDS_CHECKSUM: u8 = 1;
 /// `VIRTIO_NET_HDR_F_DATA_VALID`: the checksum is good.
@@ -15,6 +21,8 @@ const DATA_VALID: u8 = 2;
 const TCP_OVER_IPV4: u8 = 1;
 const TCP_OVER_IPV6: u8 = 4;
 const NO_SEGMENTATION: u8 = 0;
+/// The header of a frame that leaves nothing to anybody.
+const PLAIN: [u8; HEADER_LEN] = [0; HEADER_LEN];
 /// `VIRTIO_NET_HDR_GSO_UDP`: one datagram that is to leave in fragments.
 const FRAGMENTS: u8 = 3;
 /// `VIRTIO_NET_HDR_GSO_UDP_L4`: many datagrams of one size.
@@ -22,7 +30,7 @@ const DATAGRAMS: u8 = 5;
 /// `VIRTIO_NET_HDR_GSO_ECN`: with CWR in it.
 const ECN: u8 = 0x80;
 
-/// Reads a header. In a packet socket's header numbers have the machine's own byte order.
+/// Reads a header. Its numbers have the machine's own byte order.
 pub(super) fn parse(header: &[u8; HEADER_LEN]) -> Offload {
     let [flags, kind, ..] = *header;
     let number = |at: usize| u16::from_ne_bytes([header[at], header[at + 1]]);
@@ -39,8 +47,51 @@ pub(super) fn parse(header: &[u8; HEADER_LEN]) -> Offload {
 }
 
 /// Is it a super-frame of datagrams? They are messages, and cannot be taken as one.
-pub(super) fn is_datagrams(header: &[u8; HEADER_LEN]) -> bool {
+fn is_datagrams(header: &[u8; HEADER_LEN]) -> bool {
     header[1] & !ECN == DATAGRAMS
+}
+
+/// What came in one super-frame and is received frame by frame.
+#[derive(Debug, Default)]
+pub(super) struct Waiting(VecDeque<Vec<u8>>);
+
+impl Waiting {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The next frame that waits, moved into `buffer`.
+    pub fn take(&mut self, buffer: &mut Vec<u8>) -> Option<Offload> {
+        *buffer = self.0.pop_front()?;
+        Some(Offload::default())
+    }
+
+    /// Splits what `buffer` holds, if it is more than one datagram or if `plain` frames are asked for: the first piece
+    /// stays, the others wait.
+    pub fn receive(&mut self, header: &[u8; HEADER_LEN], facts: Offload, plain: bool, buffer: &mut Vec<u8>) -> Offload {
+        if !plain && !is_datagrams(header) {
+            return facts;
+        }
+        let mut pieces = offload::pieces(std::mem::take(buffer), facts).into_iter();
+        *buffer = pieces.next().unwrap_or_default();
+        self.0.extend(pieces);
+        Offload::default()
+    }
+}
+
+/// Sends a frame to a descriptor that takes a header before each, or its pieces where the kernel cannot split it.
+pub(super) fn send(fd: BorrowedFd<'_>, frame: &Frame, lost: &mut u64) -> io::Result<Sent> {
+    if let Some(header) = emit(frame.offload, frame.headers()) {
+        return transmit::write_frame(fd, &header, frame, lost);
+    }
+    for piece in offload::pieces_of(frame) {
+        // A super-frame of which the first part is gone cannot be put back: what finds no room is lost.
+        match transmit::write(fd, [&PLAIN[..], &piece[..]].into_iter(), lost)? {
+            Sent::Gone => {}
+            Sent::Full => *lost += 1,
+        }
+    }
+    Ok(Sent::Gone)
 }
 
 /// The header of a frame that begins with `headers`; none when it is a super-frame that the kernel cannot split, so

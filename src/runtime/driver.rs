@@ -83,14 +83,17 @@ impl Drop for Driver {
 
 /// A host in real time that has announced itself, before any application can send, and that nobody drives yet.
 ///
-/// No connection is offered a larger window than the device's queue holds: the peer would fill it and overflow.
+/// What the device does, the stack leaves to it. No connection is offered a larger window than the device's queue
+/// holds: the peer would fill it and overflow.
 pub(super) fn begin(
     mut config: stack::Config,
     seed: u64,
     device: &dyn Device,
     observer: Option<Box<dyn Observer>>,
 ) -> io::Result<Host> {
-    let queue = device.capabilities().receive_queue.unwrap_or(usize::MAX);
+    let capabilities = device.capabilities();
+    config.partial_checksum = capabilities.partial_checksum;
+    let queue = capabilities.receive_queue.unwrap_or(usize::MAX);
     config.tcp.receive_buffer = config.tcp.receive_buffer.min(queue);
     let host = Host::real(config, seed)?;
     host.set_observer(observer);

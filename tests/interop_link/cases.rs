@@ -32,9 +32,13 @@ cases! {
     Root a_tap_that_is_set_up_already_is_left_as_it_is;
     Root a_tap_that_is_gone_is_told;
     User checksums_stay_partial_on_a_veth_pair;
+    Root checksums_stay_partial_on_a_tap;
+    Root frames_without_offloads_are_plain;
     User partial_checksums_are_taken;
-    User the_kernel_sends_segments;
+    Root partial_checksums_are_taken_by_a_tap;
+    Root the_kernel_sends_segments;
     User datagrams_of_a_super_frame_come_one_by_one;
+    Root datagrams_of_a_super_frame_come_one_by_one_from_a_tap;
     User super_frames_pass_whole;
     User tags_come_back;
     User frames_too_long_are_lost;
@@ -56,6 +60,16 @@ fn open(request: LinkRequest, sandbox: bool) -> Opened {
     sandbox::open(&request, sandbox, &Config::default()).unwrap_or_else(|error| panic!("{request}: {error}"))
 }
 
+/// A link whose every frame is as it is on a wire.
+fn without_offloads(request: LinkRequest) -> Box<dyn Device> {
+    let config = Config { offload: false, ..Config::default() };
+    sandbox::open(&request, true, &config).unwrap_or_else(|error| panic!("{request}: {error}")).device
+}
+
+fn tap() -> Box<dyn Device> {
+    open(LinkRequest::Tap { name: None }, true).device
+}
+
 fn veth() -> Box<dyn Device> {
     open(LinkRequest::Veth, true).device
 }
@@ -72,7 +86,10 @@ fn a_tap_reaches_the_kernel() {
     let mut opened = open(LinkRequest::Tap { name: None }, true);
     assert_eq!(opened.standing.to_string(), "TAP strata0, MTU 1500 (rung 2 of 4: asked for)");
     let capabilities = opened.device.capabilities();
-    assert_eq!((capabilities.mtu, capabilities.partial_checksum, capabilities.segmentation), (1500, false, None));
+    assert_eq!(
+        (capabilities.mtu, capabilities.partial_checksum, capabilities.segmentation),
+        (1500, true, Some(65_535))
+    );
     exchange(opened.device.as_mut());
 }
 
@@ -118,7 +135,7 @@ fn a_name_in_use_is_told() {
             "the interface strata0 is in use by another program: choose another name with `--link tap:NAME`"
         );
     }
-    let error = Tap::open("lo").expect_err("lo is no TAP");
+    let error = Tap::open("lo", true).expect_err("lo is no TAP");
     assert_eq!(
         error.to_string(),
         "lo exists and is no TAP with a single queue: choose another name with `--link tap:NAME`"
@@ -134,7 +151,7 @@ fn a_tap_that_is_set_up_already_is_left_as_it_is() {
     let before = ip("address show dev mine").replace("NO-CARRIER,", "");
     let mut opened = open(LinkRequest::Tap { name: Some("mine".into()) }, false);
     assert_eq!(opened.device.describe(), "TAP mine, MTU 1400");
-    assert_eq!(opened.plan.steps, [Step::OpenTap { name: "mine".into() }]);
+    assert_eq!(opened.plan.steps, [Step::OpenTap { name: "mine".into(), offload: true }]);
     exchange(opened.device.as_mut());
     let addresses =
         |text: &str| text.lines().filter(|line| line.contains("inet ")).map(str::to_owned).collect::<Vec<_>>();
@@ -168,17 +185,42 @@ fn udp_checksum_is_good(bytes: &[u8]) -> bool {
     udp.calc_checksum_ipv4(&ip, headers.payload.slice()) == Ok(udp.checksum)
 }
 
-fn checksums_stay_partial_on_a_veth_pair() {
-    let (mut bytes, mut facts) = datagram_from_kernel(veth().as_mut());
+fn checksums_stay_partial(device: &mut dyn Device) {
+    let (mut bytes, mut facts) = datagram_from_kernel(device);
     assert_eq!(facts.checksum, Checksum::Partial { start: 34, offset: 6 });
     assert!(!udp_checksum_is_good(&bytes));
     offload::finish_checksum(&mut bytes, &mut facts);
     assert!(udp_checksum_is_good(&bytes));
 }
 
+fn checksums_stay_partial_on_a_veth_pair() {
+    checksums_stay_partial(veth().as_mut());
+}
+
+fn checksums_stay_partial_on_a_tap() {
+    checksums_stay_partial(tap().as_mut());
+}
+
+fn frames_without_offloads_are_plain() {
+    for request in [LinkRequest::Veth, LinkRequest::Tap { name: None }] {
+        let mut device = without_offloads(request);
+        let capabilities = device.capabilities();
+        assert_eq!((capabilities.partial_checksum, capabilities.segmentation), (false, None));
+        let (bytes, facts) = datagram_from_kernel(device.as_mut());
+        assert!(facts == Offload::default() && udp_checksum_is_good(&bytes));
+    }
+}
+
 fn partial_checksums_are_taken() {
-    let mut device = veth();
-    exchange(device.as_mut());
+    partial_checksums(veth().as_mut());
+}
+
+fn partial_checksums_are_taken_by_a_tap() {
+    partial_checksums(tap().as_mut());
+}
+
+fn partial_checksums(device: &mut dyn Device) {
+    exchange(device);
     let socket = UdpSocket::bind("192.0.2.1:5000").expect("the kernel has that address");
     socket.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
     let mut buffer = [0; 2000];
@@ -187,13 +229,13 @@ fn partial_checksums_are_taken() {
     let pseudo_header = strata::wire::checksum::Sum::pseudo_header(STACK.into(), KERNEL.into(), 17, 8 + 7).folded();
     partial[40..42].copy_from_slice(&pseudo_header.to_be_bytes());
     let facts = Offload { checksum: Checksum::Partial { start: 34, offset: 6 }, segment_size: None };
-    send_with(device.as_mut(), partial.clone(), facts);
+    send_with(device, partial.clone(), facts);
     assert_eq!(socket.recv(&mut buffer).map(|len| buffer[..len].to_vec()).expect("it came"), b"partial");
-    send(device.as_mut(), datagram(5000, b"whole"));
+    send(device, datagram(5000, b"whole"));
     assert_eq!(socket.recv(&mut buffer).map(|len| buffer[..len].to_vec()).expect("it came"), b"whole");
     // The same bytes sent as if they were whole are damaged, and the kernel sees it.
-    send(device.as_mut(), partial);
-    send(device.as_mut(), datagram(5000, b"last"));
+    send(device, partial);
+    send(device, datagram(5000, b"last"));
     assert_eq!(socket.recv(&mut buffer).map(|len| buffer[..len].to_vec()).expect("it came"), b"last");
 }
 
@@ -217,19 +259,26 @@ fn datagrams_of_one_call(device: &mut dyn Device) -> Vec<(Vec<u8>, Offload)> {
 }
 
 fn the_kernel_sends_segments() {
-    let mut device = veth();
-    exchange(device.as_mut());
-    for (_, facts) in datagrams_of_one_call(device.as_mut()) {
-        // The kernel split it, and left the checksums to the link.
-        assert_eq!(facts, Offload { checksum: Checksum::Partial { start: 34, offset: 6 }, segment_size: None });
+    for request in [LinkRequest::Veth, LinkRequest::Tap { name: None }] {
+        let mut device = without_offloads(request);
+        exchange(device.as_mut());
+        for (bytes, facts) in datagrams_of_one_call(device.as_mut()) {
+            assert!(facts == Offload::default() && udp_checksum_is_good(&bytes));
+        }
     }
 }
 
 fn datagrams_of_a_super_frame_come_one_by_one() {
-    let mut device = veth();
-    exchange(device.as_mut());
-    ip("link set dev strata0 gso_max_segs 64");
-    for (bytes, facts) in datagrams_of_one_call(device.as_mut()) {
+    datagrams_one_by_one(veth().as_mut());
+}
+
+fn datagrams_of_a_super_frame_come_one_by_one_from_a_tap() {
+    datagrams_one_by_one(tap().as_mut());
+}
+
+fn datagrams_one_by_one(device: &mut dyn Device) {
+    exchange(device);
+    for (bytes, facts) in datagrams_of_one_call(device) {
         assert_eq!(facts, Offload::default(), "the device split it, and filled the checksums in");
         assert!(udp_checksum_is_good(&bytes));
     }
@@ -238,7 +287,7 @@ fn datagrams_of_a_super_frame_come_one_by_one() {
 /// Packet sockets on both ends of a veth pair.
 fn both_ends() -> (Box<dyn Device>, Packet) {
     let stack = veth();
-    (stack, Packet::open("strata0").expect("the kernel's end is up"))
+    (stack, Packet::open("strata0", true).expect("the kernel's end is up"))
 }
 
 fn super_frames_pass_whole() {
@@ -284,7 +333,7 @@ fn the_kernel_is_quiet() {
 }
 
 fn the_kernel_is_quiet_on_a_tap() {
-    let mut device = open(LinkRequest::Tap { name: None }, true).device;
+    let mut device = tap();
     let came = collect(device.as_mut(), Duration::from_millis(1500), |_| false);
     assert_eq!(came, [], "a capture holds only what somebody asked for");
 }
@@ -305,11 +354,11 @@ fn faults_wrap_a_real_device() {
 
 /// Another socket on the stack's end of the pair.
 fn veth_again() -> Packet {
-    Packet::open("strata0-stack").expect("it is up")
+    Packet::open("strata0-stack", true).expect("it is up")
 }
 
 fn a_raised_mtu_is_noticed() {
-    let mut device = open(LinkRequest::Tap { name: None }, true).device;
+    let mut device = without_offloads(LinkRequest::Tap { name: None });
     exchange(device.as_mut());
     ip("link set dev strata0 mtu 4000");
     let socket = UdpSocket::bind("192.0.2.1:5000").expect("the kernel has that address");

@@ -37,7 +37,7 @@ pub struct HostOptions {
     pub mtu: u32,
 
     /// Let the device fill in checksums and split large frames, where it can
-    #[arg(long, value_name = "on|off", default_value = "off")]
+    #[arg(long, value_name = "on|off", default_value = "on")]
     pub offload: Switch,
 
     /// How many queues serve the link; more than one is not supported yet
@@ -68,9 +68,6 @@ impl HostOptions {
             let queues = self.queues;
             return Err(Failure::wrong_use(format!("--queues {queues}: only one queue is supported yet; use 1")));
         }
-        if self.offload == Switch::On {
-            return Err(Failure::wrong_use("--offload on is not supported yet; use off"));
-        }
         if let Some(other) = self.addresses.iter().find(|net| net.addr().is_ipv6()) {
             return Err(Failure::wrong_use(format!("--ip {other}: IPv6 is not supported yet; give an IPv4 address")));
         }
@@ -100,7 +97,6 @@ impl HostOptions {
             addresses: self.addresses.clone(),
             gateway: self.gateway,
             mtu: device.mtu.min(self.mtu as usize),
-            partial_checksum: device.partial_checksum,
             ..stack::Config::default()
         };
         config.tcp.congestion = self.congestion;
@@ -110,7 +106,8 @@ impl HostOptions {
     /// How the two ends of the link are set up; `in_process` says whether it may end in this process.
     pub fn link_config(&self, in_process: bool) -> sandbox::Config {
         let (addresses, mtu) = (self.addresses.clone(), self.mtu as usize);
-        sandbox::Config { addresses, mtu, in_process, ..sandbox::Config::default() }
+        let offload = self.offload == Switch::On;
+        sandbox::Config { addresses, mtu, offload, in_process, ..sandbox::Config::default() }
     }
 
     /// The host at the other end of an in-process link: where on another link the kernel would be.

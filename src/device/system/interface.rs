@@ -1,10 +1,9 @@
-//! Interface ioctls: `man 7 netdevice`, and the kernel's `Documentation/networking/tuntap.rst`.
+//! Interface ioctls: `man 7 netdevice`.
 
 use super::checked;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
-use std::ffi::{CStr, c_short};
 use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
 /// The longest name that an interface may have, in bytes (`IFNAMSIZ` less its closing zero).
 pub const NAME_LEN: usize = libc::IFNAMSIZ - 1;
@@ -16,18 +15,6 @@ pub struct Facts {
     pub up: bool,
     /// It is up and has its carrier: frames pass.
     pub running: bool,
-}
-
-/// Makes `node`, an open `/dev/net/tun`, the TAP called `name`; gives the name that the kernel chose if `name` holds
-/// a `%d`.
-pub fn attach_tap(node: BorrowedFd<'_>, name: &str) -> io::Result<String> {
-    let mut request = request(name)?;
-    request.ifr_ifru.ifru_flags = (libc::IFF_TAP | libc::IFF_NO_PI) as c_short;
-    // SAFETY: TUNSETIFF reads and writes one `ifreq`, which lives across the call; `node` is open.
-    checked(unsafe { libc::ioctl(node.as_raw_fd(), libc::TUNSETIFF, &mut request) })?;
-    // SAFETY: the kernel leaves a name that ends in zero within `ifr_name`, as `request` did before it.
-    let name = unsafe { CStr::from_ptr(request.ifr_name.as_ptr()) };
-    name.to_str().map(str::to_owned).map_err(io::Error::other)
 }
 
 /// The MTU and the state of an interface of this network namespace.
@@ -46,6 +33,19 @@ pub fn facts(name: &str) -> io::Result<Facts> {
     Ok(Facts { mtu: usize::try_from(mtu).unwrap_or(0), up: has(libc::IFF_UP), running: has(libc::IFF_RUNNING) })
 }
 
+/// `SIOCGIFTXQLEN` of `include/uapi/linux/sockios.h`, which libc lacks.
+const GET_QUEUE_LEN: libc::Ioctl = 0x8942;
+
+/// How many frames wait at most before an interface: `txqueuelen`.
+pub fn queue_len(name: &str) -> io::Result<usize> {
+    let socket = any_socket()?;
+    let mut request = request(name)?;
+    // SAFETY: SIOCGIFTXQLEN reads and writes one `ifreq`, which lives across the call; `socket` is open.
+    checked(unsafe { libc::ioctl(socket.as_raw_fd(), GET_QUEUE_LEN, &mut request) })?;
+    // SAFETY: after SIOCGIFTXQLEN the union holds a number.
+    Ok(usize::try_from(unsafe { request.ifr_ifru.ifru_metric }).unwrap_or(0))
+}
+
 /// The index of an interface of this network namespace.
 pub fn index(name: &str) -> io::Result<u32> {
     Ok(rustix::net::netdevice::name_to_index(any_socket()?, name)?)
@@ -56,7 +56,8 @@ fn any_socket() -> io::Result<OwnedFd> {
     Ok(socket_with(AddressFamily::UNIX, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?)
 }
 
-fn request(name: &str) -> io::Result<libc::ifreq> {
+/// A request about the interface called `name`, everything else zero.
+pub(super) fn request(name: &str) -> io::Result<libc::ifreq> {
     if name.len() > NAME_LEN || name.contains('\0') {
         return Err(io::ErrorKind::InvalidInput.into());
     }

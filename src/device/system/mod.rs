@@ -4,6 +4,7 @@
 pub(crate) mod interface;
 pub(super) mod packet;
 pub(crate) mod process;
+pub(super) mod tun;
 
 use std::io;
 use std::os::raw::c_int;

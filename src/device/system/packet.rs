@@ -1,14 +1,13 @@
 //! Packet sockets: `man 7 packet`.
 
 use super::checked;
+use crate::device::virtio::HEADER_LEN;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use std::ffi::c_int;
 use std::io;
 use std::mem::{self, size_of};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-/// The length of a virtio-net header without its later additions.
-pub const HEADER_LEN: usize = 10;
 /// Every EtherType (`ETH_P_ALL`), in network byte order.
 const ALL: u16 = (libc::ETH_P_ALL as u16).to_be();
 /// How much may wait to be read, in bytes of the kernel's own accounting, if the kernel grants it.

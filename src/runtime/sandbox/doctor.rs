@@ -80,7 +80,7 @@ fn tried(subject: Subject, attempt: impl FnOnce() -> Outcome) -> Finding {
 
 fn try_rung(rung: Rung) -> Outcome {
     match rung {
-        Rung::Present => match Tap::open("strata%d") {
+        Rung::Present => match Tap::open("strata%d", true) {
             Ok(tap) => Ok(format!("made {} and removed it again", tap.name())),
             Err(TapError::NotPermitted { .. }) => {
                 Err(("needs root or CAP_NET_ADMIN".into(), Some("sudo strata serve".into())))

@@ -11,6 +11,9 @@ use rustix::thread::CapabilitySet;
 use std::fmt;
 use std::io;
 
+/// The queue of a TAP that we make: a window of several megabytes fits in plain frames, for what overflows it is lost.
+const QUEUE_FRAMES: u32 = 4096;
+
 /// The kinds of link, the best first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Rung {
@@ -113,7 +116,9 @@ pub fn open(request: &LinkRequest, sandbox: bool, config: &Config) -> Result<Ope
             Ok(open(if sandbox { Rung::OwnTap } else { Rung::Present }, &named(config, name))?)
         }
         LinkRequest::Packet { .. } if sandbox => Err(LinkError::NotInASandbox { link: request.clone() }),
-        LinkRequest::Packet { name } => Ok(stand(Rung::Present, packet_plan(name), sandbox, ASKED.into(), None)?),
+        LinkRequest::Packet { name } => {
+            Ok(stand(Rung::Present, packet_plan(name, config), sandbox, ASKED.into(), None)?)
+        }
         LinkRequest::Veth => Ok(open(Rung::OwnVeth, config)?),
         LinkRequest::InProcess if !config.in_process => Err(LinkError::NobodyThere),
         LinkRequest::InProcess => in_process(config, ASKED.into(), None),
@@ -125,7 +130,7 @@ pub fn dry_run(request: &LinkRequest, sandbox: bool, config: &Config) -> Vec<Str
     let plan = match request {
         LinkRequest::Auto => plan(foreseen(sandbox), config),
         LinkRequest::Tap { name } => plan(if sandbox { Rung::OwnTap } else { Rung::Present }, &named(config, name)),
-        LinkRequest::Packet { name } => packet_plan(name),
+        LinkRequest::Packet { name } => packet_plan(name, config),
         LinkRequest::Veth => plan(Rung::OwnVeth, config),
         LinkRequest::InProcess => Plan::default(),
     };
@@ -229,14 +234,16 @@ fn own_namespace() -> [Step; 3] {
 
 /// The steps to a rung within the namespace in which it stands.
 fn inside(rung: Rung, config: &Config) -> Vec<Step> {
-    let tap = Step::OpenTap { name: config.name.clone() };
+    let (name, offload) = (|| config.name.clone(), config.offload);
+    let tap = Step::OpenTap { name: name(), offload };
+    let queue = Step::SetQueueLen { name: name(), frames: QUEUE_FRAMES };
     match rung {
         // Somebody has set the interface up already, and it stays as it is.
         Rung::Present if interface::facts(&config.name).is_ok_and(|facts| facts.up) => vec![tap],
-        Rung::Present | Rung::OwnTap => [vec![tap], kernel_end(config)].concat(),
+        Rung::Present | Rung::OwnTap => [vec![tap, queue], kernel_end(config)].concat(),
         Rung::OwnVeth => {
             let carrier = Step::AwaitCarrier { name: config.peer_name() };
-            let packet = Step::OpenPacket { name: config.peer_name() };
+            let packet = Step::OpenPacket { name: config.peer_name(), offload };
             [veth_pair(config), kernel_end(config), vec![carrier, packet]].concat()
         }
         Rung::InProcess => Vec::new(),
@@ -246,14 +253,16 @@ fn inside(rung: Rung, config: &Config) -> Vec<Step> {
 /// A veth pair, and its end for the stack, on which the kernel keeps silent.
 fn veth_pair(config: &Config) -> Vec<Step> {
     let (name, peer) = (config.name.clone(), config.peer_name());
-    vec![
-        Step::AddVeth { name: name.clone(), peer: peer.clone() },
-        Step::SendSegments { name },
+    let segments = (!config.offload).then(|| Step::SendSegments { name: name.clone() });
+    let mut steps = vec![Step::AddVeth { name, peer: peer.clone() }];
+    steps.extend(segments);
+    steps.extend([
         Step::SetMtu { name: peer.clone(), mtu: config.mtu },
         Step::NoGeneratedAddress { name: peer.clone() },
         Step::NoArp { name: peer.clone() },
         Step::BringUp { name: peer },
-    ]
+    ]);
+    steps
 }
 
 /// The kernel's interface, the same on every rung.
@@ -273,8 +282,8 @@ fn kernel_end(config: &Config) -> Vec<Step> {
     steps
 }
 
-fn packet_plan(name: &str) -> Plan {
-    Plan { steps: vec![Step::OpenPacket { name: name.to_owned() }] }
+fn packet_plan(name: &str, config: &Config) -> Plan {
+    Plan { steps: vec![Step::OpenPacket { name: name.to_owned(), offload: config.offload }] }
 }
 
 fn named(config: &Config, name: &Option<String>) -> Config {

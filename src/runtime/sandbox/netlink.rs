@@ -75,6 +75,11 @@ impl Netlink {
         self.set(index, LinkAttribute::Mtu(mtu))
     }
 
+    /// `ip link set dev NAME txqueuelen FRAMES`
+    pub fn set_queue_len(&mut self, index: u32, frames: u32) -> io::Result<()> {
+        self.set(index, LinkAttribute::TxQueueLen(frames))
+    }
+
     /// `ip link set dev NAME gso_max_segs COUNT`
     pub fn set_gso_max_segs(&mut self, index: u32, count: u32) -> io::Result<()> {
         self.set(index, LinkAttribute::GsoMaxSegs(count))

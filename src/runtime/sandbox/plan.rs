@@ -33,6 +33,7 @@ pub enum Step {
     /// Makes or attaches to a TAP; its frames are ours from then on.
     OpenTap {
         name: String,
+        offload: bool,
     },
     AddVeth {
         name: String,
@@ -45,6 +46,11 @@ pub enum Step {
     SetMtu {
         name: String,
         mtu: usize,
+    },
+    /// How many frames may wait for us.
+    SetQueueLen {
+        name: String,
+        frames: u32,
     },
     /// The kernel sends segments, not super-frames; checksums may stay partial.
     SendSegments {
@@ -76,6 +82,7 @@ pub enum Step {
     /// Opens a packet socket on an interface; its frames are ours from then on.
     OpenPacket {
         name: String,
+        offload: bool,
     },
 }
 
@@ -136,10 +143,11 @@ impl fmt::Display for Step {
             Step::EnterNamespace { user: true } => write!(f, "unshare --user --map-root-user --net"),
             Step::EnterNamespace { user: false } => write!(f, "unshare --net"),
             Step::AllowPing => write!(f, "sysctl -w net.ipv4.ping_group_range='{PING_GROUPS}'"),
-            Step::OpenTap { name } => write!(f, "ip tuntap add dev {name} mode tap"),
+            Step::OpenTap { name, .. } => write!(f, "ip tuntap add dev {name} mode tap vnet_hdr"),
             Step::AddVeth { name, peer } => write!(f, "ip link add dev {name} type veth peer name {peer}"),
             Step::SetMac { name, mac } => write!(f, "ip link set dev {name} address {mac}"),
             Step::SetMtu { name, mtu } => write!(f, "ip link set dev {name} mtu {mtu}"),
+            Step::SetQueueLen { name, frames } => write!(f, "ip link set dev {name} txqueuelen {frames}"),
             Step::SendSegments { name } => write!(f, "ip link set dev {name} gso_max_segs 1"),
             Step::NoGeneratedAddress { name } => write!(f, "ip link set dev {name} addrgenmode none"),
             Step::NoArp { name } => write!(f, "ip link set dev {name} arp off"),
@@ -155,7 +163,7 @@ impl fmt::Display for Step {
             Step::AwaitCarrier { name } => {
                 write!(f, "until ip link show dev {name} | grep -q 'state UP'; do sleep 0.01; done")
             }
-            Step::OpenPacket { name } => write!(f, "# a packet socket on {name} is the stack's end"),
+            Step::OpenPacket { name, .. } => write!(f, "# a packet socket on {name} is the stack's end"),
         }
     }
 }
@@ -165,7 +173,7 @@ impl Step {
     fn is_only_comfort(&self) -> bool {
         match self {
             // A read-only /proc/sys, as containers have it, or a kernel without IPv6.
-            Step::AllowPing | Step::NoGeneratedAddress { .. } => true,
+            Step::AllowPing | Step::NoGeneratedAddress { .. } | Step::SetQueueLen { .. } => true,
             Step::EnterNamespace { .. }
             | Step::OpenTap { .. }
             | Step::AddVeth { .. }
@@ -189,12 +197,12 @@ impl Step {
                 done.netlink = None;
                 Ok(())
             }
-            Step::OpenTap { name } => {
-                done.tap = Some(Tap::open(name)?);
+            Step::OpenTap { name, offload } => {
+                done.tap = Some(Tap::open(name, *offload)?);
                 done.wait_if_up(name)
             }
-            Step::OpenPacket { name } => {
-                done.packet = Some(Packet::open(name)?);
+            Step::OpenPacket { name, offload } => {
+                done.packet = Some(Packet::open(name, *offload)?);
                 Ok(())
             }
             Step::AllowPing => std::fs::write("/proc/sys/net/ipv4/ping_group_range", PING_GROUPS),
@@ -204,6 +212,7 @@ impl Step {
                 let mtu = u32::try_from(*mtu).unwrap_or(u32::MAX);
                 done.on(name, |netlink, index| netlink.set_mtu(index, mtu))
             }
+            Step::SetQueueLen { name, frames } => done.on(name, |netlink, index| netlink.set_queue_len(index, *frames)),
             Step::SendSegments { name } => done.on(name, |netlink, index| netlink.set_gso_max_segs(index, 1)),
             Step::NoGeneratedAddress { name } => done.on(name, Netlink::set_no_generated_address),
             Step::NoArp { name } => done.on(name, Netlink::set_arp_off),

@@ -91,6 +91,8 @@ pub struct Config {
     pub kernel_mac: MacAddress,
     /// The largest IP packet of the link, in bytes.
     pub mtu: usize,
+    /// The kernel may leave checksums partial and super-frames whole, and so may the stack.
+    pub offload: bool,
     /// May the link end in this process when nothing else works?
     pub in_process: bool,
 }
@@ -103,6 +105,7 @@ impl Default for Config {
             addresses: vec![Ipv4Net::new_assert(Ipv4Addr::new(192, 0, 2, 2), 24).into()],
             kernel_mac: MacAddress([2, 0, 0, 0, 0, 1]),
             mtu: 1500,
+            offload: true,
             in_process: true,
         }
     }

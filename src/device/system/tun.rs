@@ -1,0 +1,56 @@
+//! The TUN driver: the kernel's `Documentation/networking/tuntap.rst` and `include/uapi/linux/if_tun.h`.
+
+use super::checked;
+use super::interface::request;
+use crate::device::virtio::HEADER_LEN;
+use std::ffi::{CStr, c_short, c_uint};
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// Partial checksums, and super-frames of TCP over both versions of IP, with CWR among their flags.
+const TCP_OFFLOADS: c_uint = libc::TUN_F_CSUM | libc::TUN_F_TSO4 | libc::TUN_F_TSO6 | libc::TUN_F_TSO_ECN;
+/// Super-frames of UDP datagrams, which Linux knows since 6.2.
+const UDP_OFFLOADS: c_uint = libc::TUN_F_USO4 | libc::TUN_F_USO6;
+
+/// Makes `node`, an open `/dev/net/tun`, the TAP called `name`; gives the name that the kernel chose if `name` holds
+/// a `%d`. `header`: a virtio-net header goes before each frame.
+pub fn attach(node: BorrowedFd<'_>, name: &str, header: bool) -> io::Result<String> {
+    let mut request = request(name)?;
+    let header = if header { libc::IFF_VNET_HDR } else { 0 };
+    request.ifr_ifru.ifru_flags = (libc::IFF_TAP | libc::IFF_NO_PI | header) as c_short;
+    // SAFETY: TUNSETIFF reads and writes one `ifreq`, which lives across the call; `node` is open.
+    checked(unsafe { libc::ioctl(node.as_raw_fd(), libc::TUNSETIFF, &mut request) })?;
+    // SAFETY: the kernel leaves a name that ends in zero within `ifr_name`, as `request` did before it.
+    let name = unsafe { CStr::from_ptr(request.ifr_name.as_ptr()) };
+    name.to_str().map(str::to_owned).map_err(io::Error::other)
+}
+
+/// Tells the kernel what it may leave to us, with a TAP that has virtio-net headers; or that it may leave nothing.
+pub fn set_offloads(node: BorrowedFd<'_>, on: bool) -> io::Result<()> {
+    let set = |offloads: c_uint| {
+        // SAFETY: TUNSETOFFLOAD takes a number in place of a pointer; `node` is open.
+        checked(unsafe { libc::ioctl(node.as_raw_fd(), libc::TUNSETOFFLOAD, libc::c_ulong::from(offloads)) }).map(drop)
+    };
+    if !on {
+        return set(0);
+    }
+    set(TCP_OFFLOADS | UDP_OFFLOADS).or_else(|_| set(TCP_OFFLOADS))
+}
+
+/// Reads one frame of at most `room` bytes into `buffer`, and the header before it.
+pub fn receive(node: BorrowedFd<'_>, buffer: &mut Vec<u8>, room: usize) -> io::Result<[u8; HEADER_LEN]> {
+    let mut header = [0u8; HEADER_LEN];
+    buffer.clear();
+    buffer.reserve(room);
+    let pieces = [
+        libc::iovec { iov_base: header.as_mut_ptr().cast(), iov_len: HEADER_LEN },
+        libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: room },
+    ];
+    // SAFETY: both pieces name memory that lives across the call, and `buffer` has `room` bytes of capacity.
+    let received = unsafe { libc::readv(node.as_raw_fd(), pieces.as_ptr(), pieces.len() as _) };
+    let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
+    let len = received.checked_sub(HEADER_LEN).ok_or(io::ErrorKind::UnexpectedEof)?;
+    // SAFETY: the kernel fills the pieces in order, so that this many bytes of `buffer` are written, and `room` at most.
+    unsafe { buffer.set_len(len.min(room)) };
+    Ok(header)
+}
