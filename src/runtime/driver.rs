@@ -93,6 +93,7 @@ pub(super) fn begin(
 ) -> io::Result<Host> {
     let capabilities = device.capabilities();
     config.partial_checksum = capabilities.partial_checksum;
+    config.segmentation = capabilities.segmentation.filter(|_| capabilities.partial_checksum);
     let queue = capabilities.receive_queue.unwrap_or(usize::MAX);
     config.tcp.receive_buffer = config.tcp.receive_buffer.min(queue);
     let host = Host::real(config, seed)?;

@@ -73,6 +73,9 @@ pub struct Config {
     pub mtu: usize,
     /// The device fills in partial checksums.
     pub partial_checksum: bool,
+    /// The longest IP packet that the device splits into segments itself, filling in their checksums; none when it
+    /// does not.
+    pub segmentation: Option<usize>,
     /// What new TCP sockets start with.
     pub tcp: crate::tcp::Config,
 }
@@ -85,6 +88,7 @@ impl Default for Config {
             gateway: None,
             mtu: 1500,
             partial_checksum: false,
+            segmentation: None,
             tcp: crate::tcp::Config::default(),
         }
     }

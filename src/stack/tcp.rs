@@ -57,6 +57,8 @@ pub(super) struct TcpTable {
     pub(super) key: Key,
     /// The largest IP packet of our link: what we can receive.
     pub(super) mtu: usize,
+    /// The longest IP packet that our device splits into segments by itself.
+    segmentation: Option<usize>,
     pub(super) sockets: SlotMap<TcpId, Socket>,
     by_tuple: HashMap<FourTuple, TcpId, Key>,
     pub(super) listeners: SlotMap<ListenerId, BoundListener>,
@@ -68,7 +70,7 @@ pub(super) struct TcpTable {
 }
 
 impl TcpTable {
-    pub fn new(random: &mut Random, mtu: usize) -> TcpTable {
+    pub fn new(random: &mut Random, mtu: usize, segmentation: Option<usize>) -> TcpTable {
         let key = Key::new(random);
         TcpTable {
             sockets: SlotMap::with_key(),
@@ -81,6 +83,7 @@ impl TcpTable {
             wakeups: VecDeque::new(),
             key,
             mtu,
+            segmentation,
         }
     }
 
@@ -143,6 +146,7 @@ impl TcpTable {
         let Shape::Opening(opening) = &mut socket.shape else { return };
         let outcome = opening.handle_segment(cx, &segment);
         if let Outcome::Established(mut connection) = outcome {
+            connection.set_super_frame(self.segmentation);
             connection.handle_rest(cx, segment);
             socket.shape = Shape::Connection(connection);
             self.queue_for_accept(id);

@@ -72,6 +72,8 @@ pub struct Connection {
     pub(super) sack: bool,
     pub(super) window_scaling: bool,
     pub(super) advertised_mss: usize,
+    /// The longest IP packet that our device splits into segments by itself.
+    pub(super) super_frame: Option<usize>,
     pub(super) rtt: RttEstimator,
     pub(super) recovery: Recovery,
     pub(super) congestion: Box<dyn CongestionControl>,
@@ -142,6 +144,7 @@ impl Connection {
             sack: config.sack && peer.sack,
             window_scaling,
             advertised_mss,
+            super_frame: None,
             rtt: opening.rtt.clone(),
             recovery: Recovery::default(),
             congestion,
@@ -175,6 +178,11 @@ impl Connection {
 
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    /// Our device splits IP packets of up to this many bytes into segments; none when it does not.
+    pub fn set_super_frame(&mut self, len: Option<usize>) {
+        self.super_frame = len;
     }
 
     /// Changes settings in mid-connection; what depends on them follows.

@@ -1,6 +1,7 @@
 //! What goes out next: decided first, as a plain value, and built second.
 
 use super::connection::Connection;
+use super::opening::headers;
 use super::segment::emit;
 use super::seq::Seq;
 use super::state::State;
@@ -8,6 +9,7 @@ use crate::event::{Context, SendReason, TimerKind};
 use crate::frame::{Frame, Payload};
 use crate::wire::tcp::{Flags, Header};
 use crate::wire::tcp_options::{Options, Timestamps};
+use std::num::NonZeroU16;
 use std::time::Duration;
 
 /// RFC 9293 §3.8.6.2.1: how long a segment may be held back although nothing is in flight, 0.1 to 1 s.
@@ -118,19 +120,38 @@ impl Connection {
             return Err(Held::NothingToSend);
         }
         let (unsent, usable, mss) = (snd.unsent(), snd.usable(), self.effective_mss() as u64);
-        let data = unsent.min(usable).min(mss);
-        let fin = snd.fin_unsent() && data == unsent && usable > data;
-        if data == 0 && !fin {
+        let wanted = unsent.min(usable).min(self.frame_capacity(mss));
+        if wanted == 0 && !(snd.fin_unsent() && usable > 0 && unsent == 0) {
             return Err(Held::Window);
         }
-        let in_flight = self.recovery.in_flight(mss);
-        if in_flight > 0 && in_flight + data > self.congestion.cwnd() {
-            return Err(Held::Cwnd);
-        }
-        if data == mss || fin || self.small_may_go(data, data == unsent) {
+        let data = self.within_cwnd(wanted, mss).ok_or(Held::Cwnd)?;
+        let fin = snd.fin_unsent() && data == unsent && usable > data;
+        let whole = data - data % mss;
+        if data == whole || fin || self.small_may_go(data - whole, data == unsent) {
             return Ok(snd.nxt + data + u64::from(fin));
         }
-        Err(Held::Small)
+        // Full segments do not wait for the small one behind them.
+        if whole > 0 { Ok(snd.nxt + whole) } else { Err(Held::Small) }
+    }
+
+    /// The most data of one frame: as many full segments as the device splits a frame into, or one.
+    fn frame_capacity(&self, mss: u64) -> u64 {
+        let headers = headers(self.tuple.remote.ip()) + self.options_len();
+        let room = self.super_frame.map_or(0, |len| len.saturating_sub(headers)) as u64;
+        (room - room % mss).max(mss)
+    }
+
+    /// How much of `wanted` the congestion window lets go; none when it is wiser to wait for acknowledgements. With
+    /// nothing in flight one segment goes whatever the window says.
+    fn within_cwnd(&self, wanted: u64, mss: u64) -> Option<u64> {
+        let (in_flight, cwnd) = (self.recovery.in_flight(mss), self.congestion.cwnd());
+        let room = if in_flight == 0 { cwnd.max(mss) } else { cwnd.saturating_sub(in_flight) };
+        let data = if wanted <= room { wanted } else { room - room % mss };
+        // A frame costs the same whatever its size. While others are under way, one that is less than half full waits
+        // to be filled, unless it is a good part of what may be in flight at all.
+        let worthwhile = (self.frame_capacity(mss) / 2).min(cwnd.min(self.snd.wnd) / 3);
+        let waits = data > 0 && in_flight > 0 && data < self.snd.unsent() && data < worthwhile;
+        (!waits && (data > 0 || wanted == 0)).then_some(data)
     }
 
     /// RFC 9293 §3.7.4 and §3.8.6.2.1: may a segment go that is not full? `all`: it takes everything that waits.
@@ -174,7 +195,8 @@ impl Connection {
         let start = self.snd.nxt;
         let data = end.min(self.snd.buffer.end()) - start.min(self.snd.buffer.end());
         let why = if data == 0 { SendReason::Fin } else { why };
-        if data > 0 && (data as usize) < self.effective_mss() {
+        let mss = self.effective_mss() as u64;
+        if data % mss != 0 {
             self.snd.small = start + data;
         }
         self.pending.small_segment = false;
@@ -183,7 +205,11 @@ impl Connection {
             self.progress_at = cx.now;
         }
         self.snd.nxt = end;
-        self.recovery.on_sent(start, end, cx.now);
+        // What is lost and acknowledged are segments, whatever they left in.
+        for from in (start..(start + data).max(start + 1)).step_by(mss as usize) {
+            let to = if from + mss >= start + data { end } else { from + mss };
+            self.recovery.on_sent(from, to, cx.now);
+        }
         self.sent_at = cx.now;
         let frame = self.send_range(cx, start, end, why);
         self.after_data(cx);
@@ -241,10 +267,16 @@ impl Connection {
     }
 
     fn build(&mut self, cx: &mut Context<'_>, header: Header, payload: Payload, why: SendReason) -> Frame {
-        self.totals.segments_sent += 1;
+        let mss = self.effective_mss();
+        let segments = payload.len().div_ceil(mss).max(1);
+        self.totals.segments_sent += segments as u64;
         self.rcv.on_ack_sent();
         self.timers.stop(TimerKind::DelayedAck);
-        emit(cx, &self.tuple, &header, payload, why)
+        let mut frame = emit(cx, &self.tuple, &header, payload, why);
+        if segments > 1 {
+            frame.offload.segment_size = u16::try_from(mss).ok().and_then(NonZeroU16::new);
+        }
+        frame
     }
 
     fn header(&mut self, cx: &Context<'_>, mut flags: Flags, position: u64) -> Header {

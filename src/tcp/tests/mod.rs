@@ -7,6 +7,7 @@ mod closing;
 mod data;
 mod defence;
 mod opening;
+mod super_frames;
 mod timers;
 
 use super::opening::{Opening, Outcome, Secrets};
