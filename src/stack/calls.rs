@@ -6,7 +6,7 @@ use super::{
 };
 use crate::event::FourTuple;
 use crate::icmp;
-use crate::tcp::{Config, ConnectError, Info, ListenError, ReceiveError, SendError, Status};
+use crate::tcp::{Config, ConnectError, Info, ListenError, ReceiveError, SendError, Status, Writing};
 use crate::time::Instant;
 use std::net::{IpAddr, SocketAddr};
 
@@ -99,21 +99,19 @@ impl Stack {
 
     /// SEND (RFC 9293 §3.10.2): takes as much as there is room for.
     pub fn tcp_send(&mut self, now: Instant, id: TcpId, data: &[u8]) -> Result<usize, SendError> {
-        let (mut cx, layers) = self.enter(now);
-        let sent = match &mut layers.tcp.socket(id).shape {
-            Shape::Connection(connection) => connection.send(&mut cx, data),
-            Shape::Opening(_) => Err(SendError::WouldBlock),
-            Shape::Failed { reason, .. } => Err(SendError::Closed(*reason)),
-        };
-        layers.tcp.settle(id);
-        sent
+        self.tcp_send_with(now, id, data, Writing::default())
     }
 
     /// The same as urgent data (RFC 9293 §3.8.5), which new applications should not use (SHLD-13).
     pub fn tcp_send_urgent(&mut self, now: Instant, id: TcpId, data: &[u8]) -> Result<usize, SendError> {
+        self.tcp_send_with(now, id, data, Writing { urgent: true, ..Writing::default() })
+    }
+
+    /// The same, with what the writer says of its data.
+    pub fn tcp_send_with(&mut self, now: Instant, id: TcpId, data: &[u8], how: Writing) -> Result<usize, SendError> {
         let (mut cx, layers) = self.enter(now);
         let sent = match &mut layers.tcp.socket(id).shape {
-            Shape::Connection(connection) => connection.send_urgent(&mut cx, data),
+            Shape::Connection(connection) => connection.send_with(&mut cx, data, how),
             Shape::Opening(_) => Err(SendError::WouldBlock),
             Shape::Failed { reason, .. } => Err(SendError::Closed(*reason)),
         };
@@ -130,6 +128,15 @@ impl Stack {
         };
         self.layers.tcp.settle(id);
         received
+    }
+
+    /// The same without taking the bytes out.
+    pub fn tcp_peek(&self, id: TcpId, into: &mut [u8]) -> Result<usize, ReceiveError> {
+        match self.layers.tcp.shape(id) {
+            Shape::Connection(connection) => connection.peek(into),
+            Shape::Opening(_) => Err(ReceiveError::WouldBlock),
+            Shape::Failed { reason, .. } => Err(ReceiveError::Closed(*reason)),
+        }
     }
 
     /// CLOSE of the sending side: FIN after what is buffered. A connection that is still being opened is given up.

@@ -60,9 +60,7 @@ impl Connection {
         let data = ack.min(self.snd.buffer.end()) - self.snd.una.min(self.snd.buffer.end());
         let mss = self.effective_mss() as u64;
         let in_flight = self.recovery.in_flight(mss);
-        self.snd.una = ack;
-        self.snd.buffer.acknowledge(ack);
-        self.snd.urgent = self.snd.urgent.filter(|urgent| *urgent > ack);
+        self.snd.acknowledge(ack);
         self.totals.bytes_acked += data;
         self.progress_at = cx.now;
         self.window_probes = 0;
@@ -90,10 +88,10 @@ impl Connection {
         self.change_congestion(cx, why, |congestion, _now| congestion.on_acknowledged(&fact));
     }
 
-    /// RFC 7661 §4.1: in slow start a window half used counts as used, since it doubles each round.
+    /// RFC 7661 §4.1: in slow start a window of which more than half is used counts as used, since it doubles each round.
     fn cwnd_limited(&self) -> bool {
         let (cwnd, used) = (self.congestion.cwnd(), self.in_flight_at_send);
-        if cwnd < self.congestion.ssthresh() { 2 * used >= cwnd } else { used + self.effective_mss() as u64 >= cwnd }
+        if cwnd < self.congestion.ssthresh() { 2 * used > cwnd } else { used + self.effective_mss() as u64 >= cwnd }
     }
 
     /// RFC 6298 §3: of what was sent once, by our own clock; of what was sent again, only by its timestamp's echo.

@@ -15,6 +15,12 @@ pub struct Config {
     pub sack: bool,
     /// Hold back small segments while data is unacknowledged (RFC 9293 §3.7.4); `nodelay` turns it off.
     pub nagle: bool,
+    /// Hold back every small segment until this is taken away, or for the time that silly-window avoidance allows:
+    /// `TCP_CORK`.
+    pub cork: bool,
+    /// A writer has to wait while this many bytes that it wrote have not been sent: `TCP_NOTSENT_LOWAT`. None for as
+    /// many as the send buffer holds.
+    pub unsent_limit: Option<usize>,
     /// How long an acknowledgement may wait for company (RFC 9293 §3.8.6.3: under 0.5 s); none to acknowledge at once.
     pub delayed_ack: Option<Duration>,
     /// How many full segments of a young connection are acknowledged at once all the same, so that the peer's window
@@ -28,6 +34,11 @@ pub struct Config {
     pub congestion: &'static str,
     /// The initial congestion window, in segments (RFC 6928).
     pub initial_window: u32,
+    /// The congestion window shrinks while nothing is sent (RFC 5681 §4.1).
+    pub restart_after_idle: bool,
+    /// A closed window is probed without data, which the peer must answer since the segment lies left of what it
+    /// expects, as Linux does; else with one octet (RFC 9293 §3.8.6.1).
+    pub empty_window_probes: bool,
     /// Bounds of the retransmission timeout (RFC 6298 §2; Linux's minimum, since the RFC's second spoils short paths).
     pub initial_rto: Duration,
     pub min_rto: Duration,
@@ -76,7 +87,7 @@ impl Config {
         let ours = Config::default();
         match name {
             "strata" => Some(ours),
-            "linux" => Some(Config { window_scale: Some(8), quick_acks: 16, ..ours }),
+            "linux" => Some(Config { window_scale: Some(8), quick_acks: 16, empty_window_probes: true, ..ours }),
             "freebsd" => {
                 Some(Config { window_scale: Some(6), receive_buffer: 65_536, max_rto: Duration::from_secs(64), ..ours })
             }
@@ -93,12 +104,16 @@ impl Default for Config {
             timestamps: true,
             sack: true,
             nagle: true,
+            cork: false,
+            unsent_limit: None,
             delayed_ack: Some(Duration::from_millis(40)),
             quick_acks: 0,
             receive_buffer: 512 * 1024,
             send_buffer: 512 * 1024,
             congestion: "reno",
             initial_window: 10,
+            restart_after_idle: true,
+            empty_window_probes: false,
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_millis(200),
             max_rto: Duration::from_secs(120),

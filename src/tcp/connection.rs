@@ -11,7 +11,7 @@ use super::opening::{Opening, headers};
 use super::receive::Receiver;
 use super::recovery::Recovery;
 use super::rtt::RttEstimator;
-use super::send::Sender;
+use super::send::{Sender, Writing};
 use super::state::{self, Cause, State};
 use super::timers::Timers;
 use crate::event::{CloseReason, Context, CwndCause, Event, FourTuple, SendReason, TcpEvent, TimerKind};
@@ -191,6 +191,10 @@ impl Connection {
         change(&mut self.config);
         // A larger send buffer has room for a writer that waits.
         self.wake = true;
+        if !self.config.nagle && self.snd.has_unsent() && !self.config.cork {
+            // Who sets `nodelay` wants what waits to go now.
+            (self.snd.more, self.pending.small_segment) = (false, true);
+        }
         if self.config.keepalive != before {
             self.timers.stop(TimerKind::Keepalive);
             self.keepalive_probes = 0;
@@ -200,14 +204,18 @@ impl Connection {
 
     /// SEND (RFC 9293 §3.10.2): takes as many bytes as there is room for.
     pub fn send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Result<usize, SendError> {
+        self.send_with(cx, data, Writing::default())
+    }
+
+    /// The same, with what the writer says of it. What is said of the end holds for the part that was taken.
+    pub fn send_with(&mut self, cx: &mut Context<'_>, data: &[u8], how: Writing) -> Result<usize, SendError> {
         if let Some(reason) = self.closed {
             return Err(SendError::Closed(reason));
         }
         if !state::sends(self.state) {
             return Err(SendError::Shutdown);
         }
-        let room = self.config.send_buffer.saturating_sub(self.snd.buffer.len());
-        let data = &data[..data.len().min(room)];
+        let data = &data[..data.len().min(self.room())];
         if data.is_empty() {
             return Err(SendError::WouldBlock);
         }
@@ -215,16 +223,15 @@ impl Connection {
             self.progress_at = cx.now;
             self.restart_after_idle(cx);
         }
-        self.snd.buffer.write(data);
+        self.snd.write(data, how);
         self.arm_user_timeout(cx);
         Ok(data.len())
     }
 
-    /// The same, all of it urgent (RFC 9293 §3.8.5; new applications should not: SHLD-13).
-    pub fn send_urgent(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Result<usize, SendError> {
-        let taken = self.send(cx, data)?;
-        self.snd.urgent = Some(self.snd.buffer.end());
-        Ok(taken)
+    /// How much a writer may write now.
+    fn room(&self) -> usize {
+        let unsent = self.config.unsent_limit.unwrap_or(usize::MAX).saturating_sub(self.snd.unsent() as usize);
+        self.config.send_buffer.saturating_sub(self.snd.buffer.len()).min(unsent)
     }
 
     /// RECEIVE (RFC 9293 §3.10.3): 0 bytes mean that the peer has finished.
@@ -232,9 +239,18 @@ impl Connection {
         let len = self.rcv.buffer.read(into);
         if len > 0 {
             self.after_read();
-            return Ok(len);
         }
+        self.received(len)
+    }
+
+    /// The same without taking the bytes out.
+    pub fn peek(&self, into: &mut [u8]) -> Result<usize, ReceiveError> {
+        self.received(self.rcv.buffer.peek(into))
+    }
+
+    fn received(&self, len: usize) -> Result<usize, ReceiveError> {
         match self.closed {
+            _ if len > 0 => Ok(len),
             Some(CloseReason::Finished) => Ok(0),
             _ if self.peer_finished() => Ok(0),
             Some(reason) => Err(ReceiveError::Closed(reason)),
@@ -257,7 +273,7 @@ impl Connection {
     }
 
     pub fn status(&self) -> Status {
-        let room = self.config.send_buffer > self.snd.buffer.len();
+        let room = self.room() > 0;
         Status {
             state: self.state,
             established: true,
@@ -323,7 +339,7 @@ impl Connection {
 
     /// RFC 5681 §4.1: after an idle RTO the window is no longer shown to be right.
     fn restart_after_idle(&mut self, cx: &mut Context<'_>) {
-        if self.recovery.is_empty() && cx.now.since(self.sent_at) > self.rtt.rto() {
+        if self.config.restart_after_idle && self.recovery.is_empty() && cx.now.since(self.sent_at) > self.rtt.rto() {
             self.change_congestion(cx, CwndCause::Idle, |congestion, now| congestion.on_idle(now));
         }
     }

@@ -53,5 +53,6 @@ pub use connection::Connection;
 pub use info::{ConnectError, Info, ListenError, ReceiveError, SendError, Status};
 pub use opening::{Opening, Outcome, Secrets};
 pub use segment::{Segment, emit};
+pub use send::Writing;
 pub use seq::Seq;
 pub use state::{State, next};

@@ -111,12 +111,18 @@ impl ReceiveBuffer {
 
     /// Moves up to `into.len()` bytes out, in order.
     pub fn read(&mut self, into: &mut [u8]) -> usize {
+        let len = self.peek(into);
+        self.consume(len);
+        len
+    }
+
+    /// Copies what `read` would move.
+    pub fn peek(&self, into: &mut [u8]) -> usize {
         let len = self.readable().min(into.len());
         let (front, back) = self.readable_slices();
         let from_front = len.min(front.len());
         into[..from_front].copy_from_slice(&front[..from_front]);
         into[from_front..len].copy_from_slice(&back[..len - from_front]);
-        self.consume(len);
         len
     }
 

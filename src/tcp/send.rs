@@ -1,6 +1,18 @@
 //! The sending half: SND.UNA, SND.NXT, the peer's window, and what is waiting.
 
 use super::send_buffer::SendBuffer;
+use std::collections::VecDeque;
+
+/// What a writer says of what it writes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Writing {
+    /// RFC 9293 §3.8.5; new applications should not (SHLD-13).
+    pub urgent: bool,
+    /// More comes soon: what does not fill a segment waits for it, as under `MSG_MORE`.
+    pub more: bool,
+    /// A record ends here, as under `MSG_EOR`: what is written later begins a segment of its own.
+    pub end_of_record: bool,
+}
 
 /// The send sequence space (RFC 9293 §3.3.1, figure 3), as positions.
 #[derive(Debug)]
@@ -20,6 +32,14 @@ pub struct Sender {
     pub fin: Option<u64>,
     /// Where our urgent data ends.
     pub urgent: Option<u64>,
+    /// Where segments with PSH ended, as far as they are not acknowledged: sent again they have it again.
+    pushed: VecDeque<u64>,
+    /// Where records end that no segment has reached yet: nothing that was written later shares a segment with them.
+    records: VecDeque<u64>,
+    /// The writer has said that more comes, and nothing has happened since: a small segment waits for it.
+    pub more: bool,
+    /// The end of what was written so: it was not pushed.
+    unpushed: Option<u64>,
     /// The end of the last segment that was smaller than a full one, for Nagle's rule.
     pub small: u64,
     /// The peer's MSS, and what the path carries after headers, without options.
@@ -41,9 +61,61 @@ impl Sender {
             scale,
             fin: None,
             urgent: None,
+            pushed: VecDeque::new(),
+            records: VecDeque::new(),
+            more: false,
+            unpushed: None,
             small: nxt,
             peer_mss,
             path_mss,
+        }
+    }
+
+    /// Takes in what was written, and what was said with it.
+    pub fn write(&mut self, data: &[u8], how: Writing) {
+        self.buffer.write(data);
+        let end = self.buffer.end();
+        self.more = how.more;
+        self.unpushed = how.more.then_some(end);
+        if how.urgent {
+            self.urgent = Some(end);
+        }
+        if how.end_of_record {
+            self.records.push_back(end);
+        }
+    }
+
+    /// How much may share a segment with the byte at SND.NXT.
+    pub fn record(&self) -> u64 {
+        self.records.front().map_or(u64::MAX, |end| end.saturating_sub(self.nxt))
+    }
+
+    /// RFC 9293 §3.9.1.2 (MUST-61): on the last of what is buffered, unless its writer has said that more comes; and
+    /// again where it was the last when it was first sent.
+    pub fn pushes(&mut self, start: u64, end: u64) -> bool {
+        if end == self.buffer.end() && self.unpushed != Some(end) && self.pushed.back().is_none_or(|last| *last < end) {
+            self.pushed.push_back(end);
+        }
+        let first = self.pushed.partition_point(|pushed| *pushed <= start);
+        self.pushed.get(first).is_some_and(|pushed| *pushed <= end)
+    }
+
+    /// SND.UNA moves.
+    pub fn acknowledge(&mut self, una: u64) {
+        self.una = una;
+        self.buffer.acknowledge(una);
+        self.urgent = self.urgent.filter(|urgent| *urgent > una);
+        self.more = false;
+        while self.pushed.front().is_some_and(|pushed| *pushed <= una) {
+            self.pushed.pop_front();
+        }
+    }
+
+    /// SND.NXT moves.
+    pub fn advance(&mut self, nxt: u64) {
+        self.nxt = nxt;
+        while self.records.front().is_some_and(|end| *end <= nxt) {
+            self.records.pop_front();
         }
     }
 

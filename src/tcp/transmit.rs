@@ -13,7 +13,9 @@ use std::num::NonZeroU16;
 use std::time::Duration;
 
 /// RFC 9293 §3.8.6.2.1: how long a segment may be held back although nothing is in flight, 0.1 to 1 s.
+/// The retransmission timeout, as in Linux, within bounds.
 const SILLY_WINDOW_OVERRIDE: Duration = Duration::from_millis(200);
+const LONGEST_OVERRIDE: Duration = Duration::from_secs(1);
 
 /// The next segment of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -120,14 +122,16 @@ impl Connection {
             return Err(Held::NothingToSend);
         }
         let (unsent, usable, mss) = (snd.unsent(), snd.usable(), self.effective_mss() as u64);
-        let wanted = unsent.min(usable).min(self.frame_capacity(mss));
+        let wanted = unsent.min(usable).min(self.frame_capacity(mss)).min(snd.record());
         if wanted == 0 && !(snd.fin_unsent() && usable > 0 && unsent == 0) {
             return Err(Held::Window);
         }
         let data = self.within_cwnd(wanted, mss).ok_or(Held::Cwnd)?;
         let fin = snd.fin_unsent() && data == unsent && usable > data;
         let whole = data - data % mss;
-        if data == whole || fin || self.small_may_go(data - whole, data == unsent) {
+        // What ends a record is followed by what may not join it.
+        let closed = data == snd.record() && data < unsent;
+        if data == whole || fin || closed || self.small_may_go(data - whole, data == unsent) {
             return Ok(snd.nxt + data + u64::from(fin));
         }
         // Full segments do not wait for the small one behind them.
@@ -158,7 +162,8 @@ impl Connection {
     fn small_may_go(&self, data: u64, all: bool) -> bool {
         // Nagle's rule as Minshall changed it, and as Linux has it: what must be acknowledged first is not all data
         // but the last small segment, so that the end of a long write does not wait for its beginning.
-        let nagle_lets_go = !self.config.nagle || self.snd.small <= self.snd.una;
+        let corked = self.config.cork || self.snd.more;
+        let nagle_lets_go = !corked && (!self.config.nagle || self.snd.small <= self.snd.una);
         all && nagle_lets_go || data >= (self.snd.max_wnd / 2).max(1) || self.pending.small_segment
     }
 
@@ -174,7 +179,7 @@ impl Connection {
                 self.set_timer(cx, TimerKind::Persist, at);
             }
             Err(Held::Small) => {
-                let at = cx.after(SILLY_WINDOW_OVERRIDE);
+                let at = cx.after(self.rtt.rto().clamp(SILLY_WINDOW_OVERRIDE, LONGEST_OVERRIDE));
                 self.set_timer(cx, TimerKind::SillyWindow, at);
             }
             Err(Held::NothingToSend | Held::Cwnd) | Ok(_) => {}
@@ -204,7 +209,7 @@ impl Connection {
         if self.recovery.is_empty() {
             self.progress_at = cx.now;
         }
-        self.snd.nxt = end;
+        self.snd.advance(end);
         // What is lost and acknowledged are segments, whatever they left in.
         for from in (start..(start + data).max(start + 1)).step_by(mss as usize) {
             let to = if from + mss >= start + data { end } else { from + mss };
@@ -227,6 +232,9 @@ impl Connection {
     /// RFC 9293 §3.8.6.1: at least one octet, new or old, that the peer must answer.
     fn send_window_probe(&mut self, cx: &mut Context<'_>) -> Frame {
         let una = self.snd.una;
+        if self.config.empty_window_probes {
+            return self.send_control(cx, Flags::ACK, una - 1, SendReason::ZeroWindowProbe);
+        }
         if self.recovery.is_empty() {
             let frame = self.send_new(cx, una + 1, SendReason::ZeroWindowProbe);
             self.stop_timer(cx, TimerKind::Retransmission);
@@ -253,8 +261,7 @@ impl Connection {
         if self.snd.fin.is_some_and(|fin| start <= fin && fin < end) {
             flags |= Flags::FIN;
         }
-        // RFC 9293 §3.9.1.2 (MUST-61): on the last of what is buffered.
-        if !payload.is_empty() && data_end == self.snd.buffer.end() {
+        if !payload.is_empty() && self.snd.pushes(start, data_end) {
             flags |= Flags::PSH;
         }
         let header = self.header(cx, flags, start);

@@ -226,11 +226,7 @@ fn urgent_data_is_marked_and_told() {
         end.read(5);
         assert_eq!(end.conn().info().urgent_ahead, None);
         end.wait(millis(100));
-        end.with(|shape, cx| match shape {
-            Shape::Connection(connection) => connection.send_urgent(cx, b"stop"),
-            Shape::Opening(_) | Shape::Over(_) => panic!("not established"),
-        })
-        .expect("room");
+        end.write_with(b"stop", Writing { urgent: true, ..Writing::default() });
         assert_eq!(end.out(), ["PU. 1:5(4) ack 11 win 9990 urg 4"]);
     });
 }

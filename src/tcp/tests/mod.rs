@@ -9,9 +9,10 @@ mod defence;
 mod opening;
 mod super_frames;
 mod timers;
+mod writing;
 
 use super::opening::{Opening, Outcome, Secrets};
-use super::{Arrival, Config, Connection, Segment, State};
+use super::{Arrival, Config, Connection, Segment, State, Writing};
 use crate::event::{CloseReason, Context, FourTuple};
 use crate::frame::Frame;
 use crate::random::Random;
@@ -136,8 +137,12 @@ impl End {
     }
 
     fn write(&mut self, data: &[u8]) -> usize {
+        self.write_with(data, Writing::default())
+    }
+
+    fn write_with(&mut self, data: &[u8], how: Writing) -> usize {
         self.with(|shape, cx| match shape {
-            Shape::Connection(connection) => connection.send(cx, data).expect("room in the buffer"),
+            Shape::Connection(connection) => connection.send_with(cx, data, how).expect("room in the buffer"),
             Shape::Opening(_) | Shape::Over(_) => panic!("not established"),
         })
     }

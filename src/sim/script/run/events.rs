@@ -233,7 +233,7 @@ impl Run {
                 continue;
             }
             let told = outbound::as_told(&sent.packet, expected);
-            if !outbound::matches(expected, &sent.packet, self.relaxed) {
+            if !outbound::matches(expected, &sent, self.relaxed) {
                 return Err((None, Stop::failed(expected, format!("{told} at {}", self.told(at)))));
             }
             if self.zeros && !sent.zeros {
@@ -307,6 +307,7 @@ impl Run {
             (joined.seq, joined.len) = (so_far.seq, total as u16);
             sent.packet = Packet { body: Body::Tcp(joined), ..next.packet.clone() };
             sent.zeros &= next.zeros;
+            sent.segments += 1;
             *at = next_at;
             if last {
                 return Ok(());

@@ -189,6 +189,10 @@ fn setting(name: &str, value: &str, config: &mut Config) -> Result<bool, Stop> {
         "tcp_syn_retries" | "tcp_synack_retries" => {
             config.give_up_syn = Duration::from_secs((2u64 << need(number)?.min(10)) - 1);
         }
+        "tcp_slow_start_after_idle" => config.restart_after_idle = on,
+        "tcp_notsent_lowat" => {
+            config.unsent_limit = Some(need(number)?).filter(|n| *n < 1 << 30).map(|n| n as usize);
+        }
         "tcp_rto_min_us" => config.min_rto = Duration::from_micros(need(number)?),
         "tcp_congestion_control" | "algorithm" => {
             let value = if value == "newreno" { "reno" } else { value };
