@@ -154,7 +154,8 @@ impl Connection {
         // A frame costs the same whatever its size. While others are under way, one that is less than half full waits
         // to be filled, unless it is a good part of what may be in flight at all.
         let worthwhile = (self.frame_capacity(mss) / 2).min(cwnd.min(self.snd.wnd) / 3);
-        let waits = data > 0 && in_flight > 0 && data < self.snd.unsent() && data < worthwhile;
+        let fillable = self.snd.unsent().min(self.snd.record());
+        let waits = data > 0 && in_flight > 0 && data < fillable && data < worthwhile;
         (!waits && (data > 0 || wanted == 0)).then_some(data)
     }
 
@@ -201,7 +202,7 @@ impl Connection {
         let data = end.min(self.snd.buffer.end()) - start.min(self.snd.buffer.end());
         let why = if data == 0 { SendReason::Fin } else { why };
         let mss = self.effective_mss() as u64;
-        if data % mss != 0 {
+        if !data.is_multiple_of(mss) {
             self.snd.small = start + data;
         }
         self.pending.small_segment = false;
