@@ -126,7 +126,7 @@ impl Drop for EndOnDrop<'_> {
 fn run(host: &Host, mut nic: Nic, stop: &AtomicBool) -> io::Result<()> {
     while !stop.load(Ordering::Acquire) {
         let turn = nic.turn(host)?;
-        if !turn.busy {
+        if turn.idle {
             sleep(host, &nic, turn)?;
         }
     }

@@ -50,10 +50,12 @@ enum Presence {
     AsleepUntil(Option<Instant>),
 }
 
-/// What one hold of the lock by the driver left behind.
+/// What [`Host::collect`] left behind.
 pub(super) struct Exchange {
     pub deadline: Option<Instant>,
     pub wakers: Wakers,
+    /// There was nothing to send and nobody to wake.
+    pub idle: bool,
 }
 
 impl Host {
@@ -209,17 +211,26 @@ impl Host {
         left.into_iter().for_each(Waker::wake);
     }
 
-    /// The part of a turn under the lock: what arrived goes in, what is due happens, what is ready comes out.
-    pub(super) fn exchange(&self, arrived: &Batch, outgoing: &mut VecDeque<Frame>) -> Exchange {
+    /// Takes in what has arrived; gives whom to wake.
+    pub(super) fn handle(&self, arrived: &Batch) -> Wakers {
         let mut state = self.lock();
-        let now = self.now();
         state.driver = Presence::Awake;
+        let now = self.now();
         for frame in arrived.iter() {
             state.stack.handle_frame(now, frame);
         }
+        state.take_ready()
+    }
+
+    /// Does what is due, and adds the frames that are ready to go to `outgoing`. When there are none and nobody is to
+    /// be woken, the driver counts as asleep: whoever has something for it rings.
+    pub(super) fn collect(&self, outgoing: &mut VecDeque<Frame>) -> Exchange {
+        let mut state = self.lock();
+        let now = self.now();
         if state.stack.next_deadline().is_some_and(|deadline| deadline <= now) {
             state.stack.handle_timeout(now);
         }
+        let before = outgoing.len();
         outgoing.append(&mut state.outgoing);
         while outgoing.len() < FRAMES_A_TURN
             && let Some(frame) = state.stack.poll_transmit(now)
@@ -228,10 +239,9 @@ impl Host {
         }
         let wakers = state.take_ready();
         let deadline = state.stack.next_deadline();
-        if arrived.is_empty() && outgoing.is_empty() {
-            state.driver = Presence::AsleepUntil(deadline);
-        }
-        Exchange { deadline, wakers }
+        let idle = outgoing.len() == before && wakers.is_empty();
+        state.driver = if idle { Presence::AsleepUntil(deadline) } else { Presence::Awake };
+        Exchange { deadline, wakers, idle }
     }
 
     /// What the driver waits on beside its device.

@@ -1,7 +1,7 @@
 //! Driver and applications on one thread: a request is served without a hop between threads.
 //!
 //! Where a [`Driver`](super::Driver) has to wake whoever waits in another thread, a [`LocalDriver`] goes on with the
-//! tasks that a turn has made ready, and then takes the next turn.
+//! tasks that the first half of a turn has made ready, and then takes its second half.
 
 use super::driver::{begin, sleep};
 use super::host::Host;
@@ -95,12 +95,14 @@ impl LocalDriver {
         self.spawned.spawn(async move { *place.borrow_mut() = Some(main.await) });
         let waker = Waker::from(Arc::new(Bell(self.host.clone())));
         loop {
+            let arrival = self.nic.receive(&self.host)?;
+            // Between the halves of a turn, so that an answer leaves with the acknowledgement of its question.
             self.run_tasks(&waker);
+            let turn = self.nic.transmit(&self.host)?;
             if let Some(result) = result.borrow_mut().take() {
                 return Ok(result);
             }
-            let turn = self.nic.turn(&self.host)?;
-            if !turn.busy {
+            if turn.idle && !arrival.full {
                 sleep(&self.host, &self.nic, turn)?;
             }
         }

@@ -7,7 +7,7 @@
 //!           \                /
 //!            Host (the one lock around a Stack) --- waiters: who is woken when a socket turns ready
 //!                     |
-//!                    Nic (a device, its batch, its queue): one turn = receive, handle, transmit, wake
+//!                    Nic (a device, its batch, its queue): one turn = receive, handle, wake, transmit
 //!                     |
 //!        Driver: a thread and the real clock        sim::Simulation: virtual time
 //!        LocalDriver: the same, with the tasks on its thread

@@ -12,6 +12,9 @@ use std::task::Waker;
 /// How many frames are read before they are handled.
 const BATCH: usize = 64;
 
+/// How often a turn asks for frames before it looks at the device again.
+const ROUNDS: usize = 4;
+
 /// A device and its queues; whoever owns it takes the turns.
 pub struct Nic {
     device: Box<dyn Device>,
@@ -22,12 +25,23 @@ pub struct Nic {
 /// What a turn leaves behind.
 #[derive(Clone, Copy, Debug)]
 pub struct Turn {
-    /// Frames moved or somebody was woken: another turn may find more to do.
+    /// Frames moved or somebody was woken.
     pub busy: bool,
+    /// Another turn would find nothing to do until something happens: the driver may sleep.
+    pub idle: bool,
     /// The device takes no more for now.
     pub blocked: bool,
     /// When the next turn is due even if nothing happens before.
     pub deadline: Option<Instant>,
+}
+
+/// What the first half of a turn found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrival {
+    /// A frame came, or somebody was woken.
+    pub any: bool,
+    /// The device may hold more.
+    pub full: bool,
 }
 
 impl Nic {
@@ -39,20 +53,40 @@ impl Nic {
         self.device.as_ref()
     }
 
-    /// One turn of `host` on this device: receive, handle, transmit, wake. Never waits.
+    /// One turn of `host` on this device: receive, then transmit. Never waits.
     pub fn turn(&mut self, host: &Host) -> io::Result<Turn> {
+        let arrival = self.receive(host)?;
+        let turn = self.transmit(host)?;
+        Ok(Turn { busy: arrival.any || turn.busy, idle: turn.idle && !arrival.full, ..turn })
+    }
+
+    /// The first half of a turn: takes in what has arrived, and wakes whom that concerns.
+    pub(super) fn receive(&mut self, host: &Host) -> io::Result<Arrival> {
         self.arrived.clear();
         self.device.receive(host.now(), &mut self.arrived)?;
-        let exchange = host.exchange(&self.arrived, &mut self.outgoing);
-        let waiting = self.outgoing.len();
-        if waiting > 0 || self.device.next_deadline().is_some() {
-            self.device.transmit(host.now(), &mut self.outgoing)?;
+        let wakers = host.handle(&self.arrived);
+        let any = !self.arrived.is_empty() || !wakers.is_empty();
+        wakers.into_iter().for_each(Waker::wake);
+        Ok(Arrival { any, full: self.arrived.is_full() })
+    }
+
+    /// The second half: sends what that, and the applications since, have brought about.
+    pub(super) fn transmit(&mut self, host: &Host) -> io::Result<Turn> {
+        let mut busy = false;
+        for _ in 0..ROUNDS {
+            let exchange = host.collect(&mut self.outgoing);
+            let waiting = self.outgoing.len();
+            if waiting > 0 || self.device.next_deadline().is_some() {
+                self.device.transmit(host.now(), &mut self.outgoing)?;
+            }
+            busy |= !exchange.wakers.is_empty() || self.outgoing.len() < waiting;
+            exchange.wakers.into_iter().for_each(Waker::wake);
+            if exchange.idle {
+                let deadline = [exchange.deadline, self.device.next_deadline()].into_iter().flatten().min();
+                return Ok(Turn { busy, idle: true, blocked: !self.outgoing.is_empty(), deadline });
+            }
         }
-        let woke = !exchange.wakers.is_empty();
-        exchange.wakers.into_iter().for_each(Waker::wake);
-        let deadline = [exchange.deadline, self.device.next_deadline()].into_iter().flatten().min();
-        let moved = !self.arrived.is_empty() || self.outgoing.len() < waiting;
-        Ok(Turn { busy: moved || woke, blocked: !self.outgoing.is_empty(), deadline })
+        Ok(Turn { busy, idle: false, blocked: !self.outgoing.is_empty(), deadline: None })
     }
 
     pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
