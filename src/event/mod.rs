@@ -12,7 +12,10 @@ mod tcp;
 pub(crate) mod testing;
 
 pub use drop::DropReason;
-pub use tcp::{CloseReason, CwndCause, FourTuple, SendReason, StateCause, TcpEvent, TcpState, TimerKind};
+pub use tcp::{
+    CloseReason, CongestionState, CwndCause, FourTuple, SendReason, SpuriousCause, StateCause, TcpEvent, TcpState,
+    TimerKind,
+};
 
 use crate::frame::{Frame, FrameId, Offload};
 use crate::random::Random;

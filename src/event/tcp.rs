@@ -126,6 +126,34 @@ pub enum TcpEvent {
         rttvar: Duration,
         rto: Duration,
     },
+    /// SACK blocks told of bytes past a hole that are newly known to have arrived (RFC 2018).
+    Sacked {
+        bytes: u64,
+    },
+    /// So much is judged lost, `again` when retransmissions are among it.
+    Lost {
+        bytes: u64,
+        again: bool,
+    },
+    /// A D-SACK: what was sent again, or copied by the network, had arrived before (RFC 2883).
+    DuplicateSack {
+        segments: u64,
+    },
+    /// Something arrived after what was sent later: so many segments late.
+    Reordering {
+        segments: u32,
+    },
+    /// The peer has thrown away what it had sacked (RFC 2018 §8).
+    Reneged,
+    /// Loss recovery moved from one state to another.
+    Recovery {
+        from: CongestionState,
+        to: CongestionState,
+    },
+    /// A loss was none: what had been sent first arrived after all, as this proves.
+    Spurious {
+        why: SpuriousCause,
+    },
     Cwnd {
         from: u64,
         to: u64,
@@ -170,6 +198,13 @@ pub enum SendReason {
     FastRetransmit,
     /// A partial acknowledgement named the next hole (RFC 6582 §3.2).
     PartialAck,
+    /// Something that was sent later has arrived (RACK, RFC 8985 §6).
+    SentLaterArrived,
+    /// So much is sacked beyond it that it must be lost (RFC 6675 §4).
+    SackedBeyond,
+    /// Nothing came back for two round trips: the end of the flight goes once more, so that its acknowledgement tells
+    /// what was lost (RFC 8985 §7).
+    TailLossProbe,
     /// A smaller path MTU was reported: what was too large goes again in smaller pieces.
     SmallerMtu,
     ZeroWindowProbe,
@@ -202,6 +237,9 @@ impl fmt::Display for SendReason {
             SendReason::RetransmitTimeout => "retransmission: the timer ran out",
             SendReason::FastRetransmit => "fast retransmit: third duplicate ACK",
             SendReason::PartialAck => "retransmission: partial ACK names the next hole",
+            SendReason::SentLaterArrived => "retransmission: what was sent later has arrived (RACK)",
+            SendReason::SackedBeyond => "retransmission: enough is sacked beyond it (RFC 6675)",
+            SendReason::TailLossProbe => "tail loss probe",
             SendReason::SmallerMtu => "retransmission: the path MTU is smaller",
             SendReason::ZeroWindowProbe => "zero-window probe",
             SendReason::Keepalive => "keepalive probe",
@@ -265,7 +303,11 @@ pub enum CwndCause {
     FastRetransmit,
     FastRecovery,
     RecoveryOver,
+    /// The end of a flight was lost and its probe has repaired it (RFC 8985 §7.4).
+    TailLoss,
     Timeout,
+    /// The loss was none (RFC 4015).
+    Undo,
     Idle,
 }
 
@@ -277,8 +319,58 @@ impl fmt::Display for CwndCause {
             CwndCause::FastRetransmit => "fast retransmit",
             CwndCause::FastRecovery => "fast recovery",
             CwndCause::RecoveryOver => "recovery over",
+            CwndCause::TailLoss => "tail loss, repaired by its probe",
+            CwndCause::Undo => "the loss was none: undo",
             CwndCause::Timeout => "retransmission timeout",
             CwndCause::Idle => "restart after idle",
+        })
+    }
+}
+
+/// Where loss recovery stands; the names are Linux's.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum CongestionState {
+    /// Nothing is amiss.
+    Open,
+    /// Something is sacked, or acknowledged twice: loss or reordering, nobody knows yet.
+    Disorder,
+    /// The window is being reduced without a retransmission: ECN, or a tail loss that its probe repaired.
+    Cwr,
+    /// Fast recovery: what is lost goes again, as the acknowledgements allow.
+    Recovery,
+    /// After a retransmission timeout.
+    Loss,
+}
+
+impl fmt::Display for CongestionState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CongestionState::Open => "Open",
+            CongestionState::Disorder => "Disorder",
+            CongestionState::Cwr => "CWR",
+            CongestionState::Recovery => "Recovery",
+            CongestionState::Loss => "Loss",
+        })
+    }
+}
+
+/// What shows that nothing was lost.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum SpuriousCause {
+    /// The acknowledgement echoes a timestamp from before the first retransmission (Eifel, RFC 3522).
+    Timestamp,
+    /// Every retransmission arrived as a duplicate (D-SACK, RFC 3708).
+    DuplicateSack,
+    /// After the timeout something was acknowledged that was sent once (F-RTO, RFC 5682).
+    ForwardRto,
+}
+
+impl fmt::Display for SpuriousCause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            SpuriousCause::Timestamp => "a timestamp from before the retransmission comes back (Eifel)",
+            SpuriousCause::DuplicateSack => "every retransmission arrived twice (D-SACK)",
+            SpuriousCause::ForwardRto => "what was sent once is acknowledged (F-RTO)",
         })
     }
 }
@@ -286,6 +378,10 @@ impl fmt::Display for CwndCause {
 /// The timers of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum TimerKind {
+    /// RACK's: what was sent earlier than something that arrived has had its time (RFC 8985 §6.2, step 5).
+    Reordering,
+    /// Before the retransmission timer, so that it comes first when both are due (RFC 8985 §7.2).
+    TailLossProbe,
     Retransmission,
     Persist,
     DelayedAck,
@@ -301,6 +397,8 @@ pub enum TimerKind {
 impl fmt::Display for TimerKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            TimerKind::Reordering => "reordering timer",
+            TimerKind::TailLossProbe => "probe timer",
             TimerKind::Retransmission => "retransmission timer",
             TimerKind::Persist => "persist timer",
             TimerKind::DelayedAck => "delayed-ACK timer",

@@ -176,6 +176,13 @@ fn tcp_facts(event: &TcpEvent) -> Value {
         TcpEvent::RttSample { rtt, srtt, rttvar, rto } => json!({
             "rtt_ns": nanos(*rtt), "srtt_ns": nanos(*srtt), "rttvar_ns": nanos(*rttvar), "rto_ns": nanos(*rto),
         }),
+        TcpEvent::Sacked { bytes } => json!({ "bytes": bytes }),
+        TcpEvent::Lost { bytes, again } => json!({ "bytes": bytes, "again": again }),
+        TcpEvent::DuplicateSack { segments } => json!({ "segments": segments }),
+        TcpEvent::Reordering { segments } => json!({ "segments": segments }),
+        TcpEvent::Reneged => json!({}),
+        TcpEvent::Recovery { from, to } => json!({ "from": text(from), "to": text(to) }),
+        TcpEvent::Spurious { why } => json!({ "why": text(why) }),
         TcpEvent::Cwnd { from, to, ssthresh, why } => {
             let ssthresh = (*ssthresh != u64::MAX).then_some(ssthresh);
             json!({ "from": from, "to": to, "ssthresh": ssthresh, "why": text(why) })

@@ -49,6 +49,13 @@ kinds! {
     TcpDuplicate => "tcp_duplicate",
     TcpPeerWindow => "tcp_peer_window",
     TcpRttSample => "tcp_rtt_sample",
+    TcpSacked => "tcp_sacked",
+    TcpLost => "tcp_lost",
+    TcpDuplicateSack => "tcp_duplicate_sack",
+    TcpReordering => "tcp_reordering",
+    TcpReneged => "tcp_reneged",
+    TcpRecovery => "tcp_recovery",
+    TcpSpurious => "tcp_spurious",
     TcpCwnd => "tcp_cwnd",
     TcpTimerSet => "tcp_timer_set",
     TcpTimerStopped => "tcp_timer_stopped",
@@ -96,6 +103,13 @@ impl Kind {
             TcpEvent::Duplicate { .. } => Kind::TcpDuplicate,
             TcpEvent::PeerWindow { .. } => Kind::TcpPeerWindow,
             TcpEvent::RttSample { .. } => Kind::TcpRttSample,
+            TcpEvent::Sacked { .. } => Kind::TcpSacked,
+            TcpEvent::Lost { .. } => Kind::TcpLost,
+            TcpEvent::DuplicateSack { .. } => Kind::TcpDuplicateSack,
+            TcpEvent::Reordering { .. } => Kind::TcpReordering,
+            TcpEvent::Reneged => Kind::TcpReneged,
+            TcpEvent::Recovery { .. } => Kind::TcpRecovery,
+            TcpEvent::Spurious { .. } => Kind::TcpSpurious,
             TcpEvent::Cwnd { .. } => Kind::TcpCwnd,
             TcpEvent::TimerSet { .. } => Kind::TcpTimerSet,
             TcpEvent::TimerStopped { .. } => Kind::TcpTimerStopped,
@@ -110,6 +124,12 @@ impl Kind {
 fn is_retransmission(why: SendReason) -> bool {
     matches!(
         why,
-        SendReason::RetransmitTimeout | SendReason::FastRetransmit | SendReason::PartialAck | SendReason::SmallerMtu
+        SendReason::RetransmitTimeout
+            | SendReason::FastRetransmit
+            | SendReason::PartialAck
+            | SendReason::SentLaterArrived
+            | SendReason::SackedBeyond
+            | SendReason::TailLossProbe
+            | SendReason::SmallerMtu
     )
 }

@@ -114,7 +114,7 @@ pub fn sentences<'a, 'e: 'a>(events: impl IntoIterator<Item = (Instant, &'a Even
 
 fn third_duplicate(event: &Event<'_>) -> Option<u32> {
     match event {
-        Event::Tcp { event: TcpEvent::DuplicateAck { count }, .. } => Some(*count),
+        Event::Tcp { event: TcpEvent::DuplicateAck { count: count @ 3 }, .. } => Some(*count),
         _ => None,
     }
 }
@@ -182,6 +182,18 @@ fn tcp(at: Instant, event: &TcpEvent) -> String {
         TcpEvent::RttSample { rtt, srtt, rttvar, rto } => {
             format!("RTT {}: SRTT {}, RTTVAR {}, RTO {}", Span(*rtt), Span(*srtt), Span(*rttvar), Span(*rto))
         }
+        TcpEvent::Sacked { bytes } => format!("{} arrived past a hole: sacked", count(*bytes as usize, "byte")),
+        TcpEvent::Lost { bytes, again: false } => format!("{} judged lost", count(*bytes as usize, "byte")),
+        TcpEvent::Lost { bytes, again: true } => {
+            format!("{} judged lost, retransmissions among them", count(*bytes as usize, "byte"))
+        }
+        TcpEvent::DuplicateSack { segments } => {
+            format!("D-SACK: {} arrived twice", count(*segments as usize, "segment"))
+        }
+        TcpEvent::Reordering { segments } => format!("reordering seen: {} late", count(*segments as usize, "segment")),
+        TcpEvent::Reneged => "the peer has thrown away what it had sacked".into(),
+        TcpEvent::Recovery { from, to } => format!("loss recovery: {from} -> {to}"),
+        TcpEvent::Spurious { why } => format!("no loss: {why}"),
         TcpEvent::Cwnd { from, to, ssthresh: u64::MAX, why } => format!("{why}: cwnd {from} -> {to}"),
         TcpEvent::Cwnd { from, to, ssthresh, why } => format!("{why}: cwnd {from} -> {to}, ssthresh {ssthresh}"),
         TcpEvent::TimerSet { timer, at: due } => format!("{timer} set, due in {}", Span(due.since(at))),

@@ -2,9 +2,13 @@
 
 use super::congestion::Acknowledged;
 use super::connection::Connection;
+use super::recovery::{Ack, Report, whole_millis};
 use super::segment::Segment;
+use super::seq::Seq;
 use super::state::{Cause, State};
 use crate::event::{CloseReason, Context, CwndCause, DropReason, TcpEvent, TimerKind};
+use crate::time::Instant;
+use smallvec::SmallVec;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::time::Duration;
 
@@ -21,11 +25,7 @@ impl Connection {
             self.challenge(cx);
             return Break(());
         }
-        if ack > self.snd.una {
-            self.take_acknowledgement(cx, segment, ack);
-        } else if self.is_duplicate_ack(segment, ack) {
-            self.count_duplicate(cx);
-        }
+        self.hear_acknowledgement(cx, segment, ack);
         if ack >= self.snd.una {
             self.take_window(cx, segment, seq, ack);
         }
@@ -42,41 +42,52 @@ impl Connection {
             && u64::from(segment.header.window) << self.snd.scale == self.snd.wnd
     }
 
-    fn count_duplicate(&mut self, cx: &mut Context<'_>) {
-        let mss = self.effective_mss() as u64;
-        let in_flight = self.recovery.in_flight(mss) + mss * u64::from(self.recovery.duplicates().min(2));
-        let lost = self.recovery.on_duplicate(self.snd.nxt, mss);
-        self.tell(cx, || TcpEvent::DuplicateAck { count: self.recovery.duplicates() });
-        if lost {
-            self.change_congestion(cx, CwndCause::FastRetransmit, |congestion, now| {
-                congestion.on_lost(now, in_flight);
-            });
+    fn hear_acknowledgement(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>, ack: u64) {
+        let duplicate = self.is_duplicate_ack(segment, ack);
+        let told = &segment.header.options.sack;
+        if ack <= self.snd.una && !duplicate && told.is_empty() {
+            return;
+        }
+        let una = ack.max(self.snd.una);
+        let position = |seq: u32| Seq(seq).position(una);
+        let blocks: SmallVec<[(u64, u64); 4]> =
+            told.iter().map(|(left, right)| (position(*left), position(*right))).collect();
+        let echoed = self.echoed(cx.now, segment);
+        let before = self.flight_size();
+        if ack > self.snd.una {
+            self.advance_una(cx, ack);
+        }
+        let (now, nxt, path) = (cx.now, self.snd.nxt, self.path());
+        let fact = Ack { now, ack, una, nxt, blocks: &blocks, duplicate, echoed, path };
+        let state = self.recovery.state();
+        let report = self.recovery.on_acknowledged(&fact);
+        if duplicate {
+            self.tell(cx, || TcpEvent::DuplicateAck { count: self.recovery.duplicates() });
+        }
+        self.tell_report(cx, &report, state);
+        let rtt = self.take_rtt_sample(cx, &report, echoed);
+        self.conclude(cx, &report, before);
+        if report.acknowledged > 0 || report.sacked_older && rtt.is_some() {
+            self.restart_retransmission_timer(cx);
+        }
+        if report.reneged {
+            self.expect_reneging(cx);
+        }
+        if report.grows {
+            let bytes = report.delivered;
+            let cwnd_limited = self.cwnd_limited();
+            self.grow_window(cx, Acknowledged { now, bytes, in_flight: before, rtt, cwnd_limited });
         }
     }
 
-    /// SND.UNA moves: room in the buffer, a sample of the round trip, and perhaps a larger window.
-    fn take_acknowledgement(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>, ack: u64) {
-        let bytes = ack - self.snd.una;
+    /// SND.UNA moves: room in the buffer, and patience begins anew.
+    fn advance_una(&mut self, cx: &mut Context<'_>, ack: u64) {
         let data = ack.min(self.snd.buffer.end()) - self.snd.una.min(self.snd.buffer.end());
-        let mss = self.effective_mss() as u64;
-        let in_flight = self.recovery.in_flight(mss);
         self.snd.acknowledge(ack);
         self.totals.bytes_acked += data;
         self.progress_at = cx.now;
         self.window_probes = 0;
         self.pending.window_probe = false;
-        let progress = self.recovery.on_acknowledged(ack);
-        self.tell(cx, || TcpEvent::Acknowledged { bytes, in_flight: self.recovery.outstanding() });
-        let rtt = self.take_rtt_sample(cx, segment, progress.sent_at);
-        self.restart_retransmission_timer(cx);
-        if progress.recovered {
-            self.change_congestion(cx, CwndCause::RecoveryOver, |congestion, now| congestion.on_recovered(now));
-        } else if progress.grows {
-            self.grow_window(
-                cx,
-                Acknowledged { now: cx.now, bytes, in_flight, rtt, cwnd_limited: self.cwnd_limited() },
-            );
-        }
         // The writer is woken when there is room worth waking it for.
         let room = self.config.send_buffer.saturating_sub(self.snd.buffer.len());
         self.wake |= room >= self.config.send_buffer / 3;
@@ -94,25 +105,29 @@ impl Connection {
         if cwnd < self.congestion.ssthresh() { 2 * used > cwnd } else { used + self.effective_mss() as u64 >= cwnd }
     }
 
-    /// RFC 6298 §3: of what was sent once, by our own clock; of what was sent again, only by its timestamp's echo.
-    fn take_rtt_sample(
-        &mut self,
-        cx: &mut Context<'_>,
-        segment: &Segment<'_>,
-        sent_at: Option<crate::time::Instant>,
-    ) -> Option<Duration> {
-        let echo = segment.header.options.timestamps.map(|timestamps| timestamps.echo).filter(|echo| *echo != 0);
-        let rtt = match (sent_at, &self.timestamps, echo) {
-            (Some(sent_at), _, _) => cx.now.since(sent_at),
-            (None, Some(ours), Some(echo)) => {
-                let millis = ours.value(cx.now).wrapping_sub(echo);
-                // An echo from the future, or from before the longest timeout, is the peer's invention.
-                let plausible = u128::from(millis) <= self.config.max_rto.as_millis() * 2;
-                plausible.then(|| Duration::from_millis(u64::from(millis)))?
-            }
-            (None, _, _) => return None,
+    /// When the segment was sent whose timestamp comes back, in whole milliseconds.
+    fn echoed(&self, now: Instant, segment: &Segment<'_>) -> Option<Instant> {
+        let ours = self.timestamps?;
+        let echo = segment.header.options.timestamps.map(|timestamps| timestamps.echo).filter(|echo| *echo != 0)?;
+        let millis = u64::from(ours.value(now).wrapping_sub(echo));
+        // An echo from the future, or from before the longest timeout, is the peer's invention.
+        let plausible = u128::from(millis) <= self.config.max_rto.as_millis() * 2 && millis <= now.as_millis();
+        plausible.then(|| Instant::from_millis(now.as_millis() - millis))
+    }
+
+    /// RFC 6298 §3: of what was sent once, by our own clock; of what was sent again, only by its timestamp's echo, and
+    /// only if that is of the last transmission. An older one comes back late because an acknowledgement was lost, and
+    /// measures our own timeout.
+    fn take_rtt_sample(&mut self, cx: &mut Context<'_>, report: &Report, echoed: Option<Instant>) -> Option<Duration> {
+        let now = cx.now;
+        let by_echo = || {
+            let (first, echoed) = (report.first_sent_at?, echoed?);
+            (echoed >= whole_millis(first)).then(|| whole_millis(now).since(echoed))
         };
+        let rtt = report.oldest_sent_at.map(|at| now.since(at)).or_else(by_echo)?;
+        let newest = report.newest_sent_at.map_or(rtt, |at| now.since(at));
         self.rtt.sample(rtt);
+        self.rtt.note_minimum(now, newest);
         // RFC 6298 §5.7 and Karn: only a valid sample takes the backoff away.
         self.rtt.reset_backoff();
         self.tell(cx, || TcpEvent::RttSample {
@@ -121,14 +136,14 @@ impl Connection {
             rttvar: self.rtt.rttvar(),
             rto: self.rtt.rto(),
         });
-        Some(rtt)
+        Some(newest)
     }
 
     /// RFC 6298 §5.2 and §5.3.
     fn restart_retransmission_timer(&mut self, cx: &mut Context<'_>) {
         if self.recovery.is_empty() {
             self.stop_timer(cx, TimerKind::Retransmission);
-        } else {
+        } else if !self.timers.is_running(TimerKind::Persist) {
             self.set_timer(cx, TimerKind::Retransmission, cx.after(self.rtt.rto()));
         }
     }

@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use super::opening::headers;
+use super::recovery::Recovery;
 use super::seq::Seq;
 use super::state::{Cause, State};
 use crate::event::{CloseReason, Context, SendReason, TcpEvent, TimerKind};
@@ -62,7 +63,7 @@ impl Connection {
         self.timers.stop_all();
         self.rcv.ack_due = None;
         self.snd.buffer.acknowledge(self.snd.buffer.end());
-        self.recovery = Default::default();
+        self.recovery = Recovery::new(self.config.recovery, self.sack);
     }
 
     /// RFC 9293 §3.6.1 (MUST-13): all other timers off, 2 MSL on.
@@ -93,7 +94,7 @@ impl Connection {
         if mss < self.snd.path_mss {
             self.snd.path_mss = mss;
             let effective = self.effective_mss() as u64;
-            self.recovery.on_smaller_mtu(effective);
+            self.recovery.on_smaller_mtu(effective, self.snd.nxt);
             self.congestion.set_mss(effective);
         }
     }

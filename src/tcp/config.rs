@@ -1,5 +1,6 @@
 //! What can be chosen about TCP, per stack, per listener and per connection, with the defaults and their reasons.
 
+use super::recovery::LossRecovery;
 use std::time::Duration;
 
 /// The settings of a connection. A listener hands a copy to each connection that it accepts.
@@ -49,6 +50,8 @@ pub struct Config {
     pub give_up_syn: Duration,
     /// The application's own, stricter limit (RFC 9293 §3.9.1.1); it counts for a closed window as well.
     pub user_timeout: Option<Duration>,
+    /// How losses are found and repaired.
+    pub recovery: LossRecovery,
     pub keepalive: Keepalive,
     /// How long TIME-WAIT lasts: 2 MSL, with Linux's MSL of 30 s.
     pub time_wait: Duration,
@@ -120,6 +123,7 @@ impl Default for Config {
             give_up: Duration::from_secs(900),
             give_up_syn: Duration::from_secs(180),
             user_timeout: None,
+            recovery: LossRecovery::default(),
             keepalive: Keepalive::default(),
             time_wait: Duration::from_secs(60),
             fin_wait_2: Duration::from_secs(60),

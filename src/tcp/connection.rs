@@ -146,7 +146,7 @@ impl Connection {
             advertised_mss,
             super_frame: None,
             rtt: opening.rtt.clone(),
-            recovery: Recovery::default(),
+            recovery: Recovery::new(config.recovery, config.sack && peer.sack),
             congestion,
             timers: Timers::default(),
             limiter: ChallengeLimiter::default(),
@@ -284,6 +284,7 @@ impl Connection {
     }
 
     pub fn info(&self) -> Info {
+        let sums = self.recovery.sums();
         Info {
             state: self.state,
             snd_mss: self.effective_mss(),
@@ -299,6 +300,17 @@ impl Connection {
             cwnd: self.congestion.cwnd(),
             ssthresh: self.congestion.ssthresh(),
             unacked: self.recovery.outstanding(),
+            ca_state: self.recovery.state(),
+            unacked_segments: sums.outstanding.segments,
+            sacked: self.recovery.sacked_segments(),
+            lost: sums.lost.segments,
+            retrans: sums.again.segments,
+            reordering: self.recovery.reordering(),
+            delivered: self.recovery.counts().delivered,
+            dsack_dups: self.recovery.counts().duplicates,
+            min_rtt: self.rtt.min_rtt(),
+            probes: self.window_probes,
+            notsent: self.snd.unsent(),
             snd_wnd: self.snd.wnd,
             rcv_wnd: self.rcv.wnd(),
             receive_queue: self.rcv.buffer.readable(),

@@ -1,6 +1,6 @@
 //! What an application can learn about its connection, and how its calls can fail.
 
-use crate::event::{CloseReason, TcpState};
+use crate::event::{CloseReason, CongestionState, TcpState};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use thiserror::Error;
@@ -43,6 +43,25 @@ pub struct Info {
     pub ssthresh: u64,
     /// Sent and not acknowledged, in bytes.
     pub unacked: u64,
+    /// Where loss recovery stands.
+    pub ca_state: CongestionState,
+    /// The same in segments; of those the sacked ones, the ones judged lost (sent again since or not), and the
+    /// retransmissions on their way. In flight is unacked - sacked - lost + retrans.
+    pub unacked_segments: u64,
+    pub sacked: u64,
+    pub lost: u64,
+    pub retrans: u64,
+    /// How many segments may overtake another before it counts as lost, as experience has it.
+    pub reordering: u32,
+    /// Totals in segments: delivered, those that arrived twice included, and those that D-SACK reported.
+    pub delivered: u64,
+    pub dsack_dups: u64,
+    /// The shortest round trip of the last five minutes.
+    pub min_rtt: Option<Duration>,
+    /// Unanswered probes of a closed window.
+    pub probes: u32,
+    /// Written and never sent, in bytes.
+    pub notsent: u64,
     /// The peer's window, in bytes.
     pub snd_wnd: u64,
     /// Our window as last advertised, in bytes.

@@ -13,7 +13,8 @@
 //! | `arrive`, `acknowledge` | what a segment does | §3.10.7.4, RFC 5961, RFC 7323 |
 //! | `reassembly`, `receive` | the receive buffer and the window | §3.8.6, RFC 2018 |
 //! | `send_buffer`, `send`, `transmit` | the send buffer and what goes next | §3.7.4, §3.8.6.2 |
-//! | `recovery`, `rtt`, `congestion` | loss, time and how much | RFC 6582, 6298, 5681 |
+//! | `recovery`, `repair` | what is lost, and what is done about it | RFC 6675, 8985, 6582 |
+//! | `rtt`, `congestion` | time, and how much | RFC 6298, 5681 |
 //! | `timeout`, `close`, `limiter` | patience, ends, and limits | §3.6, §3.8, RFC 5961 |
 //!
 //! Invariants: the right edge of our window never moves left; what is in flight always adds up; nothing a peer sends
@@ -33,6 +34,7 @@ mod opening;
 mod reassembly;
 mod receive;
 mod recovery;
+mod repair;
 mod rtt;
 mod segment;
 mod send;
@@ -52,6 +54,7 @@ pub use congestion::CongestionControl;
 pub use connection::Connection;
 pub use info::{ConnectError, Info, ListenError, ReceiveError, SendError, Status};
 pub use opening::{Opening, Outcome, Secrets};
+pub use recovery::LossRecovery;
 pub use segment::{Segment, emit};
 pub use send::Writing;
 pub use seq::Seq;

@@ -226,6 +226,7 @@ impl Opening {
     pub(super) fn establish(&mut self, cx: &mut Context<'_>, ack: Option<SendReason>) -> Box<Connection> {
         if self.transmissions == 1 {
             self.rtt.sample(cx.now.since(self.sent_at));
+            self.rtt.note_minimum(cx.now, cx.now.since(self.sent_at));
             self.tell_rtt(cx);
         } else if self.rtt.backoff() > 0 {
             self.rtt.restart_after_syn_timeout();

@@ -1,6 +1,7 @@
 //! Round-trip times and the retransmission timeout (RFC 6298).
 
 use super::Config;
+use crate::time::Instant;
 use std::time::Duration;
 
 /// The clock's granularity G of RFC 6298 §2.
@@ -16,6 +17,7 @@ pub struct RttEstimator {
     backoff: u32,
     min: Duration,
     max: Duration,
+    shortest: Minimum,
 }
 
 impl RttEstimator {
@@ -28,6 +30,7 @@ impl RttEstimator {
             backoff: 0,
             min,
             max,
+            shortest: Minimum::default(),
         }
     }
 
@@ -70,12 +73,52 @@ impl RttEstimator {
         self.base = Duration::from_secs(3).clamp(self.min, self.max);
     }
 
+    /// A round trip, for the minimum alone.
+    pub fn note_minimum(&mut self, now: Instant, rtt: Duration) {
+        self.shortest.note(now, rtt);
+    }
+
+    /// The shortest round trip of the last five minutes.
+    pub fn min_rtt(&self) -> Option<Duration> {
+        self.shortest.best()
+    }
+
     pub fn srtt(&self) -> Option<Duration> {
         self.estimate.map(|(srtt, _)| srtt)
     }
 
     pub fn rttvar(&self) -> Duration {
         self.estimate.map_or(Duration::ZERO, |(_, rttvar)| rttvar)
+    }
+}
+
+/// How long a short round trip counts; Linux's `tcp_min_rtt_wlen`.
+const MINIMUM_LIFETIME: Duration = Duration::from_secs(300);
+
+/// The minimum over a moving window of time: the best of three thirds of it, so that the next best is at hand when the
+/// best grows too old.
+#[derive(Clone, Debug, Default)]
+struct Minimum {
+    /// When each third began, and its shortest; the newest first.
+    thirds: [Option<(Instant, Duration)>; 4],
+}
+
+impl Minimum {
+    fn note(&mut self, now: Instant, rtt: Duration) {
+        match &mut self.thirds[0] {
+            Some((began, shortest)) if now.since(*began) < MINIMUM_LIFETIME / 3 => *shortest = rtt.min(*shortest),
+            Some(_) | None => {
+                self.thirds.rotate_right(1);
+                self.thirds[0] = Some((now, rtt));
+            }
+        }
+        for third in &mut self.thirds {
+            *third = third.filter(|(began, _)| now.since(*began) <= MINIMUM_LIFETIME);
+        }
+    }
+
+    fn best(&self) -> Option<Duration> {
+        self.thirds.iter().flatten().map(|(_, shortest)| *shortest).min()
     }
 }
 
@@ -95,6 +138,16 @@ mod tests {
             rtt.sample(millis(sample));
             assert_eq!(rtt.srtt().map(|srtt| srtt.as_millis()), Some(srtt));
             assert_eq!((rtt.rttvar().as_millis(), rtt.rto().as_millis()), (rttvar, rto));
+        }
+    }
+
+    #[test]
+    fn the_shortest_round_trip_is_forgotten_after_five_minutes() {
+        let mut rtt = RttEstimator::new(&Config::default());
+        assert_eq!(rtt.min_rtt(), None);
+        for (second, sample, shortest) in [(0, 50, 50), (10, 40, 40), (150, 70, 40), (290, 60, 40), (310, 90, 60)] {
+            rtt.note_minimum(Instant::from_secs(second), millis(sample));
+            assert_eq!(rtt.min_rtt(), Some(millis(shortest)), "at {second} s");
         }
     }
 

@@ -12,6 +12,8 @@ impl Connection {
     pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {
         while let Some(timer) = self.timers.take_due(cx.now) {
             match timer {
+                TimerKind::Reordering => self.on_reordering_timeout(cx),
+                TimerKind::TailLossProbe => {}
                 TimerKind::Retransmission => self.on_retransmission_timeout(cx),
                 TimerKind::Persist => self.on_persist_timeout(cx),
                 TimerKind::DelayedAck => {
@@ -41,16 +43,17 @@ impl Connection {
         if self.recovery.is_empty() {
             return;
         }
-        let again = self.rtt.backoff() > 0;
         let count = self.rtt.backoff() + 1;
         self.tell(cx, || TcpEvent::TimerFired { timer: TimerKind::Retransmission, count });
         if self.patience_is_over(cx, self.config.give_up) {
             return self.give_up(cx, CloseReason::TimedOut);
         }
-        let in_flight = self.recovery.in_flight(self.effective_mss() as u64);
+        let (state, in_flight) = (self.recovery.state(), self.flight_size());
         self.rtt.back_off();
-        self.recovery.on_timeout(self.snd.nxt);
-        self.change_congestion(cx, CwndCause::Timeout, |congestion, now| congestion.on_timeout(now, in_flight, again));
+        let fresh = self.recovery.on_timeout(cx.now, self.snd.una, self.snd.nxt);
+        self.tell_state(cx, state);
+        self.stop_timer(cx, TimerKind::Reordering);
+        self.change_congestion(cx, CwndCause::Timeout, |congestion, now| congestion.on_timeout(now, in_flight, !fresh));
     }
 
     /// Has nothing been acknowledged for longer than R2 (RFC 9293 §3.8.3)?
@@ -86,7 +89,7 @@ impl Connection {
         self.window_probes = 0;
         self.pending.window_probe = false;
         if !self.recovery.is_empty() {
-            self.recovery.on_timeout(self.snd.nxt);
+            self.recovery.on_window_reopened(self.snd.nxt);
             self.set_timer(cx, TimerKind::Retransmission, cx.after(self.rtt.rto()));
         }
     }

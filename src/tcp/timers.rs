@@ -3,7 +3,9 @@
 use crate::event::TimerKind;
 use crate::time::Instant;
 
-const KINDS: [TimerKind; 8] = [
+const KINDS: [TimerKind; 10] = [
+    TimerKind::Reordering,
+    TimerKind::TailLossProbe,
     TimerKind::Retransmission,
     TimerKind::Persist,
     TimerKind::DelayedAck,

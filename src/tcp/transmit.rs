@@ -108,10 +108,10 @@ impl Connection {
         let (start, end, why) = self.recovery.next_lost(mss)?;
         // RFC 9293 §3.8.6 (SHLD-16): within the window, which the first segment may overstep as a probe.
         let in_window = start == self.snd.una || end <= self.snd.una + self.snd.wnd;
-        // RFC 5681 §3.2: the segment that duplicate or partial acknowledgements call for goes at once.
-        let at_once = matches!(why, SendReason::FastRetransmit | SendReason::PartialAck);
         let in_flight = self.recovery.in_flight(mss);
-        let in_cwnd = at_once || in_flight == 0 || in_flight + (end - start) <= self.congestion.cwnd();
+        // RFC 5681 §3.2: what duplicate or partial acknowledgements call for goes at once.
+        let in_cwnd =
+            self.recovery.goes_at_once() || in_flight == 0 || in_flight + (end - start) <= self.congestion.cwnd();
         (in_window && in_cwnd).then_some(Next::Again { start, end, why })
     }
 
@@ -224,8 +224,12 @@ impl Connection {
 
     fn send_again(&mut self, cx: &mut Context<'_>, start: u64, end: u64, why: SendReason) -> Frame {
         self.totals.retransmissions += 1;
-        self.recovery.on_retransmitted(start, end, cx.now);
+        let first = self.recovery.on_retransmitted(start, end, cx.now);
         let frame = self.send_range(cx, start, end, why);
+        if first {
+            // As Linux: the first segment has its full time again.
+            self.timers.stop(TimerKind::Retransmission);
+        }
         self.after_data(cx);
         frame
     }

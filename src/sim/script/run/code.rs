@@ -8,7 +8,7 @@
 //! ```
 
 use super::Stop;
-use crate::event::TcpState;
+use crate::event::{CongestionState, TcpState};
 use crate::tcp::Info;
 
 #[derive(Clone, PartialEq, Debug)]
@@ -246,6 +246,11 @@ fn constant(name: &str) -> Option<f64> {
         ("TCPI_OPT_WSCALE", 4),
         ("TCPI_OPT_ECN", 8),
         ("TCP_INFINITE_SSTHRESH", 0x7fff_ffff),
+        ("TCP_CA_Open", 0),
+        ("TCP_CA_Disorder", 1),
+        ("TCP_CA_CWR", 2),
+        ("TCP_CA_Recovery", 3),
+        ("TCP_CA_Loss", 4),
         ("True", 1),
         ("False", 0),
     ];
@@ -255,7 +260,6 @@ fn constant(name: &str) -> Option<f64> {
 /// A field of Linux's `tcp_info`: windows and queues in segments, times in microseconds.
 fn figure(name: &str, info: &Info) -> Option<f64> {
     let mss = info.snd_mss.max(1) as u64;
-    let segments = |bytes: u64| bytes.div_ceil(mss);
     let value = match name {
         "tcpi_state" => state_number(info.state),
         "tcpi_options" => {
@@ -264,7 +268,17 @@ fn figure(name: &str, info: &Info) -> Option<f64> {
         "tcpi_snd_cwnd" => info.cwnd / mss,
         "tcpi_snd_ssthresh" if info.ssthresh == u64::MAX => 0x7fff_ffff,
         "tcpi_snd_ssthresh" => info.ssthresh / mss,
-        "tcpi_unacked" => segments(info.unacked),
+        "tcpi_unacked" => info.unacked_segments,
+        "tcpi_ca_state" => ca_state_number(info.ca_state),
+        "tcpi_sacked" => info.sacked,
+        "tcpi_lost" => info.lost,
+        "tcpi_retrans" => info.retrans,
+        "tcpi_reordering" => u64::from(info.reordering),
+        "tcpi_delivered" => info.delivered,
+        "tcpi_dsack_dups" => info.dsack_dups,
+        "tcpi_min_rtt" => info.min_rtt.map_or(u64::from(u32::MAX), |rtt| rtt.as_micros() as u64),
+        "tcpi_probes" => u64::from(info.probes),
+        "tcpi_notsent_bytes" => info.notsent,
         "tcpi_rtt" => info.rtt.map_or(0, |rtt| rtt.as_micros() as u64),
         "tcpi_rttvar" => info.rttvar.as_micros() as u64,
         "tcpi_rto" => info.rto.as_micros() as u64,
@@ -282,6 +296,16 @@ fn figure(name: &str, info: &Info) -> Option<f64> {
         _ => return None,
     };
     Some(value as f64)
+}
+
+fn ca_state_number(state: CongestionState) -> u64 {
+    match state {
+        CongestionState::Open => 0,
+        CongestionState::Disorder => 1,
+        CongestionState::Cwr => 2,
+        CongestionState::Recovery => 3,
+        CongestionState::Loss => 4,
+    }
 }
 
 fn state_number(state: TcpState) -> u64 {

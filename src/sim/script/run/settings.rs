@@ -169,6 +169,14 @@ fn setting(name: &str, value: &str, config: &mut Config) -> Result<bool, Stop> {
     let on = number != Some(0);
     match name {
         "tcp_sack" | "sack.enable" => config.sack = on,
+        "tcp_recovery" => {
+            let bits = need(number)?;
+            config.recovery.rack = bits & 1 != 0;
+            config.recovery.fixed_reordering_window = bits & 2 != 0;
+            config.recovery.duplicate_threshold = bits & 4 == 0;
+        }
+        "tcp_reordering" => config.recovery.reordering = need(number)?.clamp(1, 300) as u32,
+        "tcp_max_reordering" => config.recovery.max_reordering = need(number)?.clamp(1, 10_000) as u32,
         "tcp_timestamps" => config.timestamps = on,
         "tcp_window_scaling" => config.window_scale = config.window_scale.or(Some(8)).filter(|_| on),
         // FreeBSD's name for both.
@@ -204,7 +212,7 @@ fn setting(name: &str, value: &str, config: &mut Config) -> Result<bool, Stop> {
         "ecn.enable" if number != Some(1) => return Ok(false),
         // What a stack without the extension does anyway.
         "fastopen.server_enable" | "insecure_rst" | "insecure_syn" if !on => return Ok(false),
-        "tcp_ecn" | "tcp_fastopen" | "tcp_recovery" | "tcp_dsack" | "tcp_mtu_probing" if !on => return Ok(false),
+        "tcp_ecn" | "tcp_fastopen" | "tcp_dsack" | "tcp_mtu_probing" if !on => return Ok(false),
         _ => return Err(Stop::unsupported(format!("the system setting {name}={value}"))),
     }
     Ok(true)

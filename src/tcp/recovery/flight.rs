@@ -1,0 +1,385 @@
+//! The scoreboard: what was sent and is not acknowledged, segment by segment, and what became of each.
+//!
+//! ```text
+//!    sent --> under way ----- judged lost -----> waiting ---- sent again ----> under way again
+//!                |                                  |                                |
+//!                +---------- SACK ------------------+------------- SACK -------------+--> sacked
+//!                         (from anywhere: the cumulative acknowledgement, and it is gone)
+//! ```
+//!
+//! What is in the network (RFC 6675 §4 calls it *pipe*) is a sum that is kept, never counted anew: outstanding, less
+//! sacked, less lost, and those sent again once more. Debug builds count all the same and compare.
+//!
+//! Bounds: no acknowledgement costs more than it achieves. A segment is marked sacked once, and neighbours that are
+//! sacked become one entry, so that a block told a thousand times is passed over in one step; a segment that is only
+//! partly inside a block stays as it is. Transmissions stand in a queue in the order of time, from whose front those
+//! that no longer matter fall off (Linux keeps the same order in a list).
+
+use crate::event::SendReason;
+use crate::time::Instant;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Bound::{Excluded, Unbounded};
+
+/// A segment that is not acknowledged: positions `start..end`, a FIN taking one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Segment {
+    pub start: u64,
+    pub end: u64,
+    /// How many segments of the wire it stands for: one, unless sacked neighbours were merged.
+    pub count: u32,
+    /// The last transmission, and how many there were.
+    pub sent_at: Instant,
+    pub transmissions: u32,
+    /// The peer says that it has it, but may still throw it away (RFC 2018 §8).
+    pub sacked: bool,
+    /// What was sent first is lost, for this reason.
+    pub lost: Option<SendReason>,
+    /// A retransmission of it is under way.
+    pub again: bool,
+}
+
+impl Segment {
+    pub fn len(&self) -> u64 {
+        self.end - self.start
+    }
+
+    /// Lost, and not sent again since.
+    fn waits(&self) -> bool {
+        self.lost.is_some() && !self.again && !self.sacked
+    }
+
+    /// Some transmission of it may still arrive.
+    fn travels(&self) -> bool {
+        !self.sacked && !self.waits()
+    }
+}
+
+/// Bytes, and the segments that they make.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Tally {
+    pub bytes: u64,
+    pub segments: u64,
+}
+
+impl Tally {
+    pub(super) fn add(&mut self, segment: &Segment) {
+        self.bytes += segment.len();
+        self.segments += u64::from(segment.count);
+    }
+
+    fn subtract(&mut self, segment: &Segment) {
+        self.bytes -= segment.len();
+        self.segments -= u64::from(segment.count);
+    }
+}
+
+/// The four sums that make up the pipe.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Sums {
+    pub outstanding: Tally,
+    pub sacked: Tally,
+    /// Judged lost, sent again since or not.
+    pub lost: Tally,
+    /// Sent again and on its way.
+    pub again: Tally,
+}
+
+impl Sums {
+    fn each(&mut self, segment: &Segment, act: fn(&mut Tally, &Segment)) {
+        act(&mut self.outstanding, segment);
+        if segment.sacked {
+            act(&mut self.sacked, segment);
+        }
+        if segment.lost.is_some() {
+            act(&mut self.lost, segment);
+        }
+        if segment.again {
+            act(&mut self.again, segment);
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Flight {
+    /// By their ends, which stay when an acknowledgement cuts off a beginning.
+    segments: BTreeMap<u64, Segment>,
+    /// The ends of those that wait to be sent again, and of those that are sacked.
+    waiting: BTreeSet<u64>,
+    sacked: BTreeSet<u64>,
+    /// Every transmission in the order of time, with the segment's end; stale once it was sent again, sacked, lost or
+    /// acknowledged.
+    travelling: VecDeque<(Instant, u64)>,
+    sums: Sums,
+}
+
+impl Flight {
+    pub fn is_empty(&self) -> bool {
+        self.segments.is_empty()
+    }
+
+    pub fn sums(&self) -> &Sums {
+        &self.sums
+    }
+
+    /// RFC 6675 §4: the bytes believed to be in the network.
+    pub fn pipe(&self) -> u64 {
+        let Sums { outstanding, sacked, lost, again } = &self.sums;
+        outstanding.bytes + again.bytes - sacked.bytes - lost.bytes
+    }
+
+    pub fn first(&self) -> Option<&Segment> {
+        self.segments.first_key_value().map(|(_, segment)| segment)
+    }
+
+    /// The end of the highest byte that was sacked.
+    pub fn highest_sacked(&self) -> Option<u64> {
+        self.sacked.last().copied()
+    }
+
+    /// The lowest segment that waits to be sent again: rule (1) of RFC 6675 §4, NextSeg.
+    pub fn next_waiting(&self) -> Option<&Segment> {
+        self.waiting.first().and_then(|end| self.segments.get(end))
+    }
+
+    /// Something was sent for the first time.
+    pub fn send(&mut self, start: u64, end: u64, at: Instant) {
+        let (count, transmissions) = (1, 1);
+        self.insert(Segment { start, end, count, sent_at: at, transmissions, sacked: false, lost: None, again: false });
+        self.depart(at, end);
+        self.check();
+    }
+
+    /// `start..end`, all of a segment or a part of it, was sent again.
+    pub fn send_again(&mut self, start: u64, end: u64, at: Instant) {
+        self.cut(start);
+        self.cut(end);
+        let sent = self.change(end, |segment| {
+            (segment.sent_at, segment.transmissions, segment.again) = (at, segment.transmissions + 1, true);
+        });
+        debug_assert!(
+            sent.is_some_and(|sent| sent.start == start),
+            "retransmissions follow the segments as they were sent"
+        );
+        self.depart(at, end);
+        self.check();
+    }
+
+    /// Everything before `una` is acknowledged; `each` hears of every segment that leaves, as it was. Gives the bytes
+    /// that were not sacked before.
+    pub fn acknowledge(&mut self, una: u64, mut each: impl FnMut(&Segment)) -> u64 {
+        let mut news = 0;
+        while let Some(segment) = self.first().copied().filter(|segment| segment.start < una) {
+            self.remove(segment.end);
+            let covered = una.min(segment.end) - segment.start;
+            news += if segment.sacked { 0 } else { covered };
+            if una < segment.end {
+                self.insert(Segment { start: una, ..segment });
+            } else {
+                each(&segment);
+            }
+        }
+        if self.is_empty() {
+            self.travelling.clear();
+        }
+        self.check();
+        news
+    }
+
+    /// The peer has `from..to`; `each` hears of every segment that this is news of, as it was. A segment counts once
+    /// all of it is covered; what is longer than `mss` is cut, but only into pieces of that size.
+    pub fn sack(&mut self, from: u64, to: u64, mss: u64, mut each: impl FnMut(&Segment)) {
+        let mut at = from;
+        while let Some(segment) = self.containing(at).copied().filter(|segment| segment.start < to) {
+            at = segment.end;
+            if segment.sacked {
+                continue;
+            }
+            let Some((start, end)) = covered(&segment, from, to, mss) else { continue };
+            self.cut(start);
+            self.cut(end);
+            let Some(before) = self.segments.get(&end).copied() else { continue };
+            self.change(end, |segment| (segment.sacked, segment.lost, segment.again) = (true, None, false));
+            each(&before);
+            self.merge(end);
+        }
+        self.check();
+    }
+
+    /// Judges the segment that ends at `end` lost: it is to be sent again. Gives it as it was.
+    pub fn lose(&mut self, end: u64, why: SendReason) -> Option<Segment> {
+        let before = *self.segments.get(&end)?;
+        self.change(end, |segment| (segment.lost, segment.again) = (Some(why), false));
+        Some(before)
+    }
+
+    /// The oldest transmission that may still arrive.
+    pub fn oldest_travelling(&mut self) -> Option<Segment> {
+        while let Some((at, end)) = self.travelling.front() {
+            let segment = self.segments.get(end).filter(|segment| segment.sent_at == *at && segment.travels());
+            if segment.is_some() {
+                return segment.copied();
+            }
+            self.travelling.pop_front();
+        }
+        None
+    }
+
+    /// The first segment that reaches beyond `position` and is neither sacked nor lost: where to look on for losses.
+    pub fn first_unjudged(&self, position: u64) -> Option<Segment> {
+        let mut beyond = self.segments.range((Excluded(position), Unbounded)).map(|(_, segment)| *segment);
+        beyond.find(|segment| !segment.sacked && segment.lost.is_none())
+    }
+
+    /// Where so much is sacked above that everything below which is not can be taken for lost (RFC 6675 §4, IsLost):
+    /// `threshold` separate runs, or more than `threshold - 1` full segments.
+    pub fn lost_below(&self, threshold: u32, mss: u64) -> Option<u64> {
+        let (mut runs, mut bytes) = (0, 0);
+        for segment in self.sacked.iter().rev().filter_map(|end| self.segments.get(end)) {
+            (runs, bytes) = (runs + 1, bytes + segment.len());
+            if runs >= threshold || bytes > u64::from(threshold.saturating_sub(1)) * mss {
+                return Some(segment.start);
+            }
+        }
+        None
+    }
+
+    /// RFC 2018 §8: the peer may have thrown away what it sacked.
+    pub fn distrust_sacks(&mut self) {
+        while let Some(end) = self.sacked.pop_first() {
+            self.sacked.insert(end);
+            self.change(end, |segment| segment.sacked = false);
+        }
+        self.check();
+    }
+
+    /// The ends of the segments that are larger than `mss`.
+    pub fn larger_than(&self, mss: u64) -> Vec<u64> {
+        let large = self.segments.values().filter(|segment| !segment.sacked && segment.len() > mss);
+        large.map(|segment| segment.end).collect()
+    }
+
+    fn containing(&self, position: u64) -> Option<&Segment> {
+        self.segments.range((Excluded(position), Unbounded)).next().map(|(_, segment)| segment)
+    }
+
+    /// Makes a boundary at `position`, if it lies inside of a segment.
+    fn cut(&mut self, position: u64) {
+        let Some(whole) = self.containing(position).copied().filter(|segment| segment.start < position) else { return };
+        self.remove(whole.end);
+        let share = u128::from(whole.count) * u128::from(position - whole.start) / u128::from(whole.len());
+        let first = (share as u32).clamp(1, whole.count.saturating_sub(1).max(1));
+        self.insert(Segment { end: position, count: first, ..whole });
+        self.insert(Segment { start: position, count: (whole.count - first).max(1), ..whole });
+        if whole.travels() {
+            let place = self.travelling.partition_point(|(at, _)| *at <= whole.sent_at);
+            self.travelling.insert(place, (whole.sent_at, position));
+        }
+    }
+
+    /// Makes one entry of the sacked one that ends at `end` and its sacked neighbours.
+    fn merge(&mut self, end: u64) {
+        let before = self.segments.range(..end).next_back().map(|(_, segment)| *segment);
+        let after = self.containing(end).copied();
+        let joined = [before, self.segments.get(&end).copied(), after].into_iter().flatten();
+        let Some(whole) = joined.filter(|segment| segment.sacked).reduce(join) else { return };
+        for part in [before, after].into_iter().flatten().filter(|segment| segment.sacked) {
+            self.remove(part.end);
+        }
+        self.remove(end);
+        self.insert(whole);
+    }
+
+    fn insert(&mut self, segment: Segment) {
+        self.sums.each(&segment, Tally::add);
+        if segment.waits() {
+            self.waiting.insert(segment.end);
+        }
+        if segment.sacked {
+            self.sacked.insert(segment.end);
+        }
+        self.segments.insert(segment.end, segment);
+    }
+
+    fn remove(&mut self, end: u64) -> Option<Segment> {
+        let segment = self.segments.remove(&end)?;
+        self.sums.each(&segment, Tally::subtract);
+        if segment.waits() {
+            self.waiting.remove(&end);
+        }
+        if segment.sacked {
+            self.sacked.remove(&end);
+        }
+        Some(segment)
+    }
+
+    /// Gives it as it was.
+    fn change(&mut self, end: u64, change: impl FnOnce(&mut Segment)) -> Option<Segment> {
+        let before = self.remove(end)?;
+        let mut after = before;
+        change(&mut after);
+        self.insert(after);
+        Some(before)
+    }
+
+    fn depart(&mut self, at: Instant, end: u64) {
+        self.travelling.push_back((at, end));
+        // Those that are stale are at most as many as those that are not: each sweep is paid for by what it removes.
+        if self.travelling.len() > 2 * self.segments.len() + 16 {
+            let segments = &self.segments;
+            self.travelling.retain(|(at, end)| {
+                segments.get(end).is_some_and(|segment| segment.sent_at == *at && segment.travels())
+            });
+        }
+    }
+
+    /// How many entries there are.
+    #[cfg(test)]
+    pub fn entries(&self) -> usize {
+        self.segments.len()
+    }
+
+    /// What is in flight always adds up. Debug builds count; a long queue only now and then, or they would never end.
+    fn check(&self) {
+        if cfg!(debug_assertions) && (self.segments.len() < 40 || self.sums.outstanding.bytes.is_multiple_of(61)) {
+            self.verify();
+        }
+    }
+
+    fn verify(&self) {
+        let mut sums = Sums::default();
+        let mut end = self.first().map_or(0, |segment| segment.start);
+        for (key, segment) in &self.segments {
+            assert!(*key == segment.end && segment.start == end && segment.start < segment.end, "no gap: {segment:?}");
+            assert!(!(segment.sacked && (segment.again || segment.lost.is_some())), "sacked, and no more: {segment:?}");
+            assert_eq!(segment.waits(), self.waiting.contains(key), "{segment:?}");
+            assert_eq!(segment.sacked, self.sacked.contains(key), "{segment:?}");
+            sums.each(segment, Tally::add);
+            end = segment.end;
+        }
+        assert_eq!(self.sums, sums, "what is in flight adds up");
+    }
+}
+
+/// The part of a segment that a block covers, as far as it counts.
+fn covered(segment: &Segment, from: u64, to: u64, mss: u64) -> Option<(u64, u64)> {
+    if from <= segment.start && segment.end <= to {
+        return Some((segment.start, segment.end));
+    }
+    if segment.len() <= mss {
+        return None;
+    }
+    let pieces = |position: u64| (position - segment.start) / mss * mss;
+    let start = segment.start + if from > segment.start { pieces(from + mss - 1) } else { 0 };
+    let end = if to < segment.end { segment.start + pieces(to) } else { segment.end };
+    (start < end).then_some((start, end))
+}
+
+fn join(left: Segment, right: Segment) -> Segment {
+    Segment {
+        end: right.end,
+        count: left.count.saturating_add(right.count),
+        sent_at: left.sent_at.max(right.sent_at),
+        transmissions: left.transmissions.max(right.transmissions),
+        ..left
+    }
+}

@@ -1,0 +1,381 @@
+//! Loss recovery: *what is lost and what is in flight*. How much may be in flight is congestion control's business.
+//!
+//! An acknowledgement comes in as facts ([`Ack`]) and goes out as conclusions ([`Report`]): what was delivered, what is
+//! lost, whether a recovery begins or ends. The connection tells congestion control, sets timers and sends.
+//!
+//! | file | idea | source |
+//! |---|---|---|
+//! | `flight` | the scoreboard, and the pipe that always adds up | RFC 6675 §4 |
+//! | `sack` | which blocks to believe; D-SACK | RFC 2018, 2883 |
+//! | `rack` | lost is what was sent before something that arrived | RFC 8985 §6 |
+//! | `newreno` | duplicate and partial acknowledgements, for peers without SACK | RFC 6582 |
+//! | `judge` | the five states, and what moves between them | RFC 6675 §5 |
+//!
+//! The states are Linux's ([`CongestionState`]): Open, Disorder (something is sacked), CWR, Recovery (fast) and Loss
+//! (after a timeout). Where the RFCs leave room it does what Linux does.
+//!
+//! Invariants: the pipe is what the scoreboard counts; nothing that is sacked is sent again, unless the peer has
+//! reneged; no acknowledgement costs more than what it tells (see `flight`).
+
+mod flight;
+mod judge;
+mod newreno;
+mod rack;
+mod sack;
+#[cfg(test)]
+mod tests;
+
+pub use flight::{Segment, Sums, Tally};
+pub use rack::whole_millis;
+
+use crate::event::{CongestionState, SendReason};
+use crate::time::Instant;
+use flight::Flight;
+use newreno::NewReno;
+use rack::Rack;
+use sack::{Blocks, Space};
+use std::time::Duration;
+
+/// The switches of loss recovery, named after Linux's system settings.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LossRecovery {
+    /// Find losses by time (RFC 8985); else by counting what is sacked (RFC 6675). `tcp_recovery`, bit 1.
+    pub rack: bool,
+    /// RACK's reordering window stays at a quarter of the smallest round trip. `tcp_recovery`, bit 2.
+    pub fixed_reordering_window: bool,
+    /// RACK takes three sacked segments for evident loss, as long as no reordering was seen. Off: `tcp_recovery`, bit 4.
+    pub duplicate_threshold: bool,
+    /// How many segments overtake another before it counts as lost, to begin with. `tcp_reordering`.
+    pub reordering: u32,
+    /// The most that experience makes of it. `tcp_max_reordering`.
+    pub max_reordering: u32,
+}
+
+impl Default for LossRecovery {
+    fn default() -> LossRecovery {
+        LossRecovery {
+            rack: true,
+            fixed_reordering_window: false,
+            duplicate_threshold: true,
+            reordering: 3,
+            max_reordering: 300,
+        }
+    }
+}
+
+/// An acknowledgement, as far as recovery is concerned. Sequence numbers are positions.
+#[derive(Clone, Copy, Debug)]
+pub struct Ack<'a> {
+    pub now: Instant,
+    /// Its acknowledgement number, and SND.UNA after it was heard: the larger of the two that there were.
+    pub ack: u64,
+    pub una: u64,
+    pub nxt: u64,
+    /// The blocks of its SACK option.
+    pub blocks: &'a [(u64, u64)],
+    /// It fulfils the five conditions of RFC 5681 §2.
+    pub duplicate: bool,
+    /// When the segment that its timestamp echoes was sent, in whole milliseconds.
+    pub echoed: Option<Instant>,
+    pub path: Path,
+}
+
+impl Ack<'_> {
+    /// The path as this acknowledgement leaves it: its own round trip may be the shortest.
+    fn with_sample(&self, report: &Report) -> Path {
+        let rtt = report.newest_sent_at.map(|at| self.now.since(at));
+        let min_rtt = [self.path.min_rtt, rtt].into_iter().flatten().min();
+        Path { min_rtt, srtt: self.path.srtt.or(rtt), ..self.path }
+    }
+}
+
+/// What is known of the path and the peer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Path {
+    pub mss: u64,
+    pub max_wnd: u64,
+    pub min_rtt: Option<Duration>,
+    pub srtt: Option<Duration>,
+}
+
+/// What an acknowledgement told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Report {
+    /// SND.UNA moved so far, in bytes.
+    pub acknowledged: u64,
+    /// Bytes that are newly known to have arrived, acknowledged or sacked, and of those the sacked ones.
+    pub delivered: u64,
+    pub sacked: u64,
+    /// Newly judged lost.
+    pub lost: Tally,
+    /// Retransmissions were among them.
+    pub lost_again: bool,
+    /// When the oldest and the newest of the delivered segments were sent, as far as each was sent once (Karn's rule,
+    /// RFC 6298 §3). Acknowledged ones go first: none of them counts when one of them was sent twice.
+    pub oldest_sent_at: Option<Instant>,
+    pub newest_sent_at: Option<Instant>,
+    /// When the first acknowledged segment was sent last: an older timestamp answers an earlier transmission.
+    pub first_sent_at: Option<Instant>,
+    /// A D-SACK: so many segments had arrived before.
+    pub duplicates: u64,
+    /// How many segments late, where the order was seen to have changed.
+    pub reordered: Option<u32>,
+    /// The peer threw away what it had sacked (RFC 2018 §8).
+    pub reneged: bool,
+    /// Fast recovery begins, and for what reason; or it is over.
+    pub entered: Option<SendReason>,
+    pub recovered: bool,
+    /// The window may grow: SND.UNA moved, and no recovery holds it down.
+    pub grows: bool,
+    /// Losses were looked for by time; when to look again, if nothing comes before (RFC 8985 §6.2, step 5).
+    pub looked: bool,
+    pub look_again_at: Option<Instant>,
+    /// What was sacked had been sent before the first segment was sent last: that one's timer may start again.
+    pub sacked_older: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Recovery {
+    settings: LossRecovery,
+    /// The peer sends SACK blocks.
+    sack: bool,
+    state: CongestionState,
+    /// RFC 6582's recover: SND.NXT when the state was last entered.
+    high: u64,
+    flight: Flight,
+    newreno: NewReno,
+    rack: Rack,
+    /// How many segments late something came that had been sent once, and how often that was seen.
+    reordering: u32,
+    reordering_seen: u32,
+    /// Everything that ends before is judged by RFC 6675's rule.
+    judged: u64,
+    /// The first retransmission of an episode goes whatever the window says.
+    at_once: bool,
+    /// The peer has reneged: until this loss is repaired no sacked mark counts for much.
+    reneged: bool,
+    counts: Counts,
+}
+
+/// Totals, for `tcp_info`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Segments delivered, those that came twice included, and D-SACKs.
+    pub delivered: u64,
+    pub duplicates: u64,
+    pub retransmissions: u64,
+}
+
+impl Recovery {
+    pub fn new(settings: LossRecovery, sack: bool) -> Recovery {
+        Recovery {
+            settings,
+            sack,
+            state: CongestionState::Open,
+            high: 0,
+            flight: Flight::default(),
+            newreno: NewReno::default(),
+            rack: Rack::default(),
+            reordering: settings.reordering.max(1),
+            reordering_seen: 0,
+            judged: 0,
+            at_once: false,
+            reneged: false,
+            counts: Counts::default(),
+        }
+    }
+
+    /// Nothing waits for an acknowledgement.
+    pub fn is_empty(&self) -> bool {
+        self.flight.is_empty()
+    }
+
+    pub fn state(&self) -> CongestionState {
+        self.state
+    }
+
+    /// What is outstanding, and what became of it.
+    pub fn sums(&self) -> &Sums {
+        self.flight.sums()
+    }
+
+    pub fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub fn reordering(&self) -> u32 {
+        self.reordering
+    }
+
+    /// Segments that left the network past a hole, told by SACK or, without it, by duplicate acknowledgements.
+    pub fn sacked_segments(&self) -> u64 {
+        if self.sack { self.sums().sacked.segments } else { self.newreno.departed() }
+    }
+
+    pub fn duplicates(&self) -> u32 {
+        self.newreno.duplicates()
+    }
+
+    /// Sent and not acknowledged, in bytes, lost or not.
+    pub fn outstanding(&self) -> u64 {
+        self.sums().outstanding.bytes
+    }
+
+    /// What is believed to be in the network (RFC 6675 §4 calls it pipe), with segments of `mss` bytes.
+    pub fn in_flight(&self, mss: u64) -> u64 {
+        self.flight.pipe().saturating_sub(self.newreno.departed() * mss)
+    }
+
+    /// The next retransmission goes whatever the window says.
+    pub fn goes_at_once(&self) -> bool {
+        self.at_once
+    }
+
+    /// New data (or FIN) left.
+    pub fn on_sent(&mut self, start: u64, end: u64, at: Instant) {
+        self.flight.send(start, end, at);
+    }
+
+    /// The next segment to send again, at most `limit` bytes of it: its range and why.
+    pub fn next_lost(&self, limit: u64) -> Option<(u64, u64, SendReason)> {
+        let segment = self.flight.next_waiting()?;
+        Some((segment.start, segment.end.min(segment.start + limit), segment.lost?))
+    }
+
+    /// `start..end` was sent again; a segment that was cut leaves its rest as it was. True when it is the first one.
+    pub fn on_retransmitted(&mut self, start: u64, end: u64, at: Instant) -> bool {
+        self.flight.send_again(start, end, at);
+        self.at_once = false;
+        self.counts.retransmissions += 1;
+        self.flight.first().is_some_and(|first| first.start == start)
+    }
+
+    /// An acknowledgement came, with news or without.
+    pub fn on_acknowledged(&mut self, ack: &Ack<'_>) -> Report {
+        let mut report = Report::default();
+        let space = Space { ack: ack.ack, una: ack.una, nxt: ack.nxt, max_wnd: ack.path.max_wnd };
+        let blocks = if self.sack { Blocks::read(ack.blocks, space) } else { Blocks::default() };
+        let mut news = News::of(&self.flight);
+        if let Some(duplicate) = blocks.duplicate {
+            self.take_duplicate_sack(ack, duplicate, &mut report);
+        }
+        self.take_cumulative(ack, &mut news, &mut report);
+        self.take_blocks(ack, &blocks, &mut news, &mut report);
+        news.conclude(&mut report);
+        self.note_reordering(ack, &news, &mut report);
+        self.judge(ack, &mut report);
+        report
+    }
+
+    fn take_cumulative(&mut self, ack: &Ack<'_>, news: &mut News, report: &mut Report) {
+        let before = self.outstanding();
+        let (rack, mut segments) = (&mut self.rack, 0);
+        report.delivered += self.flight.acknowledge(ack.una, |segment| {
+            report.first_sent_at.get_or_insert(segment.sent_at);
+            segments += u64::from(segment.count);
+            news.acknowledged(segment);
+            if !segment.sacked {
+                self.counts.delivered += u64::from(segment.count);
+                rack.on_delivered(ack.now, segment, ack.path.min_rtt, ack.echoed);
+            }
+        });
+        report.acknowledged = before - self.outstanding();
+        if report.acknowledged > 0 {
+            self.newreno.on_progress(segments);
+        }
+    }
+
+    fn take_blocks(&mut self, ack: &Ack<'_>, blocks: &Blocks, news: &mut News, report: &mut Report) {
+        for (start, end) in &blocks.sacked {
+            self.flight.sack(*start, *end, ack.path.mss, |segment| {
+                news.sacked(segment);
+                report.sacked += segment.len();
+                self.counts.delivered += u64::from(segment.count);
+                self.rack.on_delivered(ack.now, segment, ack.path.min_rtt, ack.echoed);
+            });
+        }
+        report.delivered += report.sacked;
+        let head = self.flight.first().map(|first| first.sent_at);
+        report.sacked_older = news.sacked_oldest.is_some_and(|sent| head.is_some_and(|head| sent < head));
+    }
+
+    /// RFC 2883: a retransmission, or the network's copy of something, was needless.
+    fn take_duplicate_sack(&mut self, ack: &Ack<'_>, (start, end): (u64, u64), report: &mut Report) {
+        let segments = (end - start).div_ceil(ack.path.mss);
+        self.counts.duplicates += segments;
+        // More duplicates than there were retransmissions: the network, or the peer, makes them up.
+        if self.counts.duplicates > self.counts.retransmissions {
+            return;
+        }
+        report.duplicates = segments;
+        self.counts.delivered += segments;
+        if self.reordering_seen > 0 {
+            self.rack.on_duplicate_sack(ack.una, ack.nxt);
+        }
+    }
+
+    /// RFC 8985 §6.2, step 3: something sent once arrived after something that was sent later.
+    fn note_reordering(&mut self, ack: &Ack<'_>, news: &News, report: &mut Report) {
+        let Some(distance) = news.lateness().filter(|_| self.sack) else { return };
+        let segments = u32::try_from(distance.div_ceil(ack.path.mss)).unwrap_or(u32::MAX);
+        self.reordering_seen = self.reordering_seen.saturating_add(1);
+        self.reordering = self.reordering.max(segments.min(self.settings.max_reordering));
+        report.reordered = Some(segments);
+    }
+}
+
+/// What is gathered of an acknowledgement while segments are taken off the scoreboard.
+#[derive(Clone, Copy, Debug, Default)]
+struct News {
+    /// The end of what was sacked highest before this acknowledgement; zero where nothing was.
+    highest_sacked: u64,
+    /// The first position of what was sent once and is only heard of now.
+    lowest_late: Option<u64>,
+    acknowledged_oldest: Option<Instant>,
+    acknowledged_newest: Option<Instant>,
+    acknowledged_again: bool,
+    sacked_oldest: Option<Instant>,
+    sacked_newest: Option<Instant>,
+}
+
+impl News {
+    fn of(flight: &Flight) -> News {
+        News { highest_sacked: flight.highest_sacked().unwrap_or(0), ..News::default() }
+    }
+
+    fn acknowledged(&mut self, segment: &Segment) {
+        if segment.transmissions > 1 {
+            self.acknowledged_again = true;
+        } else if !segment.sacked {
+            self.acknowledged_oldest.get_or_insert(segment.sent_at);
+            self.acknowledged_newest = Some(segment.sent_at);
+            self.late(segment);
+        }
+    }
+
+    fn sacked(&mut self, segment: &Segment) {
+        if segment.transmissions == 1 {
+            self.sacked_oldest = Some(self.sacked_oldest.map_or(segment.sent_at, |at| at.min(segment.sent_at)));
+            self.sacked_newest = self.sacked_newest.max(Some(segment.sent_at));
+            self.late(segment);
+        }
+    }
+
+    fn late(&mut self, segment: &Segment) {
+        if segment.end < self.highest_sacked {
+            self.lowest_late = Some(self.lowest_late.map_or(segment.start, |lowest| lowest.min(segment.start)));
+        }
+    }
+
+    fn lateness(&self) -> Option<u64> {
+        self.lowest_late.map(|start| self.highest_sacked - start)
+    }
+
+    /// Linux's order: the acknowledged ones by our own clock, then the sacked ones.
+    fn conclude(&self, report: &mut Report) {
+        let acknowledged = (self.acknowledged_oldest, self.acknowledged_newest);
+        let sacked = (self.sacked_oldest, self.sacked_newest);
+        let usable = acknowledged.0.is_some() && !self.acknowledged_again;
+        (report.oldest_sent_at, report.newest_sent_at) = if usable { acknowledged } else { sacked };
+    }
+}

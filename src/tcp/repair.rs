@@ -1,0 +1,92 @@
+//! What a connection does about loss: recovery's conclusions become timers, events, and facts for congestion control.
+
+use super::connection::Connection;
+use super::recovery::{Path, Report};
+use crate::event::{CongestionState, Context, CwndCause, TcpEvent, TimerKind};
+use std::time::Duration;
+
+/// The least time for what comes after reneging to clear up by itself; Linux's.
+const RENEGING_PATIENCE: Duration = Duration::from_millis(10);
+/// What timers are late by, at the least, so that what is due at the same moment comes first; Linux's.
+const TIMER_SLACK: Duration = Duration::from_millis(2);
+
+impl Connection {
+    pub(super) fn path(&self) -> Path {
+        Path {
+            mss: self.effective_mss() as u64,
+            max_wnd: self.snd.max_wnd,
+            min_rtt: self.rtt.min_rtt(),
+            srtt: self.rtt.srtt(),
+        }
+    }
+
+    /// RFC 5681 §3.1, FlightSize: what a loss is measured by, without what limited transmit added (RFC 3042).
+    pub(super) fn flight_size(&self) -> u64 {
+        self.recovery.outstanding().min(self.congestion.cwnd())
+    }
+
+    /// Congestion control hears what recovery has found out; `before` is what was in flight.
+    pub(super) fn conclude(&mut self, cx: &mut Context<'_>, report: &Report, before: u64) {
+        if report.recovered {
+            self.change_congestion(cx, CwndCause::RecoveryOver, |congestion, now| congestion.on_recovered(now));
+        }
+        if report.entered.is_some() {
+            self.change_congestion(cx, CwndCause::FastRetransmit, |congestion, now| congestion.on_lost(now, before));
+        }
+        if report.looked {
+            self.set_reordering_timer(cx, report);
+        }
+    }
+
+    fn set_reordering_timer(&mut self, cx: &mut Context<'_>, report: &Report) {
+        match report.look_again_at {
+            Some(at) => self.set_timer(cx, TimerKind::Reordering, at + TIMER_SLACK),
+            None => self.stop_timer(cx, TimerKind::Reordering),
+        }
+    }
+
+    pub(super) fn tell_report(&self, cx: &mut Context<'_>, report: &Report, from: CongestionState) {
+        let bytes = report.acknowledged;
+        if bytes > 0 {
+            self.tell(cx, || TcpEvent::Acknowledged { bytes, in_flight: self.recovery.outstanding() });
+        }
+        if report.sacked > 0 {
+            self.tell(cx, || TcpEvent::Sacked { bytes: report.sacked });
+        }
+        if report.duplicates > 0 {
+            self.tell(cx, || TcpEvent::DuplicateSack { segments: report.duplicates });
+        }
+        if let Some(segments) = report.reordered {
+            self.tell(cx, || TcpEvent::Reordering { segments });
+        }
+        if report.lost.bytes > 0 {
+            self.tell(cx, || TcpEvent::Lost { bytes: report.lost.bytes, again: report.lost_again });
+        }
+        if report.reneged {
+            self.tell(cx, || TcpEvent::Reneged);
+        }
+        self.tell_state(cx, from);
+    }
+
+    pub(super) fn tell_state(&self, cx: &mut Context<'_>, from: CongestionState) {
+        let to = self.recovery.state();
+        if from != to {
+            self.tell(cx, || TcpEvent::Recovery { from, to });
+        }
+    }
+
+    /// RFC 2018 §8: the peer acknowledges up to what it had sacked, and not further. If the rest does not come at once
+    /// the timeout sends it all again.
+    pub(super) fn expect_reneging(&mut self, cx: &mut Context<'_>) {
+        let patience = (self.rtt.srtt().unwrap_or_default() / 2).max(RENEGING_PATIENCE);
+        self.set_timer(cx, TimerKind::Retransmission, cx.after(patience));
+    }
+
+    pub(super) fn on_reordering_timeout(&mut self, cx: &mut Context<'_>) {
+        self.tell(cx, || TcpEvent::TimerFired { timer: TimerKind::Reordering, count: 1 });
+        let (state, before) = (self.recovery.state(), self.flight_size());
+        let report = self.recovery.on_reordering_timeout(cx.now, self.snd.nxt, &self.path());
+        self.tell_report(cx, &report, state);
+        self.conclude(cx, &report, before);
+    }
+}
