@@ -120,6 +120,11 @@ pub enum TcpEvent {
         from: u64,
         to: u64,
     },
+    /// The application reads fast: more bytes than before may wait for it.
+    ReceiveBuffer {
+        from: usize,
+        to: usize,
+    },
     RttSample {
         rtt: Duration,
         srtt: Duration,

@@ -89,8 +89,8 @@ impl Connection {
         self.window_probes = 0;
         self.pending.window_probe = false;
         // The writer is woken when there is room worth waking it for.
-        let room = self.config.send_buffer.saturating_sub(self.snd.buffer.len());
-        self.wake |= room >= self.config.send_buffer / 3;
+        let room = self.send_capacity().saturating_sub(self.snd.buffer.len());
+        self.wake |= room >= self.send_capacity() / 3;
     }
 
     fn grow_window(&mut self, cx: &mut Context<'_>, fact: Acknowledged) {

@@ -162,6 +162,7 @@ impl Connection {
             self.reset(cx, CloseReason::Aborted);
             return Break(());
         }
+        self.widen_window(cx);
         let before = self.rcv.nxt;
         let (inserted, acknowledge) = self.rcv.accept(seq, segment.data);
         match inserted {
@@ -179,6 +180,17 @@ impl Connection {
         }
         self.acknowledge(cx, acknowledge);
         Continue(())
+    }
+
+    /// An application that reads fast is offered a window that keeps up with it.
+    fn widen_window(&mut self, cx: &mut Context<'_>) {
+        let wished = self.right_sizing.on_data(cx.now, self.rtt.srtt(), self.rcv.buffer.read_position());
+        let (from, most) = (self.rcv.capacity(), self.config.receive_buffer);
+        let to = wished.map_or(from, |wished| usize::try_from(wished).unwrap_or(most).min(most));
+        if to > from {
+            self.rcv.widen(to);
+            self.tell(cx, || TcpEvent::ReceiveBuffer { from, to });
+        }
     }
 
     /// RFC 9293 §3.8.6.3: at once, or within the delay.

@@ -27,10 +27,15 @@ pub struct Config {
     /// How many full segments of a young connection are acknowledged at once all the same, so that the peer's window
     /// opens fast; Linux has 16.
     pub quick_acks: u32,
-    /// The most bytes that wait for the application: under 500 segments, which a TAP's queue holds by default.
+    /// The most bytes that wait for the application.
     pub receive_buffer: usize,
+    /// How many of them the peer is offered at first. The window grows with what the application reads in a round trip,
+    /// up to `receive_buffer`.
+    pub initial_receive_buffer: usize,
     /// The most bytes that wait for the peer's acknowledgement.
     pub send_buffer: usize,
+    /// How many of them are taken at first; then as many as twice the congestion window, up to `send_buffer`.
+    pub initial_send_buffer: usize,
     /// The congestion controller by name: one of [`congestion::NAMES`](super::congestion::NAMES).
     pub congestion: &'static str,
     /// The initial congestion window, in segments (RFC 6928).
@@ -82,6 +87,20 @@ impl Default for Keepalive {
 }
 
 impl Config {
+    /// Exactly so many bytes may wait for the application, however fast it reads: what `SO_RCVBUF` says.
+    pub fn fix_receive_buffer(&mut self, bytes: usize) {
+        (self.initial_receive_buffer, self.receive_buffer) = (bytes, bytes);
+    }
+
+    /// Exactly so many bytes may wait for acknowledgement: what `SO_SNDBUF` says.
+    pub fn fix_send_buffer(&mut self, bytes: usize) {
+        (self.initial_send_buffer, self.send_buffer) = (bytes, bytes);
+    }
+
+    pub(super) fn first_receive_buffer(&self) -> usize {
+        self.initial_receive_buffer.min(self.receive_buffer)
+    }
+
     /// The names that [`profile`](Config::profile) knows.
     pub const PROFILES: [&str; 3] = ["strata", "linux", "freebsd"];
 
@@ -111,8 +130,10 @@ impl Default for Config {
             unsent_limit: None,
             delayed_ack: Some(Duration::from_millis(40)),
             quick_acks: 0,
-            receive_buffer: 512 * 1024,
-            send_buffer: 512 * 1024,
+            receive_buffer: 8 << 20,
+            initial_receive_buffer: 512 << 10,
+            send_buffer: 16 << 20,
+            initial_send_buffer: 512 << 10,
             congestion: "reno",
             initial_window: 10,
             restart_after_idle: true,

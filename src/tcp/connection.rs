@@ -10,6 +10,7 @@ use super::limiter::ChallengeLimiter;
 use super::opening::{Opening, headers};
 use super::receive::Receiver;
 use super::recovery::Recovery;
+use super::right_sizing::RightSizing;
 use super::rtt::RttEstimator;
 use super::send::{Sender, Writing};
 use super::state::{self, Cause, State};
@@ -67,6 +68,7 @@ pub struct Connection {
     pub(super) state: State,
     pub(super) snd: Sender,
     pub(super) rcv: Receiver,
+    pub(super) right_sizing: RightSizing,
     pub(super) timestamps: Option<TimestampState>,
     /// SACK was agreed on: we may send blocks (RFC 2018 §2).
     pub(super) sack: bool,
@@ -128,8 +130,9 @@ impl Connection {
         });
         // What the peer's segments carry when they are full: its timestamps take their place in each.
         let full = advertised_mss.saturating_sub(if timestamps.is_some() { 12 } else { 0 }).max(1);
-        let mut rcv = Receiver::new(peer.irs + 1, rcv_scale, config.receive_buffer, full);
+        let mut rcv = Receiver::new(peer.irs + 1, rcv_scale, config.first_receive_buffer(), full);
         rcv.offered_unscaled();
+        let right_sizing = RightSizing::new(cx.now, peer.irs + 1);
         let mss = snd.mss() - if timestamps.is_some() { 12.min(snd.mss() - 1) } else { 0 };
         // RFC 5681 §3.1: a SYN that was lost leaves a window of one segment.
         let segments = if opening.transmissions > 1 { 1 } else { config.initial_window };
@@ -140,6 +143,7 @@ impl Connection {
             state: State::Established,
             snd,
             rcv,
+            right_sizing,
             timestamps,
             sack: config.sack && peer.sack,
             window_scaling,
@@ -191,6 +195,7 @@ impl Connection {
         change(&mut self.config);
         // A larger send buffer has room for a writer that waits.
         self.wake = true;
+        self.rcv.widen(self.config.first_receive_buffer());
         if !self.config.nagle && self.snd.has_unsent() && !self.config.cork {
             // Who sets `nodelay` wants what waits to go now.
             (self.snd.more, self.pending.small_segment) = (false, true);
@@ -231,7 +236,14 @@ impl Connection {
     /// How much a writer may write now.
     fn room(&self) -> usize {
         let unsent = self.config.unsent_limit.unwrap_or(usize::MAX).saturating_sub(self.snd.unsent() as usize);
-        self.config.send_buffer.saturating_sub(self.snd.buffer.len()).min(unsent)
+        self.send_capacity().saturating_sub(self.snd.buffer.len()).min(unsent)
+    }
+
+    /// How many bytes may wait for acknowledgement: what is in flight now, and as much again, so that the next window is
+    /// there when the acknowledgements come.
+    pub(super) fn send_capacity(&self) -> usize {
+        let flight = usize::try_from(2 * self.congestion.cwnd().min(u64::MAX / 2)).unwrap_or(usize::MAX);
+        self.config.initial_send_buffer.max(flight).min(self.config.send_buffer)
     }
 
     /// RECEIVE (RFC 9293 §3.10.3): 0 bytes mean that the peer has finished.

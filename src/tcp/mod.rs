@@ -11,7 +11,7 @@
 //! | `state` | the eleven states and their moves | §3.3.2 |
 //! | `listen`, `opening`, `handshake` | passive, active and simultaneous open | §3.5, §3.10.7.3 |
 //! | `arrive`, `acknowledge` | what a segment does | §3.10.7.4, RFC 5961, RFC 7323 |
-//! | `reassembly`, `receive` | the receive buffer and the window | §3.8.6, RFC 2018 |
+//! | `reassembly`, `receive`, `right_sizing` | the receive buffer and the window | §3.8.6, RFC 2018 |
 //! | `send_buffer`, `send`, `transmit` | the send buffer and what goes next | §3.7.4, §3.8.6.2 |
 //! | `recovery`, `repair` | what is lost, and what is done about it | RFC 6675, 8985, 6582 |
 //! | `rtt`, `congestion` | time, and how much | RFC 6298, 5681 |
@@ -35,6 +35,7 @@ mod reassembly;
 mod receive;
 mod recovery;
 mod repair;
+mod right_sizing;
 mod rtt;
 mod segment;
 mod send;

@@ -243,7 +243,7 @@ impl Opening {
     }
 
     pub(super) fn offered_window(&self) -> u16 {
-        self.config.receive_buffer.min(usize::from(u16::MAX)) as u16
+        self.config.first_receive_buffer().min(usize::from(u16::MAX)) as u16
     }
 
     fn scaled_window(&self) -> u16 {

@@ -65,6 +65,16 @@ impl Receiver {
         }
     }
 
+    /// How many bytes may wait for the application.
+    pub fn capacity(&self) -> usize {
+        self.capacity
+    }
+
+    /// More may wait from now on; the next acknowledgement tells.
+    pub fn widen(&mut self, capacity: usize) {
+        self.capacity = self.capacity.max(capacity);
+    }
+
     /// RCV.WND, in bytes.
     pub fn wnd(&self) -> u64 {
         self.edge - self.nxt

@@ -184,15 +184,19 @@ fn setting(name: &str, value: &str, config: &mut Config) -> Result<bool, Stop> {
             config.timestamps &= on;
             config.window_scale = config.window_scale.filter(|_| on);
         }
-        "recvspace" => config.receive_buffer = need(number)?.clamp(1, 1 << 30) as usize,
-        "sendspace" => config.send_buffer = need(number)?.clamp(1, 1 << 30) as usize,
+        "recvspace" => config.fix_receive_buffer(need(number)?.clamp(1, 1 << 30) as usize),
+        "sendspace" => config.fix_send_buffer(need(number)?.clamp(1, 1 << 30) as usize),
         "delayed_ack" => config.delayed_ack = config.delayed_ack.filter(|_| on),
         "tcp_keepalive_time" => config.keepalive.idle = Duration::from_secs(need(number)?),
         "tcp_keepalive_intvl" => config.keepalive.interval = Duration::from_secs(need(number)?),
         "tcp_keepalive_probes" => config.keepalive.count = need(number)?.min(127) as u32,
         "tcp_fin_timeout" => config.fin_wait_2 = Duration::from_secs(need(number)?),
-        "tcp_rmem" => config.receive_buffer = need(numbers.get(1).copied().or(number))?.clamp(1, 1 << 30) as usize,
-        "tcp_wmem" => config.send_buffer = need(numbers.get(1).copied().or(number))?.clamp(1, 1 << 30) as usize,
+        "tcp_rmem" => {
+            config.fix_receive_buffer(need(numbers.get(1).copied().or(number))?.clamp(1, 1 << 30) as usize);
+        }
+        "tcp_wmem" => {
+            config.fix_send_buffer(need(numbers.get(1).copied().or(number))?.clamp(1, 1 << 30) as usize);
+        }
         // A SYN that is sent N times more, at 1, 2, 4 .. seconds.
         "tcp_syn_retries" | "tcp_synack_retries" => {
             config.give_up_syn = Duration::from_secs((2u64 << need(number)?.min(10)) - 1);
