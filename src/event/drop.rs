@@ -70,6 +70,7 @@ drop_reasons! {
     UnacceptableAck => "TCP acknowledgement of what was never sent",
     BadTcpFlags => "TCP flags that make no sense in this state",
     BlindReset => "RST not exactly at RCV.NXT (RFC 5961 §3)",
+    TimeWaitReset => "RST in TIME-WAIT, which it may not end (RFC 1337)",
     OldTimestamp => "TCP timestamp older than the last one (PAWS, RFC 7323 §5)",
     MissingAck => "TCP segment without ACK",
     ClosedForReceiving => "data after the application has closed",

@@ -19,15 +19,22 @@ impl Connection {
             return Break(());
         }
         let ack = segment.ack().position(self.snd.una);
-        // RFC 5961 §5.2: acknowledgements of what was never sent, or of what is long past, are challenged.
-        if ack > self.snd.nxt || ack + self.snd.max_wnd < self.snd.una {
+        // RFC 5961 §5.2: acknowledgements of what was never sent, or of what is long past, are challenged. Nothing was
+        // ever sent before our first byte, however large the peer's window.
+        let past = self.snd.max_wnd.min(self.snd.una - self.snd.first);
+        if ack > self.snd.nxt || ack + past < self.snd.una {
             self.drop_segment(cx, DropReason::UnacceptableAck);
             self.challenge(cx);
             return Break(());
         }
+        self.note_timestamp(cx.now, segment, seq);
         self.hear_acknowledgement(cx, segment, ack);
         if ack >= self.snd.una {
             self.take_window(cx, segment, seq, ack);
+        }
+        if self.state == State::TimeWait && (segment.sequence_len() > 0 || seq != self.rcv.nxt) {
+            self.answer_in_time_wait(cx, segment);
+            return Break(());
         }
         self.after_ack_of_fin(cx)
     }

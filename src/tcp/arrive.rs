@@ -56,7 +56,6 @@ impl Connection {
         self.second_check_reset(cx, segment, seq)?;
         // Third, check security: nothing to check (RFC 9293 §A.1).
         self.fourth_check_syn(cx, segment)?;
-        self.note_timestamp(cx.now, segment, seq);
         self.fifth_check_ack(cx, segment, seq)?;
         self.sixth_check_urgent(cx, segment, seq);
         self.seventh_process_text(cx, segment, seq)?;
@@ -88,14 +87,26 @@ impl Connection {
             return Continue(());
         }
         self.drop_segment(cx, DropReason::UnacceptableSegment);
+        if seq < nxt && !segment.flags().syn() {
+            self.rcv.note_duplicate(seq, end);
+        }
         if self.state == State::TimeWait && segment.flags().fin() && end == nxt {
-            // RFC 9293 §3.10.7.4, eighth, TIME-WAIT: acknowledge the FIN again and restart 2 MSL.
-            self.rcv.ack_due = Some(SendReason::TimeWaitAck);
-            self.set_timer(cx, TimerKind::TimeWait, cx.after(self.config.time_wait));
+            self.answer_in_time_wait(cx, segment);
         } else {
             self.answer_unacceptable(cx, segment);
         }
         Break(())
+    }
+
+    /// RFC 9293 §3.10.7.4, fifth and eighth, TIME-WAIT: all that can arrive is the peer's FIN again, which is
+    /// acknowledged and restarts 2 MSL. Other data or FINs are a peer gone astray and acknowledged as well, as in Linux.
+    pub(super) fn answer_in_time_wait(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
+        if segment.flags().fin() {
+            self.set_timer(cx, TimerKind::TimeWait, cx.after(self.config.time_wait));
+        }
+        if segment.sequence_len() > 0 || self.limiter.allows(cx.now) {
+            self.rcv.ack_due = Some(SendReason::TimeWaitAck);
+        }
     }
 
     /// An acknowledgement, unless the segment is a RST. Those for segments without data are limited, so that two hosts
@@ -111,7 +122,10 @@ impl Connection {
         if !segment.flags().rst() {
             return Continue(());
         }
-        if seq == self.rcv.nxt {
+        if self.state == State::TimeWait {
+            // RFC 1337 §3, F1: an old duplicate must not end TIME-WAIT before its time.
+            self.drop_segment(cx, DropReason::TimeWaitReset);
+        } else if seq == self.rcv.nxt {
             self.move_to(cx, Cause::ResetReceived);
             self.finish(cx, CloseReason::ResetByPeer);
         } else {
@@ -164,6 +178,9 @@ impl Connection {
         }
         self.widen_window(cx);
         let before = self.rcv.nxt;
+        if segment.flags().fin() {
+            self.rcv.cut_at_fin(seq, seq + segment.data.len() as u64);
+        }
         let (inserted, acknowledge) = self.rcv.accept(seq, segment.data);
         match inserted {
             Inserted::InOrder { bytes, .. } => {
@@ -210,17 +227,12 @@ impl Connection {
 
     /// A FIN counts once everything before it has come; until then its place is remembered.
     fn eighth_check_fin(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>, seq: u64) {
-        let end = seq + segment.data.len() as u64;
-        if segment.flags().fin() && self.rcv.fin.is_none() && end <= self.rcv.edge() {
-            self.rcv.fin = Some(end);
-            if end > self.rcv.nxt {
-                self.rcv.ack_due = Some(SendReason::OutOfOrderAck);
-            }
+        if segment.flags().fin() {
+            self.rcv.hold_fin(seq + segment.data.len() as u64);
         }
-        if self.rcv.fin != Some(self.rcv.nxt) {
+        if !self.rcv.pass_fin() {
             return;
         }
-        self.rcv.pass_fin();
         self.rcv.ack_due = Some(SendReason::FinAck);
         self.wake = true;
         self.move_to(cx, Cause::FinReceived);
@@ -237,8 +249,10 @@ impl Connection {
             && now.since(ours.recent_at) < TS_RECENT_LIFETIME
     }
 
-    /// RFC 7323 §4.3 (2): what is echoed is the timestamp of the segment that spans the last acknowledgement.
-    fn note_timestamp(&mut self, now: Instant, segment: &Segment<'_>, seq: u64) {
+    /// RFC 7323 §4.3 (2): what is echoed is the timestamp of the segment that spans the last acknowledgement. It counts
+    /// only once the acknowledgement is found right: what RFC 5961 §5.2 discards may be forged, and a forged timestamp
+    /// would make PAWS discard all that the peer sends.
+    pub(super) fn note_timestamp(&mut self, now: Instant, segment: &Segment<'_>, seq: u64) {
         let last_ack_sent = self.rcv.last_ack_sent;
         if let (Some(ours), Some(theirs)) = (&mut self.timestamps, segment.header.options.timestamps)
             && seq <= last_ack_sent

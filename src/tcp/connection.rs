@@ -281,7 +281,7 @@ impl Connection {
 
     /// The peer's FIN has been reached: nothing more will come.
     pub(super) fn peer_finished(&self) -> bool {
-        self.rcv.fin.is_some_and(|fin| self.rcv.nxt > fin)
+        self.rcv.finished
     }
 
     pub fn status(&self) -> Status {

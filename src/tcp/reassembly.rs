@@ -109,6 +109,15 @@ impl ReceiveBuffer {
         Inserted::OutOfOrder
     }
 
+    /// What came from `end` on is not wanted after all; nothing in order lies there.
+    pub fn forget_from(&mut self, end: u64) {
+        self.ranges.retain(|range| range.start < end);
+        if let Some(last) = self.ranges.last_mut() {
+            last.end = last.end.min(end);
+        }
+        self.consume(0);
+    }
+
     /// Moves up to `into.len()` bytes out, in order.
     pub fn read(&mut self, into: &mut [u8]) -> usize {
         let len = self.peek(into);

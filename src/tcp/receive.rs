@@ -4,9 +4,10 @@ use super::reassembly::{Inserted, ReceiveBuffer};
 use super::seq::Seq;
 use crate::event::SendReason;
 use smallvec::SmallVec;
+use std::ops::Range;
 
-/// Blocks that fit beside timestamps (RFC 2018 §3).
-const SACK_BLOCKS: usize = 3;
+/// The most blocks that fit into a header; beside timestamps one fewer (RFC 2018 §3).
+const SACK_BLOCKS: usize = 4;
 
 /// The receive sequence space (RFC 9293 §3.3.1, figure 4), as positions.
 #[derive(Clone, Debug)]
@@ -23,8 +24,12 @@ pub struct Receiver {
     capacity: usize,
     /// The largest segment that the peer may send us, in bytes of data.
     mss: usize,
-    /// Where the peer's FIN lies, once a segment has told.
-    pub fin: Option<u64>,
+    /// The first byte of the stream.
+    first: u64,
+    /// Where the peer's FIN lies that has not been reached yet, once a segment has told.
+    fin: Option<u64>,
+    /// The peer's FIN has been reached: nothing more will come.
+    pub finished: bool,
     /// Where the peer's urgent data ends.
     pub urgent: Option<u64>,
     /// The acknowledgement number last sent.
@@ -35,6 +40,8 @@ pub struct Receiver {
     pub ack_due: Option<SendReason>,
     /// Where data past a hole came last, latest first (RFC 2018 §4 asks for that order).
     recent: SmallVec<[u64; SACK_BLOCKS]>,
+    /// What the last segment brought that had come before; told once (RFC 2883 §4).
+    duplicate: Option<Range<u64>>,
 }
 
 /// What accepted data asks for.
@@ -56,12 +63,15 @@ impl Receiver {
             scale,
             capacity,
             mss,
+            first: nxt,
             fin: None,
+            finished: false,
             urgent: None,
             last_ack_sent: nxt,
             unacknowledged: 0,
             ack_due: None,
             recent: SmallVec::new(),
+            duplicate: None,
         }
     }
 
@@ -113,12 +123,13 @@ impl Receiver {
         let wish = (self.buffer.read_position() + limit).saturating_sub(self.nxt);
         let useful = (self.capacity / 2).min(self.mss) as u64;
         let hardly_used = self.unscaled && 2 * self.wnd() >= u64::from(u16::MAX);
-        self.fin.is_none() && !hardly_used && wish >= self.wnd() + useful && wish >= 2 * self.wnd()
+        !self.finished && !hardly_used && wish >= self.wnd() + useful && wish >= 2 * self.wnd()
     }
 
     /// Takes in data at `position`, cut to the window.
     pub fn accept(&mut self, position: u64, data: &[u8]) -> (Inserted, Acknowledge) {
         let data = &data[..data.len().min(self.edge.saturating_sub(position) as usize)];
+        self.note_duplicate(position, position + data.len() as u64);
         let inserted = self.buffer.insert(position, data);
         self.nxt = self.nxt.max(self.buffer.next());
         let acknowledge = match inserted {
@@ -137,15 +148,81 @@ impl Receiver {
                 self.remember(position);
                 Acknowledge::Now(SendReason::OutOfOrderAck)
             }
-            Inserted::Nothing => Acknowledge::Now(SendReason::DuplicateAck),
+            Inserted::Nothing => {
+                if position > self.nxt {
+                    self.remember(position);
+                }
+                Acknowledge::Now(SendReason::DuplicateAck)
+            }
         };
+        // The peer contradicts itself: there is data where it had put its FIN.
+        self.fin = self.fin.filter(|fin| *fin >= self.nxt);
         (inserted, acknowledge)
     }
 
-    /// Everything before the FIN is there. It takes a number of its own, which may lie just past the window.
-    pub fn pass_fin(&mut self) {
+    /// A segment from `start` on brings the peer's FIN at `end`. If both are in order, what had come beyond is no data.
+    pub fn cut_at_fin(&mut self, start: u64, end: u64) {
+        if start <= self.nxt && self.nxt <= end && end <= self.edge {
+            self.buffer.forget_from(end);
+        }
+    }
+
+    /// A segment holds the peer's FIN at `fin`. Of several the one that is reached first counts.
+    pub fn hold_fin(&mut self, fin: u64) {
+        if self.finished || fin > self.edge {
+            return;
+        }
+        if fin > self.nxt {
+            self.ack_due = Some(SendReason::OutOfOrderAck);
+            self.note_duplicate_fin(fin);
+            self.remember(fin);
+        }
+        self.fin = Some(self.fin.map_or(fin, |known| known.min(fin)));
+    }
+
+    /// Goes past the FIN if everything before it is there. It takes a number of its own, which may lie just past the
+    /// window. What came beyond it is no data.
+    pub fn pass_fin(&mut self) -> bool {
+        if self.fin != Some(self.nxt) {
+            return false;
+        }
         self.nxt += 1;
         self.edge = self.edge.max(self.nxt);
+        (self.fin, self.finished) = (None, true);
+        self.buffer.forget_from(self.nxt);
+        self.recent.clear();
+        true
+    }
+
+    /// RFC 2883 §4: `start..end` has come; the first part of it that had come before is reported.
+    pub fn note_duplicate(&mut self, start: u64, end: u64) {
+        let start = start.max(self.first);
+        let held = self.blocks().find(|block| block.start < end && start < block.end);
+        let duplicate = match held {
+            _ if start < self.nxt => start..end.min(self.nxt),
+            Some(block) => start.max(block.start)..end.min(block.end),
+            None => 0..0,
+        };
+        self.duplicate = (duplicate.start < duplicate.end).then_some(duplicate);
+    }
+
+    /// The number of a FIN that is not new goes with what came before it in its segment.
+    fn note_duplicate_fin(&mut self, fin: u64) {
+        if self.fin != Some(fin) {
+            return;
+        }
+        match &mut self.duplicate {
+            Some(duplicate) if duplicate.end == fin => duplicate.end += 1,
+            Some(_) => {}
+            None => self.duplicate = Some(fin..fin + 1),
+        }
+    }
+
+    /// What has come past the first hole, the number of a FIN included.
+    fn blocks(&self) -> impl Iterator<Item = Range<u64>> {
+        let (ranges, fin) = (self.buffer.ranges(), self.fin.filter(|fin| *fin > self.nxt));
+        let alone = fin.filter(|fin| ranges.iter().all(|range| range.end != *fin)).map(|fin| fin..fin + 1);
+        ranges.iter().map(move |range| range.start..range.end + u64::from(fin == Some(range.end))).chain(alone)
     }
 
     fn remember(&mut self, position: u64) {
@@ -159,23 +236,35 @@ impl Receiver {
         self.last_ack_sent = self.nxt;
         self.unacknowledged = 0;
         self.ack_due = None;
+        self.duplicate = None;
     }
 
-    /// RFC 2018 §4: the block with the latest segment first, then the ones reported before, then any other.
-    pub fn sack_blocks(&self) -> SmallVec<[(u32, u32); 4]> {
-        let ranges = self.buffer.ranges();
-        if ranges.is_empty() {
+    /// At most `limit` blocks: first what came twice (RFC 2883 §4), with the block around it if there is one; then, as
+    /// RFC 2018 §4 asks, the block with the latest segment, the ones reported before, and any other.
+    pub fn sack_blocks(&self, limit: usize) -> SmallVec<[(u32, u32); SACK_BLOCKS]> {
+        if limit == 0 {
             return SmallVec::new();
         }
-        let latest = self.recent.iter().filter_map(|at| ranges.iter().find(|range| range.contains(at)));
-        let mut blocks = SmallVec::new();
-        for range in latest.chain(ranges) {
-            let block = (Seq::at(range.start).0, Seq::at(range.end).0);
-            if blocks.len() < SACK_BLOCKS && !blocks.contains(&block) {
-                blocks.push(block);
+        let mut chosen: SmallVec<[Range<u64>; SACK_BLOCKS]> = SmallVec::new();
+        let around = self.duplicate.iter().filter_map(|it| self.blocks().find(|block| block.contains(&it.start)));
+        let latest = self.recent.iter().filter_map(|at| self.blocks().find(|block| block.contains(at)));
+        let room = limit - usize::from(self.duplicate.is_some());
+        for block in around.chain(latest).chain(self.blocks()) {
+            if chosen.len() >= room {
+                break;
+            }
+            if !chosen.contains(&block) {
+                chosen.push(block);
             }
         }
-        blocks
+        let wire = |block: &Range<u64>| (Seq::at(block.start).0, Seq::at(block.end).0);
+        self.duplicate.iter().chain(&chosen).map(wire).collect()
+    }
+
+    /// How many blocks [`sack_blocks`](Receiver::sack_blocks) gives.
+    pub fn sack_block_count(&self, limit: usize) -> usize {
+        let more = self.blocks().take(limit).count();
+        (more + usize::from(self.duplicate.is_some())).min(limit)
     }
 }
 
@@ -250,8 +339,10 @@ mod tests {
         for offset in [2000u64, 6000, 4000, 8000] {
             receiver.accept(START + offset, &[0; 1000]);
         }
-        assert_eq!(receiver.sack_blocks()[..], [(8000, 9000), (4000, 5000), (6000, 7000)]);
+        assert_eq!(receiver.sack_blocks(3)[..], [(8000, 9000), (4000, 5000), (6000, 7000)]);
         receiver.accept(START + 3000, &[0; 1000]);
-        assert_eq!(receiver.sack_blocks()[..], [(2000, 5000), (8000, 9000), (6000, 7000)]);
+        assert_eq!(receiver.sack_blocks(3)[..], [(2000, 5000), (8000, 9000), (6000, 7000)]);
+        assert_eq!(receiver.sack_block_count(3), 3);
+        assert_eq!(receiver.sack_block_count(4), 3);
     }
 }

@@ -18,6 +18,8 @@ pub struct Writing {
 #[derive(Debug)]
 pub struct Sender {
     pub buffer: SendBuffer,
+    /// The first byte of the stream.
+    pub first: u64,
     pub una: u64,
     pub nxt: u64,
     /// SND.WND in bytes, with the positions of the segment that last set it (SND.WL1 and SND.WL2).
@@ -52,6 +54,7 @@ impl Sender {
     pub fn new(nxt: u64, scale: u8, peer_mss: usize, path_mss: usize) -> Sender {
         Sender {
             buffer: SendBuffer::new(nxt),
+            first: nxt,
             una: nxt,
             nxt,
             wnd: 0,

@@ -311,14 +311,23 @@ impl Connection {
 
     fn options(&self, cx: &Context<'_>, flags: Flags) -> Options {
         let timestamps = self.timestamps.map(|ours| Timestamps { value: ours.value(cx.now), echo: ours.recent });
-        let sack = if self.sack && !flags.rst() { self.rcv.sack_blocks() } else { Default::default() };
+        let sack = if flags.rst() { Default::default() } else { self.rcv.sack_blocks(self.sack_limit()) };
         Options { timestamps, sack, ..Options::default() }
     }
 
     /// How many bytes the options of a segment take that leaves now.
     pub(super) fn options_len(&self) -> usize {
         let timestamps = if self.timestamps.is_some() { 12 } else { 0 };
-        let blocks = if self.sack { self.rcv.buffer.ranges().len().min(3) } else { 0 };
+        let blocks = self.rcv.sack_block_count(self.sack_limit());
         timestamps + if blocks > 0 { 4 + 8 * blocks } else { 0 }
+    }
+
+    /// RFC 2018 §3: 40 bytes of options hold four blocks, or timestamps and three.
+    fn sack_limit(&self) -> usize {
+        match (self.sack, self.timestamps) {
+            (true, None) => 4,
+            (true, Some(_)) => 3,
+            (false, _) => 0,
+        }
     }
 }

@@ -42,7 +42,7 @@ fn holes_are_reported_at_once_and_filled_in_any_order() {
         end.rcv(". 1:1001(1000) ack 1 win 10000");
         assert_eq!(end.out(), [". 1:1(0) ack 2001 win 8000 sack 3001:4001"]);
         end.rcv(". 1501:3501(2000) ack 1 win 10000");
-        assert_eq!(end.out(), [". 1:1(0) ack 4001 win 6000"]);
+        assert_eq!(end.out(), [". 1:1(0) ack 4001 win 6000 sack 1501:2001"]);
         assert_eq!(end.read(9999), stream(1, 4000));
     });
 }

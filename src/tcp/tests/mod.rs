@@ -6,6 +6,7 @@
 mod closing;
 mod data;
 mod defence;
+mod duplicates;
 mod opening;
 mod super_frames;
 mod timers;
