@@ -314,6 +314,8 @@ pub enum CwndCause {
     /// The loss was none (RFC 4015).
     Undo,
     Idle,
+    ApplicationLimited,
+    Marked,
 }
 
 impl fmt::Display for CwndCause {
@@ -328,6 +330,8 @@ impl fmt::Display for CwndCause {
             CwndCause::Undo => "the loss was none: undo",
             CwndCause::Timeout => "retransmission timeout",
             CwndCause::Idle => "restart after idle",
+            CwndCause::ApplicationLimited => "the application leaves it unused",
+            CwndCause::Marked => "marked by the network (ECN)",
         })
     }
 }

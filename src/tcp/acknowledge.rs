@@ -1,12 +1,12 @@
 //! The fifth step of SEGMENT ARRIVES: the ACK field (RFC 9293 §3.10.7.4), and what an acknowledgement sets in motion.
 
-use super::congestion::Acknowledged;
 use super::connection::Connection;
+use super::control::Heard;
 use super::recovery::{Ack, Report, whole_millis};
 use super::segment::Segment;
 use super::seq::Seq;
 use super::state::{Cause, State};
-use crate::event::{CloseReason, Context, CwndCause, DropReason, TcpEvent, TimerKind};
+use crate::event::{CloseReason, Context, DropReason, TcpEvent, TimerKind};
 use crate::time::Instant;
 use smallvec::SmallVec;
 use std::ops::ControlFlow::{self, Break, Continue};
@@ -60,7 +60,7 @@ impl Connection {
         let blocks: SmallVec<[(u64, u64); 4]> =
             told.iter().map(|(left, right)| (position(*left), position(*right))).collect();
         let echoed = self.echoed(cx.now, segment);
-        let before = self.flight_size();
+        let (before, prior_in_flight) = (self.flight_size(), self.in_flight());
         if ack > self.snd.una {
             self.advance_una(cx, ack);
         }
@@ -80,11 +80,8 @@ impl Connection {
         if report.reneged {
             self.expect_reneging(cx);
         }
-        if report.grows {
-            let bytes = report.delivered;
-            let cwnd_limited = self.cwnd_limited();
-            self.grow_window(cx, Acknowledged { now, bytes, in_flight: before, rtt, cwnd_limited });
-        }
+        let (bytes, lost, grows) = (report.delivered, report.lost.bytes, report.grows);
+        self.hear_delivered(cx, Heard { bytes, lost, prior_in_flight, rtt, grows });
     }
 
     /// SND.UNA moves: room in the buffer, and patience begins anew.
@@ -98,18 +95,6 @@ impl Connection {
         // The writer is woken when there is room worth waking it for.
         let room = self.send_capacity().saturating_sub(self.snd.buffer.len());
         self.wake |= room >= self.send_capacity() / 3;
-    }
-
-    fn grow_window(&mut self, cx: &mut Context<'_>, fact: Acknowledged) {
-        let slow_start = self.congestion.cwnd() < self.congestion.ssthresh();
-        let why = if slow_start { CwndCause::SlowStart } else { CwndCause::CongestionAvoidance };
-        self.change_congestion(cx, why, |congestion, _now| congestion.on_acknowledged(&fact));
-    }
-
-    /// RFC 7661 §4.1: in slow start a window of which more than half is used counts as used, since it doubles each round.
-    fn cwnd_limited(&self) -> bool {
-        let (cwnd, used) = (self.congestion.cwnd(), self.in_flight_at_send);
-        if cwnd < self.congestion.ssthresh() { 2 * used > cwnd } else { used + self.effective_mss() as u64 >= cwnd }
     }
 
     /// When the segment was sent whose timestamp comes back, in whole milliseconds.

@@ -1,5 +1,6 @@
 //! What can be chosen about TCP, per stack, per listener and per connection, with the defaults and their reasons.
 
+use super::congestion::Algorithm;
 use super::recovery::LossRecovery;
 use std::time::Duration;
 
@@ -36,11 +37,15 @@ pub struct Config {
     pub send_buffer: usize,
     /// How many of them are taken at first; then as many as twice the congestion window, up to `send_buffer`.
     pub initial_send_buffer: usize,
-    /// The congestion controller by name: one of [`congestion::NAMES`](super::congestion::NAMES).
-    pub congestion: &'static str,
+    /// The congestion controller: one of [`Algorithm::ALL`], or a program's own.
+    pub congestion: Algorithm,
     /// The initial congestion window, in segments (RFC 6928).
     pub initial_window: u32,
-    /// The congestion window shrinks while nothing is sent (RFC 5681 §4.1).
+    /// The most segments by which one acknowledgement opens the window in slow start: L of RFC 3465, by RFC 9406 §4.2
+    /// 8 where nothing is paced; none for no limit.
+    pub slow_start_limit: Option<u32>,
+    /// The congestion window shrinks while nothing is sent, or too little to fill it, for as long as a retransmission
+    /// timeout (RFC 5681 §4.1, RFC 2861).
     pub restart_after_idle: bool,
     /// A closed window is probed without data, which the peer must answer since the segment lies left of what it
     /// expects, as Linux does; else with one octet (RFC 9293 §3.8.6.1).
@@ -109,7 +114,13 @@ impl Config {
         let ours = Config::default();
         match name {
             "strata" => Some(ours),
-            "linux" => Some(Config { window_scale: Some(8), quick_acks: 16, empty_window_probes: true, ..ours }),
+            "linux" => Some(Config {
+                window_scale: Some(8),
+                quick_acks: 16,
+                empty_window_probes: true,
+                slow_start_limit: None,
+                ..ours
+            }),
             "freebsd" => {
                 Some(Config { window_scale: Some(6), receive_buffer: 65_536, max_rto: Duration::from_secs(64), ..ours })
             }
@@ -134,8 +145,9 @@ impl Default for Config {
             initial_receive_buffer: 512 << 10,
             send_buffer: 16 << 20,
             initial_send_buffer: 512 << 10,
-            congestion: "reno",
+            congestion: Algorithm::RENO,
             initial_window: 10,
+            slow_start_limit: Some(8),
             restart_after_idle: true,
             empty_window_probes: false,
             initial_rto: Duration::from_secs(1),

@@ -4,7 +4,8 @@
 //! `timeout`, and how it ends in `close`.
 
 use super::config::Config;
-use super::congestion::{self, CongestionControl};
+use super::congestion::{CongestionControl, Start};
+use super::control::Usage;
 use super::info::{Info, ReceiveError, SendError, Status};
 use super::limiter::ChallengeLimiter;
 use super::opening::{Opening, headers};
@@ -15,7 +16,7 @@ use super::rtt::RttEstimator;
 use super::send::{Sender, Writing};
 use super::state::{self, Cause, State};
 use super::timers::Timers;
-use crate::event::{CloseReason, Context, CwndCause, Event, FourTuple, SendReason, TcpEvent, TimerKind};
+use crate::event::{CloseReason, Context, Event, FourTuple, SendReason, TcpEvent, TimerKind};
 use crate::time::Instant;
 
 /// RFC 9293 §3.7.1 (MUST-15): what a peer takes that did not say.
@@ -82,8 +83,7 @@ pub struct Connection {
     pub(super) timers: Timers,
     pub(super) limiter: ChallengeLimiter,
     pub(super) pending: Pending,
-    /// What was in flight after the last transmission: was the window what limited us?
-    pub(super) in_flight_at_send: u64,
+    pub(super) usage: Usage,
     /// When SND.UNA last moved, or when data first waited for it to move.
     pub(super) progress_at: Instant,
     pub(super) received_at: Instant,
@@ -136,8 +136,15 @@ impl Connection {
         let mss = snd.mss() - if timestamps.is_some() { 12.min(snd.mss() - 1) } else { 0 };
         // RFC 5681 §3.1: a SYN that was lost leaves a window of one segment.
         let segments = if opening.transmissions > 1 { 1 } else { config.initial_window };
-        let congestion = congestion::by_name(config.congestion, mss as u64, u64::from(segments) * mss as u64)
-            .expect("the name is one of congestion::NAMES: whoever sets it checks");
+        let congestion = config.congestion.begin(&Start {
+            now: cx.now,
+            mss: mss as u64,
+            initial_window: u64::from(segments) * mss as u64,
+            rtt: opening.rtt.srtt(),
+            slow_start_limit: config.slow_start_limit,
+            seed: u64::from(opening.secrets.isn) << 32 | u64::from(opening.secrets.timestamp_offset),
+        });
+        let usage = Usage::new(cx.now, snd.una);
         let mut connection = Connection {
             tuple: opening.tuple,
             state: State::Established,
@@ -155,7 +162,7 @@ impl Connection {
             timers: Timers::default(),
             limiter: ChallengeLimiter::default(),
             pending: Pending::default(),
-            in_flight_at_send: 0,
+            usage,
             progress_at: cx.now,
             received_at: cx.now,
             sent_at: cx.now,
@@ -191,8 +198,11 @@ impl Connection {
 
     /// Changes settings in mid-connection; what depends on them follows.
     pub fn configure(&mut self, cx: &mut Context<'_>, change: impl FnOnce(&mut Config)) {
-        let before = self.config.keepalive;
+        let (before, congestion) = (self.config.keepalive, self.config.congestion);
         change(&mut self.config);
+        if self.config.congestion != congestion {
+            self.replace_congestion(cx.now);
+        }
         // A larger send buffer has room for a writer that waits.
         self.wake = true;
         self.rcv.widen(self.config.first_receive_buffer());
@@ -226,7 +236,6 @@ impl Connection {
         }
         if self.snd.buffer.len() == 0 {
             self.progress_at = cx.now;
-            self.restart_after_idle(cx);
         }
         self.snd.write(data, how);
         self.arm_user_timeout(cx);
@@ -332,7 +341,7 @@ impl Connection {
             segments_sent: self.totals.segments_sent,
             segments_received: self.totals.segments_received,
             retransmissions: self.totals.retransmissions,
-            congestion: self.congestion.name(),
+            congestion: self.config.congestion.name(),
             urgent_ahead: self.rcv.urgent.map(|urgent| urgent.saturating_sub(self.rcv.buffer.read_position())),
             soft_error: self.soft_error,
         }
@@ -359,28 +368,6 @@ impl Connection {
 
     pub fn is_released(&self) -> bool {
         self.released
-    }
-
-    /// RFC 5681 §4.1: after an idle RTO the window is no longer shown to be right.
-    fn restart_after_idle(&mut self, cx: &mut Context<'_>) {
-        if self.config.restart_after_idle && self.recovery.is_empty() && cx.now.since(self.sent_at) > self.rtt.rto() {
-            self.change_congestion(cx, CwndCause::Idle, |congestion, now| congestion.on_idle(now));
-        }
-    }
-
-    /// Lets congestion control hear a fact, and tells what became of the window.
-    pub(super) fn change_congestion(
-        &mut self,
-        cx: &mut Context<'_>,
-        why: CwndCause,
-        change: impl FnOnce(&mut dyn CongestionControl, Instant),
-    ) {
-        let from = self.congestion.cwnd();
-        change(&mut *self.congestion, cx.now);
-        let (to, ssthresh) = (self.congestion.cwnd(), self.congestion.ssthresh());
-        if from != to {
-            self.tell(cx, || TcpEvent::Cwnd { from, to, ssthresh, why });
-        }
     }
 
     pub(super) fn move_to(&mut self, cx: &mut Context<'_>, why: Cause) {

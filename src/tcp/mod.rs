@@ -14,7 +14,7 @@
 //! | `reassembly`, `receive`, `right_sizing` | the receive buffer and the window | §3.8.6, RFC 2018 |
 //! | `send_buffer`, `send`, `transmit` | the send buffer and what goes next | §3.7.4, §3.8.6.2 |
 //! | `recovery`, `repair` | what is lost, and what is done about it | RFC 6675, 8985, 6582 |
-//! | `rtt`, `congestion` | time, and how much | RFC 6298, 5681 |
+//! | `rtt`, `congestion`, `control` | time, and how much | RFC 6298, 5681, 7661 |
 //! | `timeout`, `close`, `limiter` | patience, ends, and limits | §3.6, §3.8, RFC 5961 |
 //!
 //! Invariants: the right edge of our window never moves left; what is in flight always adds up; nothing a peer sends
@@ -26,6 +26,7 @@ mod close;
 mod config;
 pub mod congestion;
 mod connection;
+mod control;
 mod handshake;
 mod info;
 mod limiter;

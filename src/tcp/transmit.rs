@@ -51,6 +51,9 @@ enum Held {
 impl Connection {
     /// Builds the next segment that should leave now.
     pub fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Option<Frame> {
+        if self.recovery.is_empty() && matches!(self.next(), Next::New { .. }) {
+            self.resume(cx);
+        }
         let next = self.next();
         match next {
             Next::Reset(why) => {
@@ -159,6 +162,11 @@ impl Connection {
         (!waits && (data > 0 || wanted == 0)).then_some(data)
     }
 
+    /// The congestion window alone holds data back.
+    pub(super) fn held_by_cwnd(&self) -> bool {
+        self.next_new() == Err(Held::Cwnd)
+    }
+
     /// RFC 9293 §3.7.4 and §3.8.6.2.1: may a segment go that is not full? `all`: it takes everything that waits.
     fn small_may_go(&self, data: u64, all: bool) -> bool {
         // Nagle's rule as Minshall changed it, and as Linux has it: what must be acknowledged first is not all data
@@ -216,7 +224,6 @@ impl Connection {
             let to = if from + mss >= start + data { end } else { from + mss };
             self.recovery.on_sent(from, to, cx.now);
         }
-        self.sent_at = cx.now;
         let frame = self.send_range(cx, start, end, why);
         self.after_data(cx);
         frame
@@ -251,7 +258,7 @@ impl Connection {
 
     /// RFC 6298 §5.1: whenever data is sent and the timer does not run, it is started.
     fn after_data(&mut self, cx: &mut Context<'_>) {
-        self.in_flight_at_send = self.recovery.in_flight(self.effective_mss() as u64);
+        self.note_usage(cx);
         if !self.timers.is_running(TimerKind::Retransmission) && !self.timers.is_running(TimerKind::Persist) {
             self.set_timer(cx, TimerKind::Retransmission, cx.after(self.rtt.rto()));
         }

@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use crate::runtime::sandbox::{self, LinkRequest, kernel_address};
 use crate::stack;
-use crate::tcp::congestion;
+use crate::tcp::{self, congestion::Algorithm};
 use crate::wire::MacAddress;
 use clap::{Args, ValueEnum};
 use ipnet::IpNet;
@@ -45,8 +45,8 @@ pub struct HostOptions {
     pub queues: u32,
 
     /// The congestion controller of our connections
-    #[arg(long, value_name = "NAME", default_value = "reno", value_parser = congestion_name)]
-    pub congestion: &'static str,
+    #[arg(long, value_name = "NAME", default_value_t = tcp::Config::default().congestion)]
+    pub congestion: Algorithm,
 
     /// What the link does to frames, in netem's words: "loss 2% delay 20ms 5ms reorder 1% rate 10mbit"
     #[arg(long, value_name = "SPEC")]
@@ -133,11 +133,6 @@ pub enum Switch {
     Off,
 }
 
-fn congestion_name(name: &str) -> Result<&'static str, String> {
-    let known = congestion::NAMES.iter().find(|known| **known == name).copied();
-    known.ok_or_else(|| format!("there is no congestion controller of that name; there is {}", congestion::NAMES_TEXT))
-}
-
 /// What is shown and kept of the traffic.
 #[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Views")]
@@ -183,16 +178,5 @@ impl SiteOptions {
                 Err(Failure::wrong_use(format!("--root {root}: {error}; name a folder that you may read")))
             }
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unknown_congestion_controller_is_told_the_names() {
-        assert_eq!(congestion_name("reno"), Ok("reno"));
-        assert!(congestion_name("vegas").expect_err("unknown").contains("reno"));
     }
 }

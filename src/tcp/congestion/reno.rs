@@ -1,101 +1,67 @@
 //! Reno: slow start and congestion avoidance (RFC 5681), with the window halved once for each loss event (RFC 6582).
 
-use super::{Acknowledged, CongestionControl};
-use crate::time::Instant;
+use super::{Acknowledged, Congested, CongestionControl, Start, Window};
 
 #[derive(Clone, Debug)]
 pub struct Reno {
-    mss: u64,
-    initial_window: u64,
-    cwnd: u64,
-    ssthresh: u64,
+    window: Window,
     /// Bytes acknowledged in congestion avoidance since the window last grew (RFC 5681 §3.1, from RFC 3465).
     counted: u64,
 }
 
 impl Reno {
-    /// Both in bytes of data.
-    pub fn new(mss: u64, initial_window: u64) -> Reno {
-        Reno { mss, initial_window, cwnd: initial_window, ssthresh: u64::MAX, counted: 0 }
+    pub fn new(start: &Start) -> Reno {
+        Reno { window: Window::new(start), counted: 0 }
     }
 
-    /// RFC 5681 §3.1, equation 4: half of what is in flight, at least two segments.
-    fn half(&self, in_flight: u64) -> u64 {
-        (in_flight / 2).max(2 * self.mss)
+    /// RFC 5681 §3.1: one segment for each window of data.
+    fn avoid_congestion(&mut self, bytes: u64) {
+        self.counted += bytes;
+        if self.counted >= self.window.cwnd {
+            self.counted -= self.window.cwnd;
+            self.window.cwnd += self.window.mss;
+        }
     }
 }
 
 impl CongestionControl for Reno {
-    fn name(&self) -> &'static str {
-        "reno"
+    fn window(&self) -> &Window {
+        &self.window
     }
 
-    fn cwnd(&self) -> u64 {
-        self.cwnd
+    fn window_mut(&mut self) -> &mut Window {
+        &mut self.window
     }
 
-    fn ssthresh(&self) -> u64 {
-        self.ssthresh
-    }
-
-    fn on_acknowledged(&mut self, fact: &Acknowledged) {
+    fn on_acknowledged(&mut self, ack: &Acknowledged) {
         // RFC 7661 §4.1: a window that the application does not use is not shown to be sustainable.
-        if !fact.cwnd_limited {
+        if !ack.cwnd_limited {
             return;
         }
-        if self.cwnd < self.ssthresh {
-            // RFC 5681 §3.1, equation 2, with the byte counting of RFC 3465 §2.3 (L = 2).
-            self.cwnd += fact.bytes.min(2 * self.mss);
-        } else {
-            self.counted += fact.bytes;
-            if self.counted >= self.cwnd {
-                self.counted -= self.cwnd;
-                self.cwnd += self.mss;
-            }
+        let mut bytes = ack.bytes;
+        if self.window.in_slow_start() {
+            bytes = self.window.slow_start(bytes);
+        }
+        if bytes > 0 {
+            self.avoid_congestion(bytes);
         }
     }
 
-    fn on_lost(&mut self, _now: Instant, in_flight: u64) {
-        self.ssthresh = self.half(in_flight);
-        self.cwnd = self.ssthresh;
+    fn reduced(&mut self, event: &Congested) -> u64 {
         self.counted = 0;
-    }
-
-    fn on_recovered(&mut self, _now: Instant) {
-        self.cwnd = self.ssthresh;
-        self.counted = 0;
-    }
-
-    fn on_timeout(&mut self, _now: Instant, in_flight: u64, again: bool) {
-        // RFC 5681 §3.1: ssthresh is held when the same segment times out again.
-        if !again {
-            self.ssthresh = self.half(in_flight);
-        }
-        self.cwnd = self.mss;
-        self.counted = 0;
-    }
-
-    fn on_idle(&mut self, _now: Instant) {
-        self.cwnd = self.cwnd.min(self.initial_window);
-    }
-
-    fn set_mss(&mut self, mss: u64) {
-        self.mss = mss;
-        self.cwnd = self.cwnd.max(mss);
+        self.window.half(event.in_flight())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn acknowledged(bytes: u64) -> Acknowledged {
-        Acknowledged { now: Instant::ZERO, bytes, in_flight: 0, rtt: None, cwnd_limited: true }
-    }
+    use crate::tcp::congestion::testing::{acknowledged, start};
+    use crate::time::Instant;
 
     #[test]
     fn slow_start_doubles_and_avoidance_adds_one_segment_a_round() {
-        let mut reno = Reno::new(1000, 10_000);
+        let mut reno = Reno::new(&start());
         (0..10).for_each(|_| reno.on_acknowledged(&acknowledged(1000)));
         assert_eq!(reno.cwnd(), 20_000);
         reno.on_lost(Instant::ZERO, 20_000);
@@ -106,7 +72,7 @@ mod tests {
 
     #[test]
     fn timeout_leaves_one_segment_and_holds_ssthresh_the_second_time() {
-        let mut reno = Reno::new(1000, 10_000);
+        let mut reno = Reno::new(&start());
         reno.on_timeout(Instant::ZERO, 10_000, false);
         assert_eq!((reno.cwnd(), reno.ssthresh()), (1000, 5000));
         reno.on_timeout(Instant::ZERO, 1000, true);
@@ -115,8 +81,18 @@ mod tests {
 
     #[test]
     fn a_window_that_is_not_used_does_not_grow() {
-        let mut reno = Reno::new(1000, 10_000);
+        let mut reno = Reno::new(&start());
         reno.on_acknowledged(&Acknowledged { cwnd_limited: false, ..acknowledged(1000) });
         assert_eq!(reno.cwnd(), 10_000);
+    }
+
+    #[test]
+    fn what_is_left_of_slow_start_counts_in_avoidance() {
+        let mut reno = Reno::new(&start());
+        reno.window.ssthresh = 12_000;
+        reno.on_acknowledged(&acknowledged(8000));
+        assert_eq!((reno.cwnd(), reno.counted), (12_000, 6000));
+        reno.on_acknowledged(&acknowledged(6000));
+        assert_eq!((reno.cwnd(), reno.counted), (13_000, 0));
     }
 }

@@ -5,7 +5,7 @@ use super::sockets::{File, Kind, error_number};
 use super::{Returned, Stop};
 use crate::sim::script::syntax::Expression;
 use crate::stack::Stack;
-use crate::tcp::{Config, congestion};
+use crate::tcp::{Config, congestion::Algorithm};
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -37,8 +37,7 @@ pub fn set(stack: &mut Stack, now: Instant, file: &mut File, name: &str, value: 
     }
     if name == "TCP_CONGESTION" {
         let Expression::Text(text) = value else { return Err(Stop::unsupported("this value of TCP_CONGESTION")) };
-        let known = congestion::NAMES.iter().find(|known| *known == text);
-        let known = *known.ok_or_else(|| Stop::unsupported(format!("congestion control by {text}")))?;
+        let known: Algorithm = text.parse().map_err(|_| Stop::unsupported(format!("congestion control by {text}")))?;
         return Ok(configure(stack, now, file, |config| config.congestion = known));
     }
     let value = number(value).ok_or_else(|| Stop::unsupported(format!("this value of {name}")))?;

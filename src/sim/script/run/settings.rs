@@ -2,7 +2,7 @@
 
 use super::Stop;
 use crate::sim::script::syntax::{Script, Setting, Value};
-use crate::tcp::{Config, congestion};
+use crate::tcp::Config;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -208,8 +208,8 @@ fn setting(name: &str, value: &str, config: &mut Config) -> Result<bool, Stop> {
         "tcp_rto_min_us" => config.min_rto = Duration::from_micros(need(number)?),
         "tcp_congestion_control" | "algorithm" => {
             let value = if value == "newreno" { "reno" } else { value };
-            let known = congestion::NAMES.iter().find(|known| **known == value);
-            config.congestion = known.ok_or_else(|| Stop::unsupported(format!("congestion control by {value}")))?;
+            let unknown = |_| Stop::unsupported(format!("congestion control by {value}"));
+            config.congestion = value.parse().map_err(unknown)?;
         }
         name if KERNEL_ONLY.contains(&name) => return Ok(false),
         // Two is what FreeBSD has by default: ECN only where the peer asks for it, which a stack without it passes.

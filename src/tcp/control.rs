@@ -1,0 +1,164 @@
+//! What congestion control hears from a connection: what was acknowledged, and how much of the window was used.
+//!
+//! A window that is not used says nothing about the path, so it may neither grow nor stand for ever (RFC 2861,
+//! RFC 7661). The rules are Linux's.
+
+use super::congestion::{Acknowledged, CongestionControl, Start};
+use super::connection::Connection;
+use crate::event::{Context, CwndCause, TcpEvent};
+use crate::time::Instant;
+use std::time::Duration;
+
+/// How much of the congestion window was used lately.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Usage {
+    /// The window held data back at some time since `until` was set.
+    limited: bool,
+    /// The most that was outstanding, in bytes, while it was not limited.
+    most: u64,
+    /// When everything before this position is acknowledged, both begin anew.
+    until: u64,
+    /// The most that was outstanding since the window last was full, and since when.
+    used: u64,
+    since: Instant,
+    /// The end of the round trip that goes on.
+    round_end: u64,
+}
+
+/// What recovery has made of an acknowledgement.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Heard {
+    /// Newly delivered, in bytes.
+    pub bytes: u64,
+    /// Newly judged lost.
+    pub lost: u64,
+    pub prior_in_flight: u64,
+    pub rtt: Option<Duration>,
+    /// The window may grow.
+    pub grows: bool,
+}
+
+impl Usage {
+    pub fn new(now: Instant, una: u64) -> Usage {
+        Usage { limited: false, most: 0, until: una, used: 0, since: now, round_end: una }
+    }
+}
+
+impl Connection {
+    /// Congestion control hears of an acknowledgement that told of anything.
+    pub(super) fn hear_delivered(&mut self, cx: &mut Context<'_>, heard: Heard) {
+        let round_starts = self.snd.una >= self.usage.round_end;
+        if round_starts {
+            self.usage.round_end = self.snd.nxt;
+        }
+        let ack = Acknowledged {
+            now: cx.now,
+            bytes: heard.bytes,
+            lost: heard.lost,
+            prior_in_flight: heard.prior_in_flight,
+            in_flight: self.in_flight(),
+            rtt: heard.rtt,
+            srtt: self.rtt.srtt(),
+            min_rtt: self.rtt.min_rtt(),
+            round_starts,
+            cwnd_limited: self.cwnd_limited(),
+            ..Acknowledged::new(cx.now)
+        };
+        let slow_start = self.congestion.cwnd() < self.congestion.ssthresh();
+        let why = if slow_start { CwndCause::SlowStart } else { CwndCause::CongestionAvoidance };
+        self.change_congestion(cx, why, |congestion, _now| {
+            congestion.on_delivered(&ack);
+            if heard.grows {
+                congestion.on_acknowledged(&ack);
+            }
+        });
+    }
+
+    pub(super) fn in_flight(&self) -> u64 {
+        self.recovery.in_flight(self.effective_mss() as u64)
+    }
+
+    /// RFC 7661 §4.1: in slow start a window more than half used counts as used, since it doubles each round.
+    fn cwnd_limited(&self) -> bool {
+        let cwnd = self.congestion.cwnd();
+        self.usage.limited || cwnd < self.congestion.ssthresh() && cwnd < 2 * self.usage.most
+    }
+
+    /// Data has left: how full is the window?
+    pub(super) fn note_usage(&mut self, cx: &mut Context<'_>) {
+        self.sent_at = cx.now;
+        let (outstanding, una, nxt) = (self.recovery.outstanding(), self.snd.una, self.snd.nxt);
+        let limited = self.held_by_cwnd() || self.in_flight() + self.effective_mss() as u64 > self.congestion.cwnd();
+        let usage = &mut self.usage;
+        if una >= usage.until || limited || !usage.limited && outstanding > usage.most {
+            (usage.limited, usage.most, usage.until) = (limited, outstanding, nxt);
+        }
+        if self.cwnd_limited() {
+            (self.usage.used, self.usage.since) = (0, cx.now);
+        } else {
+            self.usage.used = self.usage.used.max(outstanding);
+            self.validate_window(cx);
+        }
+    }
+
+    /// RFC 2861 §3.2: the application has not filled the window for a retransmission timeout.
+    fn validate_window(&mut self, cx: &mut Context<'_>) {
+        let long = cx.now.since(self.usage.since) >= self.rtt.rto();
+        if !self.config.restart_after_idle || !long || self.snd.unsent() > 0 {
+            return;
+        }
+        let used = self.usage.used;
+        (self.usage.used, self.usage.since) = (0, cx.now);
+        self.change_congestion(cx, CwndCause::ApplicationLimited, |congestion, now| {
+            congestion.on_application_limited(now, used);
+        });
+    }
+
+    /// New data is about to leave, and nothing is in flight. RFC 5681 §4.1: after an idle RTO the window is no longer
+    /// shown to be right.
+    pub(super) fn resume(&mut self, cx: &mut Context<'_>) {
+        self.congestion.on_resumed(cx.now);
+        let (idle, rto) = (cx.now.since(self.sent_at), self.rtt.rto());
+        if self.config.restart_after_idle && idle > rto {
+            (self.usage.used, self.usage.since) = (0, cx.now);
+            self.change_congestion(cx, CwndCause::Idle, |congestion, now| congestion.on_idle(now, idle, rto));
+        }
+    }
+
+    /// Lets congestion control hear a fact, and tells what became of the window.
+    pub(super) fn change_congestion(
+        &mut self,
+        cx: &mut Context<'_>,
+        why: CwndCause,
+        change: impl FnOnce(&mut dyn CongestionControl, Instant),
+    ) {
+        let from = self.congestion.cwnd();
+        change(&mut *self.congestion, cx.now);
+        let (to, ssthresh) = (self.congestion.cwnd(), self.congestion.ssthresh());
+        if from != to {
+            self.tell(cx, || TcpEvent::Cwnd { from, to, ssthresh, why });
+        }
+    }
+
+    /// Another controller takes over, with the window of the one before.
+    pub(super) fn replace_congestion(&mut self, now: Instant) {
+        let window = self.congestion.window();
+        // RFC 7661 §4.1: what was never in flight is not shown to be sustainable.
+        let cwnd = window.cwnd.min((2 * self.recovery.outstanding()).max(window.initial));
+        let ssthresh = window.ssthresh;
+        let start = Start {
+            now,
+            mss: window.mss,
+            initial_window: window.initial,
+            rtt: self.rtt.srtt(),
+            slow_start_limit: self.config.slow_start_limit,
+            seed: now.as_nanos() ^ self.snd.nxt,
+        };
+        self.congestion = self.config.congestion.begin(&start);
+        let window = self.congestion.window_mut();
+        // One that keeps no window of its own has none to pass on.
+        if window.cwnd == window.initial {
+            (window.cwnd, window.ssthresh) = (cwnd, ssthresh);
+        }
+    }
+}
