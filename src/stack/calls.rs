@@ -182,6 +182,11 @@ impl Stack {
         self.layers.tcp.unfinished()
     }
 
+    /// The state of every socket, listeners and those that nobody holds any more included, in no particular order.
+    pub fn tcp_states(&self) -> impl Iterator<Item = crate::event::TcpState> {
+        self.layers.tcp.states()
+    }
+
     pub fn tcp_local_addr(&self, id: TcpId) -> SocketAddr {
         self.layers.tcp.tuple(id).local
     }
@@ -203,6 +208,15 @@ impl Stack {
             Shape::Failed { config, .. } => change(config),
         }
         layers.tcp.settle(id);
+    }
+
+    pub fn tcp_listener_config(&self, listener: ListenerId) -> &Config {
+        self.layers.tcp.listener_config(listener)
+    }
+
+    /// Changes what connections start with that the listener will accept from now on.
+    pub fn tcp_configure_listener(&mut self, listener: ListenerId, change: impl FnOnce(&mut Config)) {
+        self.layers.tcp.configure_listener(listener, change);
     }
 }
 

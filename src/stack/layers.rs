@@ -52,7 +52,7 @@ impl Layers {
             link: Link::new(link),
             ip: Ip::new(ip, random),
             icmp: Icmp::new(icmp::Config::default()),
-            tcp: TcpTable::new(random, config.mtu, config.segmentation),
+            tcp: TcpTable::new(random, config),
             udp: UdpTable::new(random),
             ping: PingTable::default(),
             outgoing: VecDeque::new(),

@@ -1,7 +1,7 @@
 //! The listeners of a host, and the segments that belong to no connection.
 
 use super::tcp::{BoundListener, Shape, TcpTable};
-use super::{ListenerId, SocketId, TcpId};
+use super::{ClosedPort, ListenerId, SocketId, TcpId};
 use crate::event::{Context, DropReason, Event, FourTuple, Layer, SendReason};
 use crate::tcp::listen::{Answer, Listener};
 use crate::tcp::{Config, Opening, Segment};
@@ -18,7 +18,12 @@ impl TcpTable {
     ) {
         let Some(id) = self.listener_at(tuple.local) else {
             cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason: DropReason::NoTcpSocket });
-            if let Some(header) = segment.reset_reply() {
+            let answers = match self.closed_port {
+                ClosedPort::Resets => true,
+                ClosedPort::DropsSyn => !segment.flags().syn(),
+                ClosedPort::DropsAll => false,
+            };
+            if let Some(header) = segment.reset_reply().filter(|_| answers) {
                 self.reply(tuple, header, SendReason::NoConnection);
             }
             return;
@@ -49,6 +54,16 @@ impl TcpTable {
         let id = self.listeners.insert(BoundListener { local, listener: Listener::new(config, backlog) });
         self.by_port.entry(local.port()).or_default().push(id);
         id
+    }
+
+    pub fn configure_listener(&mut self, id: ListenerId, change: impl FnOnce(&mut Config)) {
+        if let Some(bound) = self.listeners.get_mut(id) {
+            change(&mut bound.listener.config);
+        }
+    }
+
+    pub fn listener_config(&self, id: ListenerId) -> &Config {
+        &self.listeners[id].listener.config
     }
 
     pub fn listener_addr(&self, id: ListenerId) -> SocketAddr {

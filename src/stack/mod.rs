@@ -61,6 +61,19 @@ pub enum SocketId {
     Ping(PingId),
 }
 
+/// What becomes of a TCP segment to a port on which nobody listens.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum ClosedPort {
+    /// It is answered with a RST (RFC 9293 §3.10.7.1).
+    #[default]
+    Resets,
+    /// A SYN gets no answer, so that a scan learns nothing from it. The RFC asks for one: who connects by mistake has
+    /// to wait.
+    DropsSyn,
+    /// Nothing gets an answer.
+    DropsAll,
+}
+
 /// What a host is made of.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -78,6 +91,7 @@ pub struct Config {
     pub segmentation: Option<usize>,
     /// What new TCP sockets start with.
     pub tcp: crate::tcp::Config,
+    pub closed_port: ClosedPort,
 }
 
 impl Default for Config {
@@ -90,6 +104,7 @@ impl Default for Config {
             partial_checksum: false,
             segmentation: None,
             tcp: crate::tcp::Config::default(),
+            closed_port: ClosedPort::default(),
         }
     }
 }
@@ -145,6 +160,11 @@ impl Stack {
 
     pub fn config(&self) -> &Config {
         &self.config
+    }
+
+    pub fn set_closed_port(&mut self, closed_port: ClosedPort) {
+        self.config.closed_port = closed_port;
+        self.layers.tcp.closed_port = closed_port;
     }
 
     /// Who watches from now on.

@@ -2,7 +2,7 @@
 
 use super::deadlines::Deadlines;
 use super::keyed::Key;
-use super::{ListenerId, SocketId, TcpId};
+use super::{ClosedPort, ListenerId, SocketId, TcpId};
 use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason, TcpState};
 use crate::frame::Payload;
 use crate::ip::{MIN_PATH_MTU, NetworkError, Outgoing, Packet};
@@ -59,6 +59,7 @@ pub(super) struct TcpTable {
     pub(super) mtu: usize,
     /// The longest IP packet that our device splits into segments by itself.
     segmentation: Option<usize>,
+    pub(super) closed_port: ClosedPort,
     pub(super) sockets: SlotMap<TcpId, Socket>,
     by_tuple: HashMap<FourTuple, TcpId, Key>,
     pub(super) listeners: SlotMap<ListenerId, BoundListener>,
@@ -70,7 +71,7 @@ pub(super) struct TcpTable {
 }
 
 impl TcpTable {
-    pub fn new(random: &mut Random, mtu: usize, segmentation: Option<usize>) -> TcpTable {
+    pub fn new(random: &mut Random, config: &super::Config) -> TcpTable {
         let key = Key::new(random);
         TcpTable {
             sockets: SlotMap::with_key(),
@@ -82,8 +83,9 @@ impl TcpTable {
             replies: VecDeque::new(),
             wakeups: VecDeque::new(),
             key,
-            mtu,
-            segmentation,
+            mtu: config.mtu,
+            segmentation: config.segmentation,
+            closed_port: config.closed_port,
         }
     }
 
@@ -401,6 +403,11 @@ impl TcpTable {
     pub fn unfinished(&self) -> usize {
         let over = |state| matches!(state, TcpState::Closed | TcpState::TimeWait);
         self.sockets.values().filter(|socket| !over(socket.shape.state())).count()
+    }
+
+    pub fn states(&self) -> impl Iterator<Item = TcpState> {
+        let listeners = self.listeners.values().map(|_| TcpState::Listen);
+        self.sockets.values().map(|socket| socket.shape.state()).chain(listeners)
     }
 
     pub fn tuple(&self, id: TcpId) -> &FourTuple {

@@ -125,7 +125,7 @@ impl Connection {
         if self.state == State::TimeWait {
             // RFC 1337 §3, F1: an old duplicate must not end TIME-WAIT before its time.
             self.drop_segment(cx, DropReason::TimeWaitReset);
-        } else if seq == self.rcv.nxt {
+        } else if seq == self.rcv.nxt || self.config.any_reset_in_window {
             self.move_to(cx, Cause::ResetReceived);
             self.finish(cx, CloseReason::ResetByPeer);
         } else {
@@ -141,7 +141,12 @@ impl Connection {
             return Continue(());
         }
         self.drop_segment(cx, DropReason::BadTcpFlags);
-        self.challenge(cx);
+        if self.config.syn_in_window_resets {
+            // RFC 793 §3.9: it is an error; the first step has answered those outside the window.
+            self.reset(cx, CloseReason::ResetByPeer);
+        } else {
+            self.challenge(cx);
+        }
         Break(())
     }
 

@@ -2,6 +2,7 @@
 
 use super::congestion::Algorithm;
 use super::recovery::LossRecovery;
+use crate::wire::tcp_options::Layout;
 use std::time::Duration;
 
 /// The settings of a connection. A listener hands a copy to each connection that it accepts.
@@ -15,6 +16,8 @@ pub struct Config {
     pub timestamps: bool,
     /// Offer SACK, and report what arrives past a hole (RFC 2018).
     pub sack: bool,
+    /// The order of the options that are sent, and the padding between them.
+    pub option_layout: Layout,
     /// Hold back small segments while data is unacknowledged (RFC 9293 §3.7.4); `nodelay` turns it off.
     pub nagle: bool,
     /// Hold back every small segment until this is taken away, or for the time that silly-window avoidance allows:
@@ -37,6 +40,11 @@ pub struct Config {
     pub send_buffer: usize,
     /// How many of them are taken at first; then as many as twice the congestion window, up to `send_buffer`.
     pub initial_send_buffer: usize,
+    /// Once the peer's MSS is known, round both buffers up to whole segments, as FreeBSD does.
+    pub buffers_in_segments: bool,
+    /// Without scaling, a receive buffer of more than 65,535 bytes counts as the window although the field cannot say
+    /// so, as FreeBSD does: segments past the advertised edge for which there is room are taken.
+    pub window_beyond_field: bool,
     /// The congestion controller: one of [`Algorithm::ALL`], or a program's own.
     pub congestion: Algorithm,
     /// The initial congestion window, in segments (RFC 6928).
@@ -54,6 +62,8 @@ pub struct Config {
     pub initial_rto: Duration,
     pub min_rto: Duration,
     pub max_rto: Duration,
+    /// Added to every timeout but the very first, as FreeBSD does (`net.inet.tcp.rexmit_slop`).
+    pub rto_slop: Duration,
     /// How long data may stay unacknowledged before the connection ends: R2 of RFC 9293 §3.8.3, at least 100 s.
     pub give_up: Duration,
     /// The same for a SYN, at least 3 minutes (MUST-23).
@@ -67,6 +77,16 @@ pub struct Config {
     pub time_wait: Duration,
     /// How long a connection that its application has let go waits in FIN-WAIT-2 for the peer's FIN.
     pub fin_wait_2: Duration,
+    /// A hard ICMP error that quotes our SYN ends the attempt to connect (RFC 5461 §3); else it counts as soft.
+    pub icmp_ends_opening: bool,
+    /// Any RST within the window resets, as RFC 793 had it. **Unsafe**: who does not see the traffic can reset a
+    /// connection with one guess in 2^32 / window; RFC 5961 §3.2 asks for RCV.NXT exactly.
+    pub any_reset_in_window: bool,
+    /// A SYN within the window resets the connection, as RFC 793 had it. **Unsafe** in the same way; RFC 5961 §4.2
+    /// challenges it.
+    pub syn_in_window_resets: bool,
+    /// A listener drops a SYN that carries FIN, which no stack sends to open a connection.
+    pub drop_syn_fin: bool,
     /// Time to live of the packets (MUST-49).
     pub ttl: u8,
     /// DiffServ and ECN bits of the packets (MUST-48).
@@ -121,10 +141,28 @@ impl Config {
                 slow_start_limit: None,
                 ..ours
             }),
-            "freebsd" => {
-                Some(Config { window_scale: Some(6), receive_buffer: 65_536, max_rto: Duration::from_secs(64), ..ours })
-            }
+            "freebsd" => Some(Config::freebsd()),
             _ => None,
+        }
+    }
+
+    /// FreeBSD 14 with its system settings as they come.
+    fn freebsd() -> Config {
+        Config {
+            option_layout: Layout::FreeBsd,
+            window_scale: Some(6),
+            receive_buffer: 65_536,
+            initial_receive_buffer: 65_536,
+            send_buffer: 32_768,
+            initial_send_buffer: 32_768,
+            buffers_in_segments: true,
+            window_beyond_field: true,
+            min_rto: Duration::from_millis(30),
+            max_rto: Duration::from_secs(64),
+            rto_slop: Duration::from_millis(200),
+            give_up_syn: Duration::from_secs(75),
+            keepalive: Keepalive { count: 8, ..Keepalive::default() },
+            ..Config::default()
         }
     }
 }
@@ -136,6 +174,7 @@ impl Default for Config {
             window_scale: Some(7),
             timestamps: true,
             sack: true,
+            option_layout: Layout::default(),
             nagle: true,
             cork: false,
             unsent_limit: None,
@@ -145,6 +184,8 @@ impl Default for Config {
             initial_receive_buffer: 512 << 10,
             send_buffer: 16 << 20,
             initial_send_buffer: 512 << 10,
+            buffers_in_segments: false,
+            window_beyond_field: false,
             congestion: Algorithm::RENO,
             initial_window: 10,
             slow_start_limit: Some(8),
@@ -153,6 +194,7 @@ impl Default for Config {
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_millis(200),
             max_rto: Duration::from_secs(120),
+            rto_slop: Duration::ZERO,
             give_up: Duration::from_secs(900),
             give_up_syn: Duration::from_secs(180),
             user_timeout: None,
@@ -160,6 +202,10 @@ impl Default for Config {
             keepalive: Keepalive::default(),
             time_wait: Duration::from_secs(60),
             fin_wait_2: Duration::from_secs(60),
+            icmp_ends_opening: true,
+            any_reset_in_window: false,
+            syn_in_window_resets: false,
+            drop_syn_fin: false,
             ttl: 64,
             traffic_class: 0,
         }

@@ -19,12 +19,6 @@ use super::timers::Timers;
 use crate::event::{CloseReason, Context, Event, FourTuple, SendReason, TcpEvent, TimerKind};
 use crate::time::Instant;
 
-/// RFC 9293 §3.7.1 (MUST-15): what a peer takes that did not say.
-const DEFAULT_MSS_V4: u16 = 536;
-const DEFAULT_MSS_V6: u16 = 1220;
-/// Smaller than any network allows (RFC 791: 68 bytes of packet), so that no peer can make us send a byte a segment.
-const SMALLEST_MSS: u16 = 28;
-
 /// Timestamps in use (RFC 7323 §3).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct TimestampState {
@@ -104,8 +98,6 @@ impl Connection {
     /// The handshake is over.
     pub(super) fn established(cx: &mut Context<'_>, opening: &Opening) -> Connection {
         let (config, peer) = (opening.config.clone(), &opening.peer);
-        let v4 = opening.tuple.remote.is_ipv4();
-        let peer_mss = peer.mss.unwrap_or(if v4 { DEFAULT_MSS_V4 } else { DEFAULT_MSS_V6 }).max(SMALLEST_MSS);
         let path_mss = opening.path_mtu.saturating_sub(headers(opening.tuple.remote.ip()));
         let cap = config.mss.map_or(usize::MAX, usize::from);
         let window_scaling = config.window_scale.is_some() && peer.window_scale.is_some();
@@ -117,7 +109,7 @@ impl Connection {
         let mut snd = Sender::new(
             super::seq::Seq(opening.secrets.isn).first_position() + 1,
             snd_scale,
-            usize::from(peer_mss),
+            usize::from(opening.peer_mss()),
             path_mss.min(cap).max(1),
         );
         snd.wnd = u64::from(peer.window);
@@ -131,7 +123,7 @@ impl Connection {
         // What the peer's segments carry when they are full: its timestamps take their place in each.
         let full = advertised_mss.saturating_sub(if timestamps.is_some() { 12 } else { 0 }).max(1);
         let mut rcv = Receiver::new(peer.irs + 1, rcv_scale, config.first_receive_buffer(), full);
-        rcv.offered_unscaled();
+        rcv.offered_unscaled(config.window_beyond_field);
         let right_sizing = RightSizing::new(cx.now, peer.irs + 1);
         let mss = snd.mss() - if timestamps.is_some() { 12.min(snd.mss() - 1) } else { 0 };
         // RFC 5681 §3.1: a SYN that was lost leaves a window of one segment.

@@ -63,8 +63,7 @@ impl Opening {
             return Outcome::Stay;
         }
         // First, check the sequence number.
-        let window = u64::from(self.offered_window());
-        if !(repeats_syn || seq < nxt + window && (seq >= nxt || seq + segment.sequence_len() > nxt)) {
+        if !(repeats_syn || seq < nxt + self.window() && (seq >= nxt || seq + segment.sequence_len() > nxt)) {
             drop_segment(cx, DropReason::UnacceptableSegment);
             if !flags.rst() && self.limiter.allows(cx.now) {
                 self.ack_due = Some(SendReason::UnacceptableSegment);
@@ -73,7 +72,7 @@ impl Opening {
         }
         // Second, check the RST bit.
         if flags.rst() {
-            return self.handle_reset(cx, seq == nxt);
+            return self.handle_reset(cx, seq == nxt || self.config.any_reset_in_window);
         }
         // Fourth, check the SYN bit.
         if flags.syn() && !repeats_syn {
@@ -93,8 +92,8 @@ impl Opening {
     }
 
     /// RFC 5961 §3.2: exactly at RCV.NXT it counts, elsewhere in the window it is challenged.
-    fn handle_reset(&mut self, cx: &mut Context<'_>, exact: bool) -> Outcome {
-        if exact {
+    fn handle_reset(&mut self, cx: &mut Context<'_>, counts: bool) -> Outcome {
+        if counts {
             self.move_to(cx, Cause::ResetReceived);
             return Outcome::Closed(CloseReason::Refused);
         }

@@ -43,7 +43,7 @@ impl<Id: Copy + PartialEq> Listener<Id> {
         if flags.ack() {
             return segment.reset_reply().map_or(Answer::Drop(DropReason::NoTcpSocket), Answer::Reset);
         }
-        if !flags.syn() {
+        if !flags.syn() || flags.fin() && self.config.drop_syn_fin {
             return Answer::Drop(DropReason::BadTcpFlags);
         }
         if self.opening >= self.backlog {

@@ -50,6 +50,7 @@ mod transmit;
 #[cfg(test)]
 mod tests;
 
+pub use crate::wire::tcp_options::Layout as OptionLayout;
 pub use arrive::Arrival;
 pub use config::{Config, Keepalive};
 pub use congestion::CongestionControl;

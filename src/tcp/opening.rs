@@ -15,6 +15,13 @@ use crate::time::Instant;
 use crate::wire::tcp::{Flags, Header};
 use crate::wire::tcp_options::{Options, Timestamps};
 use std::net::IpAddr;
+use std::time::Duration;
+
+/// RFC 9293 §3.7.1 (MUST-15): what a peer takes that did not say.
+const DEFAULT_MSS_V4: u16 = 536;
+const DEFAULT_MSS_V6: u16 = 1220;
+/// Smaller than any network allows (RFC 791: 68 bytes of packet), so that no peer can make us send a byte a segment.
+const SMALLEST_MSS: u16 = 28;
 
 /// RFC 7323 §2.3: a larger shift counts as this one.
 const MAX_WINDOW_SCALE: u8 = 14;
@@ -180,8 +187,7 @@ impl Opening {
         let count = self.transmissions;
         self.tell(cx, TcpEvent::TimerFired { timer: TimerKind::Retransmission, count });
         let waited = self.first_sent.map(|first| cx.now.since(first)).unwrap_or_default();
-        let limit = self.config.user_timeout.unwrap_or(self.config.give_up_syn);
-        if waited >= limit {
+        if waited >= self.patience() {
             self.move_to(cx, Cause::GaveUp);
             return Outcome::Closed(CloseReason::TimedOut);
         }
@@ -191,10 +197,15 @@ impl Opening {
         Outcome::Stay
     }
 
+    /// R2 of the SYN (MUST-23), unless the application has its own.
+    fn patience(&self) -> Duration {
+        self.config.user_timeout.unwrap_or(self.config.give_up_syn)
+    }
+
     /// An ICMP error that quotes our SYN. RFC 5461: a hard one ends the attempt.
     pub fn handle_icmp(&mut self, cx: &mut Context<'_>, meaning: &'static str, hard: bool) -> Outcome {
         self.tell(cx, TcpEvent::IcmpError { meaning, hard });
-        if !hard {
+        if !hard || !self.config.icmp_ends_opening {
             self.soft_error = Some(meaning);
             return Outcome::Stay;
         }
@@ -221,6 +232,33 @@ impl Opening {
             timestamps: options.timestamps.is_some(),
         };
         self.tell(cx, event);
+        if !self.passive {
+            self.size_buffers();
+        }
+    }
+
+    /// The largest segment that we may send, in bytes of data with its options: RFC 9293 §3.7.1 (MUST-15).
+    pub(super) fn peer_mss(&self) -> u16 {
+        let default = if self.tuple.remote.is_ipv4() { DEFAULT_MSS_V4 } else { DEFAULT_MSS_V6 };
+        self.peer.mss.unwrap_or(default).max(SMALLEST_MSS)
+    }
+
+    fn size_buffers(&mut self) {
+        if self.config.buffers_in_segments {
+            let mss = usize::from(self.peer_mss().min(self.advertised_mss()));
+            let config = &mut self.config;
+            let (receive, send) = (&mut config.receive_buffer, &mut config.send_buffer);
+            for buffer in [receive, send, &mut config.initial_receive_buffer, &mut config.initial_send_buffer] {
+                *buffer = buffer.next_multiple_of(mss);
+            }
+        }
+    }
+
+    /// What lies in the window while the handshake is under way.
+    pub(super) fn window(&self) -> u64 {
+        // The record of a passive opening is too small to know of a larger buffer, at FreeBSD.
+        let beyond = self.config.window_beyond_field && !self.passive;
+        if beyond { self.config.first_receive_buffer() as u64 } else { u64::from(self.offered_window()) }
     }
 
     pub(super) fn establish(&mut self, cx: &mut Context<'_>, ack: Option<SendReason>) -> Box<Connection> {
@@ -231,6 +269,7 @@ impl Opening {
         } else if self.rtt.backoff() > 0 {
             self.rtt.restart_after_syn_timeout();
         }
+        self.size_buffers();
         let mut connection = Box::new(Connection::established(cx, self));
         connection.rcv.ack_due = ack;
         connection
@@ -242,7 +281,7 @@ impl Opening {
         self.tell(cx, TcpEvent::RttSample { rtt, srtt, rttvar, rto });
     }
 
-    pub(super) fn offered_window(&self) -> u16 {
+    fn offered_window(&self) -> u16 {
         self.config.first_receive_buffer().min(usize::from(u16::MAX)) as u16
     }
 
@@ -271,7 +310,9 @@ impl Opening {
         self.transmissions += 1;
         self.first_sent.get_or_insert(cx.now);
         self.sent_at = cx.now;
-        self.deadline = cx.after(self.rtt.rto());
+        // R2 may come before the next retransmission would (RFC 9293 §3.8.3).
+        let over = self.first_sent.map_or(Instant::FAR_FUTURE, |first| first + self.patience());
+        self.deadline = cx.after(self.rtt.rto()).min(over);
         let why = match (self.transmissions, answers) {
             (1, false) => SendReason::Syn,
             (1, true) => SendReason::SynAck,
@@ -302,12 +343,14 @@ impl Opening {
                 value: self.timestamp(cx.now),
                 echo: if answers { self.peer.timestamp.unwrap_or(0) } else { 0 },
             }),
+            layout: self.config.option_layout,
             ..Options::default()
         }
     }
 
     fn timestamps_only(&self, cx: &Context<'_>) -> Options {
-        Options { timestamps: self.syn_options(cx, true).timestamps, ..Options::default() }
+        let Options { timestamps, layout, .. } = self.syn_options(cx, true);
+        Options { timestamps, layout, ..Options::default() }
     }
 
     fn timestamp(&self, now: Instant) -> u32 {
@@ -322,7 +365,11 @@ impl Opening {
             ack: if flags.ack() { Seq::at(self.peer.irs + 1).0 } else { 0 },
             flags,
             // RFC 7323 §2.2 and §2.3: the window of a SYN is never scaled, any other is.
-            window: if flags.syn() { self.offered_window() } else { self.scaled_window() },
+            window: match (flags.rst(), flags.syn()) {
+                (true, _) => 0,
+                (false, true) => self.offered_window(),
+                (false, false) => self.scaled_window(),
+            },
             ..Header::default()
         }
     }

@@ -19,6 +19,8 @@ pub struct Receiver {
     edge: u64,
     /// So far only a SYN has told of the window, in a field that is not scaled: no sign that the window is small.
     unscaled: bool,
+    /// What 16 bits cannot say of the window counts all the same.
+    beyond_field: bool,
     /// Shift of the windows that we advertise (RFC 7323 §2).
     pub scale: u8,
     capacity: usize,
@@ -60,6 +62,7 @@ impl Receiver {
             nxt,
             edge: nxt,
             unscaled: false,
+            beyond_field: false,
             scale,
             capacity,
             mss,
@@ -95,8 +98,10 @@ impl Receiver {
     }
 
     /// The window of our SYN was advertised without scaling; an ACK during the handshake may have rounded it up.
-    pub fn offered_unscaled(&mut self) {
-        let window = self.capacity.min(usize::from(u16::MAX)) as u64;
+    pub fn offered_unscaled(&mut self, beyond_field: bool) {
+        self.beyond_field = beyond_field;
+        let limit = if beyond_field { self.capacity } else { usize::from(u16::MAX) };
+        let window = self.capacity.min(limit) as u64;
         self.edge = self.nxt + window.next_multiple_of(1 << self.scale);
         self.unscaled = true;
     }
@@ -112,7 +117,8 @@ impl Receiver {
         let unit = 1u64 << self.scale;
         // Rounded up, so that scaling never takes back what was offered.
         let field = wnd.div_ceil(unit).min(u64::from(u16::MAX));
-        self.edge = self.edge.max(self.nxt + field * unit);
+        let told = self.nxt + field * unit;
+        self.edge = self.edge.max(if self.beyond_field { told.max(edge) } else { told });
         self.unscaled = false;
         field as u16
     }

@@ -18,6 +18,7 @@ pub struct RttEstimator {
     min: Duration,
     max: Duration,
     shortest: Minimum,
+    slop: Duration,
 }
 
 impl RttEstimator {
@@ -31,6 +32,7 @@ impl RttEstimator {
             min,
             max,
             shortest: Minimum::default(),
+            slop: config.rto_slop,
         }
     }
 
@@ -50,7 +52,8 @@ impl RttEstimator {
     /// The timeout as it stands, doubled as often as it ran out.
     pub fn rto(&self) -> Duration {
         let factor = 1u32.checked_shl(self.backoff).unwrap_or(u32::MAX);
-        self.base.saturating_mul(factor).min(self.max)
+        let slop = if self.estimate.is_none() && self.backoff == 0 { Duration::ZERO } else { self.slop };
+        (self.base.saturating_mul(factor) + slop).min(self.max)
     }
 
     /// RFC 6298 §5.5: back off the timer.

@@ -310,7 +310,8 @@ impl Connection {
             seq: Seq::at(position).0,
             ack: Seq::at(self.rcv.nxt).0,
             flags,
-            window: self.rcv.offer(),
+            // What resets has no use for a window.
+            window: if flags.rst() { 0 } else { self.rcv.offer() },
             urgent: ahead.min(u64::from(u16::MAX)) as u16,
             options: self.options(cx, flags),
         }
@@ -319,7 +320,7 @@ impl Connection {
     fn options(&self, cx: &Context<'_>, flags: Flags) -> Options {
         let timestamps = self.timestamps.map(|ours| Timestamps { value: ours.value(cx.now), echo: ours.recent });
         let sack = if flags.rst() { Default::default() } else { self.rcv.sack_blocks(self.sack_limit()) };
-        Options { timestamps, sack, ..Options::default() }
+        Options { timestamps, sack, layout: self.config.option_layout, ..Options::default() }
     }
 
     /// How many bytes the options of a segment take that leaves now.

@@ -14,6 +14,17 @@ const SACK_PERMITTED: u8 = 4;
 const SACK: u8 = 5;
 const TIMESTAMPS: u8 = 8;
 
+/// The order of options and the padding between them: receivers take any (RFC 9293 §3.2), and stacks are known by it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Layout {
+    /// MSS, SACK-permitted, timestamps, window scale, SACK; NOPs before what would not be aligned: as Linux does.
+    #[default]
+    Linux,
+    /// MSS, window scale, SACK-permitted, timestamps, SACK; NOPs between them and end-of-options at the end: as
+    /// FreeBSD does.
+    FreeBsd,
+}
+
 /// The options that this stack understands, each at most once: the last one counts.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Options {
@@ -27,6 +38,8 @@ pub struct Options {
     pub sack: SmallVec<[(u32, u32); 4]>,
     /// RFC 7323 §3.2.
     pub timestamps: Option<Timestamps>,
+    /// How they are laid out when they are sent.
+    pub layout: Layout,
 }
 
 /// TSval and TSecr.
@@ -91,43 +104,81 @@ impl Options {
         Some(())
     }
 
-    /// The bytes on the wire, padded with NOPs so that each value is aligned, the whole a multiple of four.
+    /// The bytes on the wire, laid out so that each value is aligned, the whole a multiple of four.
     ///
-    /// The order is the one that Linux sends: MSS, SACK-permitted, timestamps, window scale, SACK. Blocks that no
-    /// longer fit into [`MAX_LEN`] are left out.
+    /// SACK blocks that no longer fit into [`MAX_LEN`] are left out.
     pub fn emit(&self) -> SmallVec<[u8; MAX_LEN]> {
         let mut bytes = SmallVec::new();
-        if let Some(mss) = self.mss {
-            bytes.extend_from_slice(&[MSS, 4]);
-            bytes.extend_from_slice(&mss.to_be_bytes());
-        }
-        match (self.sack_permitted, self.timestamps) {
-            (true, Some(_)) => bytes.extend_from_slice(&[SACK_PERMITTED, 2]),
-            (true, None) => bytes.extend_from_slice(&[NO_OPERATION, NO_OPERATION, SACK_PERMITTED, 2]),
-            (false, Some(_)) => bytes.extend_from_slice(&[NO_OPERATION, NO_OPERATION]),
-            (false, None) => {}
-        }
-        if let Some(Timestamps { value, echo }) = self.timestamps {
-            bytes.extend_from_slice(&[TIMESTAMPS, 10]);
-            bytes.extend_from_slice(&value.to_be_bytes());
-            bytes.extend_from_slice(&echo.to_be_bytes());
-        }
-        if let Some(shift) = self.window_scale {
-            bytes.extend_from_slice(&[NO_OPERATION, WINDOW_SCALE, 3, shift]);
-        }
-        let room = (MAX_LEN - bytes.len()).saturating_sub(4) / 8;
-        let blocks = &self.sack[..self.sack.len().min(room)];
-        if !blocks.is_empty() {
-            bytes.extend_from_slice(&[NO_OPERATION, NO_OPERATION, SACK, 2 + 8 * blocks.len() as u8]);
-            for (left, right) in blocks {
-                bytes.extend_from_slice(&left.to_be_bytes());
-                bytes.extend_from_slice(&right.to_be_bytes());
+        match self.layout {
+            Layout::Linux => {
+                self.emit_mss(&mut bytes);
+                if self.sack_permitted && self.timestamps.is_none() {
+                    bytes.extend_from_slice(&[NO_OPERATION, NO_OPERATION]);
+                }
+                self.emit_sack_permitted(&mut bytes);
+                self.emit_timestamps(&mut bytes);
+                self.emit_window_scale(&mut bytes);
             }
+            Layout::FreeBsd => {
+                self.emit_mss(&mut bytes);
+                self.emit_window_scale(&mut bytes);
+                self.emit_sack_permitted(&mut bytes);
+                self.emit_timestamps(&mut bytes);
+            }
+        }
+        self.emit_sack(&mut bytes);
+        // RFC 9293 §3.1 (MUST-69): zeros behind the last option.
+        while bytes.len() % 4 > 0 {
+            bytes.push(END);
         }
         bytes
     }
 
-    /// How many bytes [`emit`](Options::emit) gives.
+    fn emit_mss(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
+        if let Some(mss) = self.mss {
+            bytes.extend_from_slice(&[MSS, 4]);
+            bytes.extend_from_slice(&mss.to_be_bytes());
+        }
+    }
+
+    fn emit_window_scale(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
+        if let Some(shift) = self.window_scale {
+            bytes.extend_from_slice(&[NO_OPERATION, WINDOW_SCALE, 3, shift]);
+        }
+    }
+
+    fn emit_sack_permitted(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
+        if self.sack_permitted {
+            bytes.extend_from_slice(&[SACK_PERMITTED, 2]);
+        }
+    }
+
+    /// RFC 7323 §3.2: the two values begin on a multiple of four.
+    fn emit_timestamps(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
+        let Some(Timestamps { value, echo }) = self.timestamps else { return };
+        while bytes.len() % 4 != 2 {
+            bytes.push(NO_OPERATION);
+        }
+        bytes.extend_from_slice(&[TIMESTAMPS, 10]);
+        bytes.extend_from_slice(&value.to_be_bytes());
+        bytes.extend_from_slice(&echo.to_be_bytes());
+    }
+
+    fn emit_sack(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
+        let room = (MAX_LEN - bytes.len().next_multiple_of(4)).saturating_sub(4) / 8;
+        let blocks = &self.sack[..self.sack.len().min(room)];
+        if blocks.is_empty() {
+            return;
+        }
+        bytes.resize(bytes.len().next_multiple_of(4) + 2, NO_OPERATION);
+        bytes.extend_from_slice(&[SACK, 2 + 8 * blocks.len() as u8]);
+        for (left, right) in blocks {
+            bytes.extend_from_slice(&left.to_be_bytes());
+            bytes.extend_from_slice(&right.to_be_bytes());
+        }
+    }
+
+    /// How many bytes [`emit`](Options::emit) gives, in either layout.
     pub fn len(&self) -> usize {
         let timestamps = if self.timestamps.is_some() { 10 } else { 0 };
         let sack_permitted = match (self.sack_permitted, self.timestamps.is_some()) {
@@ -187,17 +238,45 @@ mod tests {
         assert_eq!(Options::parse(&bytes).expect("our own bytes parse").sack.len(), 3);
     }
 
+    /// MSS 1460, shift 6, SACK-permitted and timestamps, each with and without.
+    #[test]
+    fn each_layout_is_the_one_that_its_stack_sends() {
+        const MSS: [u8; 4] = [2, 4, 5, 180];
+        const TIMES: [u8; 10] = [8, 10, 0, 0, 0, 1, 0, 0, 0, 2];
+        type Pieces = &'static [&'static [u8]];
+        let table: [(bool, bool, bool, Pieces, Pieces); 5] = [
+            (true, true, true, &[&MSS, &[4, 2], &TIMES, &[1, 3, 3, 6]], &[&MSS, &[1, 3, 3, 6], &[4, 2], &TIMES]),
+            (true, true, false, &[&MSS, &[1, 1, 4, 2], &[1, 3, 3, 6]], &[&MSS, &[1, 3, 3, 6], &[4, 2, 0, 0]]),
+            (false, true, true, &[&MSS, &[4, 2], &TIMES], &[&MSS, &[4, 2], &TIMES]),
+            (false, true, false, &[&MSS, &[1, 1, 4, 2]], &[&MSS, &[4, 2, 0, 0]]),
+            (true, false, true, &[&MSS, &[1, 1], &TIMES, &[1, 3, 3, 6]], &[&MSS, &[1, 3, 3, 6], &[1, 1], &TIMES]),
+        ];
+        for (scale, sack_permitted, times, linux, freebsd) in table {
+            let options = Options {
+                mss: Some(1460),
+                window_scale: scale.then_some(6),
+                sack_permitted,
+                timestamps: times.then_some(Timestamps { value: 1, echo: 2 }),
+                ..Options::default()
+            };
+            assert_eq!(options.emit()[..], linux.concat(), "Linux {scale} {sack_permitted} {times}");
+            let options = Options { layout: Layout::FreeBsd, ..options };
+            assert_eq!(options.emit()[..], freebsd.concat(), "FreeBSD {scale} {sack_permitted} {times}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn parse_undoes_emit(mss: Option<u16>, window_scale: Option<u8>, sack_permitted: bool, blocks in proptest::collection::vec(any::<(u32, u32)>(), 0..3), times: Option<(u32, u32)>) {
+        fn parse_undoes_emit(mss: Option<u16>, window_scale: Option<u8>, sack_permitted: bool, blocks in proptest::collection::vec(any::<(u32, u32)>(), 0..3), times: Option<(u32, u32)>, freebsd: bool) {
+            let layout = if freebsd { Layout::FreeBsd } else { Layout::Linux };
             let room = MAX_LEN - Options { mss, window_scale, sack_permitted, timestamps: times.map(|_| Timestamps::default()), ..Options::default() }.len();
             let sack = blocks.into_iter().take(room.saturating_sub(4) / 8).collect();
             let timestamps = times.map(|(value, echo)| Timestamps { value, echo });
-            let options = Options { mss, window_scale, sack_permitted, sack, timestamps };
+            let options = Options { mss, window_scale, sack_permitted, sack, timestamps, layout };
             let bytes = options.emit();
             prop_assert_eq!(bytes.len() % 4, 0);
             prop_assert_eq!(bytes.len(), options.len());
-            prop_assert_eq!(Options::parse(&bytes), Ok(options));
+            prop_assert_eq!(Options::parse(&bytes), Ok(Options { layout: Layout::default(), ..options }));
         }
 
         #[test]

@@ -144,7 +144,7 @@ fn closing_with_data_unread_resets() {
         let mut end = End::established(plain(), isn, irs);
         end.rcv("P. 1:6(5) ack 1 win 10000");
         end.release();
-        assert_eq!(end.out(), ["R. 1:1(0) ack 6 win 9995"]);
+        assert_eq!(end.out(), ["R. 1:1(0) ack 6 win 0"]);
         assert_eq!(end.closed(), Some(CloseReason::Aborted));
     });
 }
@@ -159,7 +159,7 @@ fn data_after_the_application_has_gone_resets() {
         end.rcv(". 1:1(0) ack 2 win 10000");
         assert_eq!(end.state(), State::FinWait2);
         end.rcv("P. 1:6(5) ack 2 win 10000");
-        assert_eq!(end.out(), ["R. 2:2(0) ack 1 win 10000"]);
+        assert_eq!(end.out(), ["R. 2:2(0) ack 1 win 0"]);
         assert_eq!(end.state(), State::Closed);
     });
 }

@@ -3,7 +3,7 @@
 use super::constants::number;
 use super::outbound::{self, Sent};
 use super::sockets::Kind;
-use super::{Pending, Returned, Run, Stop, code, inbound, settings};
+use super::{Pending, Returned, Run, Stop, code, inbound};
 use crate::sim::script::syntax::{Action, Body, Call, Direction, Event, Expression, Packet, Script, When};
 use crate::time::Instant;
 use std::time::Duration;
@@ -71,9 +71,7 @@ impl Run {
                 self.call(call, event.at.line, window).map_err(|stop| (None, stop))?;
                 complete = self.machine.now;
             }
-            Action::Command(command) => {
-                settings::apply(command, &mut self.config).map_err(|stop| (None, stop))?;
-            }
+            Action::Command(command) => self.command(command).map_err(|stop| (None, stop))?,
             Action::Code(text) => self.assert(text).map_err(|stop| (None, stop))?,
         }
         self.previous = complete.max(self.previous);

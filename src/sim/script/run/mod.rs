@@ -6,10 +6,12 @@
 //!
 //! `machine` is the stack with its clock, `mapping` the numbers of script and wire, `inbound` and `outbound` the
 //! packets of the two directions, `calls`, `options` and `readiness` the system calls on `sockets`, `code` the
-//! assertions, `settings` what the script says of its surroundings.
+//! assertions, `settings` what the script's options say of its surroundings, `commands` and `sysctl` what its commands
+//! would do to them.
 
 mod calls;
 mod code;
+mod commands;
 mod constants;
 mod events;
 mod inbound;
@@ -20,6 +22,7 @@ mod outbound;
 mod readiness;
 mod settings;
 mod sockets;
+mod sysctl;
 
 use super::syntax::{Call, Script};
 use crate::event::Observer;
@@ -32,6 +35,7 @@ use settings::Settings;
 use sockets::File;
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use sysctl::Sysctls;
 
 /// How a script is run.
 #[derive(Clone, Debug, Default)]
@@ -126,6 +130,7 @@ struct Run {
     files: BTreeMap<i64, File>,
     pending: Vec<Pending>,
     settings: Settings,
+    sysctls: Sysctls,
     /// What new sockets start with.
     config: tcp::Config,
     relaxed: bool,
@@ -140,10 +145,13 @@ struct Run {
 
 impl Run {
     fn new(script: &Script, options: &Options, observer: Option<Box<dyn Observer>>) -> Result<Run, Stop> {
-        let settings = Settings::of(script)?;
-        let mut config = settings.profile.clone().unwrap_or_else(|| options.tcp.clone());
-        if let Some(command) = &script.init {
-            settings::apply(command, &mut config)?;
+        let mut settings = Settings::of(script)?;
+        let config = settings.profile.clone().unwrap_or_else(|| options.tcp.clone());
+        let init = script.init.as_deref().unwrap_or_default();
+        for order in commands::orders(init)? {
+            if let commands::Order::Mtu(mtu) = order {
+                settings.mtu = mtu;
+            }
         }
         let address =
             ipnet::Ipv4Net::new(settings.local, settings.prefix).map_err(|_| Stop::unsupported("this netmask"))?;
@@ -155,7 +163,7 @@ impl Run {
             ..stack::Config::default()
         };
         let machine = Machine::new(stack, settings.local, observer)?;
-        Ok(Run {
+        let mut run = Run {
             previous: machine.beginning(),
             previous_inbound: None,
             map: Mapping::new(settings.local, settings.remote),
@@ -164,10 +172,13 @@ impl Run {
             pending: Vec::new(),
             relaxed: options.relaxed || settings.relaxed,
             settings,
+            sysctls: Sysctls::default(),
             config,
             udp: false,
             zeros: true,
-        })
+        };
+        run.command(init)?;
+        Ok(run)
     }
 
     /// Closes every socket, and lets a RST end the connection under test.

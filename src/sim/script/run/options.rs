@@ -38,7 +38,8 @@ pub fn set(stack: &mut Stack, now: Instant, file: &mut File, name: &str, value: 
     if name == "TCP_CONGESTION" {
         let Expression::Text(text) = value else { return Err(Stop::unsupported("this value of TCP_CONGESTION")) };
         let known: Algorithm = text.parse().map_err(|_| Stop::unsupported(format!("congestion control by {text}")))?;
-        return Ok(configure(stack, now, file, |config| config.congestion = known));
+        file.configure(stack, now, |config| config.congestion = known);
+        return Ok(Returned::value(0));
     }
     let value = number(value).ok_or_else(|| Stop::unsupported(format!("this value of {name}")))?;
     let change = change_of(name, value)?;
@@ -49,7 +50,8 @@ pub fn set(stack: &mut Stack, now: Instant, file: &mut File, name: &str, value: 
             _ => {}
         }
     }
-    Ok(configure(stack, now, file, change))
+    file.configure(stack, now, change);
+    Ok(Returned::value(0))
 }
 
 /// What an option does to a connection's settings.
@@ -61,6 +63,7 @@ fn change_of(name: &str, value: i64) -> Result<impl FnOnce(&mut Config), Stop> {
         "TCP_KEEPALIVE",
         "TCP_KEEPINTVL",
         "TCP_KEEPCNT",
+        "TCP_KEEPINIT",
         "TCP_USER_TIMEOUT",
         "TCP_MAXSEG",
         "SO_RCVBUF",
@@ -82,6 +85,7 @@ fn change_of(name: &str, value: i64) -> Result<impl FnOnce(&mut Config), Stop> {
         "TCP_KEEPIDLE" | "TCP_KEEPALIVE" => config.keepalive.idle = seconds,
         "TCP_KEEPINTVL" => config.keepalive.interval = seconds,
         "TCP_KEEPCNT" => config.keepalive.count = value.clamp(1, 127) as u32,
+        "TCP_KEEPINIT" => config.give_up_syn = seconds,
         "TCP_USER_TIMEOUT" => config.user_timeout = (value != 0).then_some(millis),
         "TCP_MAXSEG" => config.mss = u16::try_from(value).ok().filter(|mss| *mss > 0),
         // Linux doubles what is asked for, and holds half of it for bookkeeping.
@@ -94,15 +98,6 @@ fn change_of(name: &str, value: i64) -> Result<impl FnOnce(&mut Config), Stop> {
     })
 }
 
-fn configure(stack: &mut Stack, now: Instant, file: &mut File, change: impl FnOnce(&mut Config)) -> Returned {
-    match &mut file.kind {
-        Kind::Fresh { config, .. } => change(config),
-        Kind::Tcp(tcp) => stack.tcp_configure(now, tcp.id, change),
-        Kind::Listener(_) | Kind::UnboundUdp | Kind::Udp(_) | Kind::Epoll(_) => {}
-    }
-    Returned::value(0)
-}
-
 /// Reads an option and compares it with what the script expects in its place.
 pub fn get(stack: &Stack, file: &mut File, name: &str, expected: &Expression) -> Result<Returned, Stop> {
     let found = match (&mut file.kind, name) {
@@ -113,13 +108,26 @@ pub fn get(stack: &Stack, file: &mut File, name: &str, expected: &Expression) ->
             Some(info) => info.snd_mss as i64,
             None => return Err(Stop::unsupported("TCP_MAXSEG before the connection is established")),
         },
-        (Kind::Tcp(tcp), name) => of_config(stack.tcp_config(tcp.id), name)?,
-        (Kind::Fresh { config, .. }, name) => of_config(config, name)?,
-        (_, name) => return Err(Stop::unsupported(format!("{name} of this socket"))),
+        (_, name) => match file.config(stack) {
+            Some(config) => of_config(config, name)?,
+            None => return Err(Stop::unsupported(format!("{name} of this socket"))),
+        },
     };
-    match number(expected) {
+    match value_of(expected) {
         Some(wanted) if wanted != found => Err(Stop::failed(format!("{name} [{wanted}]"), format!("[{found}]"))),
         _ => Ok(Returned::value(0)),
+    }
+}
+
+/// A number, or an error by its name.
+fn value_of(expected: &Expression) -> Option<i64> {
+    let word = match expected {
+        Expression::List(list) if list.len() == 1 => &list[0],
+        other => other,
+    };
+    match word {
+        Expression::Word(name) if error_number(name) != 0 => Some(error_number(name)),
+        _ => number(expected),
     }
 }
 
@@ -130,6 +138,7 @@ fn of_config(config: &Config, name: &str) -> Result<i64, Stop> {
         "TCP_KEEPIDLE" | "TCP_KEEPALIVE" => config.keepalive.idle.as_secs() as i64,
         "TCP_KEEPINTVL" => config.keepalive.interval.as_secs() as i64,
         "TCP_KEEPCNT" => i64::from(config.keepalive.count),
+        "TCP_KEEPINIT" => config.give_up_syn.as_secs() as i64,
         "TCP_USER_TIMEOUT" => config.user_timeout.map_or(0, |timeout| timeout.as_millis() as i64),
         "TCP_MAXSEG" => i64::from(config.mss.unwrap_or(536)),
         "SO_RCVBUF" => config.receive_buffer.min(config.initial_receive_buffer) as i64,

@@ -4,6 +4,7 @@ use super::constants::{POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP};
 use crate::event::{CloseReason, TcpState};
 use crate::stack::{ListenerId, Stack, TcpId, UdpId};
 use crate::tcp::Config;
+use crate::time::Instant;
 use std::net::SocketAddr;
 
 pub struct File {
@@ -67,6 +68,26 @@ pub fn error_number(name: &str) -> i64 {
 }
 
 impl File {
+    /// The settings of a TCP socket.
+    pub fn config<'s>(&'s self, stack: &'s Stack) -> Option<&'s Config> {
+        match &self.kind {
+            Kind::Fresh { config, .. } => Some(config),
+            Kind::Listener(id) => Some(stack.tcp_listener_config(*id)),
+            Kind::Tcp(tcp) => Some(stack.tcp_config(tcp.id)),
+            Kind::UnboundUdp | Kind::Udp(_) | Kind::Epoll(_) => None,
+        }
+    }
+
+    /// Changes the settings of a TCP socket; other files have none.
+    pub fn configure(&mut self, stack: &mut Stack, now: Instant, change: impl FnOnce(&mut Config)) {
+        match &mut self.kind {
+            Kind::Fresh { config, .. } => change(config),
+            Kind::Listener(id) => stack.tcp_configure_listener(*id, change),
+            Kind::Tcp(tcp) => stack.tcp_configure(now, tcp.id, change),
+            Kind::UnboundUdp | Kind::Udp(_) | Kind::Epoll(_) => {}
+        }
+    }
+
     /// Which of poll's events hold now.
     pub fn events(&self, stack: &Stack) -> i64 {
         match &self.kind {
