@@ -1,6 +1,6 @@
 //! The controllers by name: the one place that knows them all.
 
-use super::{CongestionControl, Reno, Start, Unlimited};
+use super::{CongestionControl, Cubic, Reno, Start, Unlimited};
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
@@ -14,7 +14,7 @@ use thiserror::Error;
 /// assert_eq!(config.congestion, Algorithm::RENO);
 /// assert_eq!(
 ///     "vegas".parse::<Algorithm>().unwrap_err().to_string(),
-///     "there is no congestion controller `vegas`; there are none, reno",
+///     "there is no congestion controller `vegas`; there are none, reno, cubic",
 /// );
 /// # Ok::<(), strata::tcp::congestion::UnknownAlgorithm>(())
 /// ```
@@ -39,9 +39,13 @@ impl Algorithm {
         Algorithm::new("reno", "slow start, one segment a round, half at a loss (RFC 5681)", |start| {
             Box::new(Reno::new(start))
         });
+    pub const CUBIC: Algorithm =
+        Algorithm::new("cubic", "a window that grows with time, not with round trips (RFC 9438)", |start| {
+            Box::new(Cubic::new(start))
+        });
 
     /// Those that are known by name. A program may use others.
-    pub const ALL: &[Algorithm] = &[Algorithm::NONE, Algorithm::RENO];
+    pub const ALL: &[Algorithm] = &[Algorithm::NONE, Algorithm::RENO, Algorithm::CUBIC];
 
     /// A controller of your own: its name, a line about it, and how it begins.
     pub const fn new(
@@ -66,7 +70,7 @@ impl Algorithm {
         (self.begin)(start)
     }
 
-    /// `none, reno`: for messages.
+    /// `none, reno, ..`: for messages.
     pub fn names() -> String {
         Algorithm::ALL.iter().map(Algorithm::name).collect::<Vec<_>>().join(", ")
     }

@@ -10,17 +10,21 @@
 //! | `window` | cwnd and ssthresh, and what happens to them under every controller | RFC 5681, 2861, 7661 |
 //! | `algorithm` | the controllers by name | |
 //! | `none`, `reno` | no control; slow start, congestion avoidance, halving | RFC 5681, 6582 |
+//! | `cubic`, `hystart` | a window that grows with time; when to leave slow start | RFC 9438, 9406 |
 //!
 //! Adding a controller is one file here and one line in `algorithm`; a program can bring its own without either: an
 //! [`Algorithm`] is a value.
 
 mod algorithm;
+mod cubic;
 mod facts;
+mod hystart;
 mod none;
 mod reno;
 mod window;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use cubic::Cubic;
 pub use facts::{Acknowledged, Congested, RateSample, Start};
 pub use none::Unlimited;
 pub use reno::Reno;
