@@ -43,6 +43,11 @@ impl TcpTable {
         }
     }
 
+    pub(super) fn would_open(&self, local: SocketAddr, segment: &Segment<'_>) -> bool {
+        let listener = self.listener_at(local).and_then(|id| self.listeners.get(id));
+        listener.is_some_and(|bound| bound.listener.handle_segment(segment) == Answer::Open)
+    }
+
     /// Is `local` in use? Two listeners may share a port only on different addresses.
     pub fn listens(&self, local: SocketAddr) -> bool {
         let overlaps =

@@ -126,15 +126,32 @@ impl TcpTable {
         match &mut self.socket(id).shape {
             Shape::Connection(connection) => {
                 if connection.handle_segment(cx, &segment) == Arrival::NewIncarnation {
-                    self.by_tuple.remove(&tuple);
-                    self.remove_if_released(id);
-                    self.handle_without_connection(cx, tuple, &segment, path_mtu);
-                    return true;
+                    return self.begin_anew(cx, id, tuple, &segment, path_mtu);
                 }
                 self.settle(id);
             }
             Shape::Opening(_) => self.handle_in_opening(cx, id, segment),
             Shape::Failed { .. } => unreachable!("a failed opening leaves the table of connections"),
+        }
+        true
+    }
+
+    /// RFC 9293 §3.6.1 (MAY-2): the old connection goes only where a new one takes its place.
+    fn begin_anew(
+        &mut self,
+        cx: &mut Context<'_>,
+        id: TcpId,
+        tuple: FourTuple,
+        segment: &Segment<'_>,
+        path_mtu: impl Fn(IpAddr) -> usize,
+    ) -> bool {
+        if self.would_open(tuple.local, segment) {
+            self.by_tuple.remove(&tuple);
+            self.remove_if_released(id);
+            self.handle_without_connection(cx, tuple, segment, path_mtu);
+        } else if let Shape::Connection(connection) = &mut self.socket(id).shape {
+            connection.refuse_new_incarnation(cx);
+            self.settle(id);
         }
         true
     }

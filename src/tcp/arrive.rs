@@ -90,7 +90,7 @@ impl Connection {
         if seq < nxt && !segment.flags().syn() {
             self.rcv.note_duplicate(seq, end);
         }
-        if self.state == State::TimeWait && segment.flags().fin() && end == nxt {
+        if self.state == State::TimeWait && segment.flags().fin() && !segment.flags().rst() && end == nxt {
             self.answer_in_time_wait(cx, segment);
         } else {
             self.answer_unacceptable(cx, segment);
@@ -125,9 +125,12 @@ impl Connection {
         if self.state == State::TimeWait {
             // RFC 1337 §3, F1: an old duplicate must not end TIME-WAIT before its time.
             self.drop_segment(cx, DropReason::TimeWaitReset);
-        } else if seq == self.rcv.nxt || self.config.any_reset_in_window {
+        } else if seq == self.rcv.nxt || seq > self.rcv.nxt && self.config.any_reset_in_window {
             self.move_to(cx, Cause::ResetReceived);
             self.finish(cx, CloseReason::ResetByPeer);
+        } else if seq < self.rcv.nxt {
+            // What it carries may reach into the window; itself it lies outside.
+            self.drop_segment(cx, DropReason::UnacceptableSegment);
         } else {
             self.drop_segment(cx, DropReason::BlindReset);
             self.challenge(cx);
@@ -277,6 +280,12 @@ impl Connection {
             (Some(ours), Some(theirs)) if theirs.value != ours.recent => Seq(theirs.value).after(Seq(ours.recent)),
             (_, _) => segment.seq().position(self.rcv.nxt) > self.rcv.nxt,
         }
+    }
+
+    /// There is nobody to open it for: a SYN like any other (RFC 5961 §4.2).
+    pub fn refuse_new_incarnation(&mut self, cx: &mut Context<'_>) {
+        self.drop_segment(cx, DropReason::BadTcpFlags);
+        self.challenge(cx);
     }
 
     pub(super) fn drop_segment(&self, cx: &mut Context<'_>, reason: DropReason) {

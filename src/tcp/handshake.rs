@@ -72,7 +72,7 @@ impl Opening {
         }
         // Second, check the RST bit.
         if flags.rst() {
-            return self.handle_reset(cx, seq == nxt || self.config.any_reset_in_window);
+            return self.handle_reset(cx, seq, nxt);
         }
         // Fourth, check the SYN bit.
         if flags.syn() && !repeats_syn {
@@ -92,13 +92,18 @@ impl Opening {
     }
 
     /// RFC 5961 §3.2: exactly at RCV.NXT it counts, elsewhere in the window it is challenged.
-    fn handle_reset(&mut self, cx: &mut Context<'_>, counts: bool) -> Outcome {
-        if counts {
+    fn handle_reset(&mut self, cx: &mut Context<'_>, seq: u64, nxt: u64) -> Outcome {
+        if seq == nxt || seq > nxt && self.config.any_reset_in_window {
             self.move_to(cx, Cause::ResetReceived);
             return Outcome::Closed(CloseReason::Refused);
         }
-        drop_segment(cx, DropReason::BlindReset);
-        self.challenge(cx);
+        if seq < nxt {
+            // What it carries may reach into the window; itself it lies outside.
+            drop_segment(cx, DropReason::UnacceptableSegment);
+        } else {
+            drop_segment(cx, DropReason::BlindReset);
+            self.challenge(cx);
+        }
         Outcome::Stay
     }
 
