@@ -39,20 +39,20 @@ impl Connection {
         self.after_ack_of_fin(cx)
     }
 
-    /// RFC 5681 §2: outstanding data, no data in it, no SYN or FIN, the same number, the same window. The answer to a
+    /// RFC 5681 §2, but for the outstanding data: no data in it, no SYN or FIN, the same number, the same window. The answer to a
     /// probe of a closed window looks the same and says nothing about loss.
-    fn is_duplicate_ack(&self, segment: &Segment<'_>, ack: u64) -> bool {
+    fn repeats(&self, segment: &Segment<'_>, ack: u64) -> bool {
         ack == self.snd.una
-            && !self.recovery.is_empty()
             && self.snd.wnd > 0
             && segment.sequence_len() == 0
             && u64::from(segment.header.window) << self.snd.scale == self.snd.wnd
     }
 
     fn hear_acknowledgement(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>, ack: u64) {
-        let duplicate = self.is_duplicate_ack(segment, ack);
+        let repeated = self.repeats(segment, ack);
+        let duplicate = repeated && !self.recovery.is_empty();
         let told = &segment.header.options.sack;
-        if ack <= self.snd.una && !duplicate && told.is_empty() {
+        if ack <= self.snd.una && !repeated && told.is_empty() {
             return;
         }
         let una = ack.max(self.snd.una);
@@ -65,7 +65,7 @@ impl Connection {
             self.advance_una(cx, ack);
         }
         let (now, nxt, path) = (cx.now, self.snd.nxt, self.path());
-        let fact = Ack { now, ack, una, nxt, blocks: &blocks, duplicate, echoed, path };
+        let fact = Ack { now, ack, una, nxt, blocks: &blocks, duplicate, repeated, echoed, path };
         let state = self.recovery.state();
         let report = self.recovery.on_acknowledged(&fact);
         if duplicate {
@@ -135,8 +135,10 @@ impl Connection {
     fn restart_retransmission_timer(&mut self, cx: &mut Context<'_>) {
         if self.recovery.is_empty() {
             self.stop_timer(cx, TimerKind::Retransmission);
+            self.stop_timer(cx, TimerKind::TailLossProbe);
         } else if !self.timers.is_running(TimerKind::Persist) {
             self.set_timer(cx, TimerKind::Retransmission, cx.after(self.rtt.rto()));
+            self.arm_probe(cx);
         }
     }
 

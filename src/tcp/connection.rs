@@ -310,7 +310,7 @@ impl Connection {
             rttvar: self.rtt.rttvar(),
             rto: self.rtt.rto(),
             backoff: self.rtt.backoff(),
-            cwnd: self.congestion.cwnd(),
+            cwnd: self.cwnd(),
             ssthresh: self.congestion.ssthresh(),
             unacked: self.recovery.outstanding(),
             ca_state: self.recovery.state(),

@@ -3,6 +3,7 @@
 use super::connection::Connection;
 use super::recovery::{Path, Report};
 use crate::event::{CongestionState, Context, CwndCause, TcpEvent, TimerKind};
+use crate::time::Instant;
 use std::time::Duration;
 
 /// The least time for what comes after reneging to clear up by itself; Linux's.
@@ -27,14 +28,65 @@ impl Connection {
 
     /// Congestion control hears what recovery has found out; `before` is what was in flight.
     pub(super) fn conclude(&mut self, cx: &mut Context<'_>, report: &Report, before: u64) {
+        if let Some(why) = report.undone {
+            self.tell(cx, || TcpEvent::Spurious { why });
+            self.rtt.reset_backoff();
+            self.change_congestion(cx, CwndCause::Undo, |congestion, now| congestion.on_undo(now));
+        }
+        if report.tail_lost && report.entered.is_none() && self.recovery.state() == CongestionState::Open {
+            // RFC 8985 §7.4.2: as fast recovery would have, had it known.
+            self.change_congestion(cx, CwndCause::TailLoss, |congestion, now| congestion.on_lost(now, before));
+        }
         if report.recovered {
             self.change_congestion(cx, CwndCause::RecoveryOver, |congestion, now| congestion.on_recovered(now));
         }
         if report.entered.is_some() {
             self.change_congestion(cx, CwndCause::FastRetransmit, |congestion, now| congestion.on_lost(now, before));
+            self.recovery.reduce(self.congestion.ssthresh(), report.delivered);
         }
+        self.bring_window_down(cx, report);
         if report.looked {
             self.set_reordering_timer(cx, report);
+        }
+        let probed_for = matches!(self.recovery.state(), CongestionState::Recovery | CongestionState::Loss);
+        if probed_for || report.look_again_at.is_some() {
+            self.stop_timer(cx, TimerKind::TailLossProbe);
+        }
+    }
+
+    /// How many bytes may be in flight: what congestion control says, unless its window is just coming down.
+    pub(super) fn cwnd(&self) -> u64 {
+        let cwnd = self.congestion.cwnd();
+        if self.congestion.governs_recovery() { cwnd } else { self.recovery.window().unwrap_or(cwnd) }
+    }
+
+    /// RFC 9937: with each acknowledgement of a recovery, as far as what it delivered allows.
+    fn bring_window_down(&mut self, cx: &mut Context<'_>, report: &Report) {
+        let (from, mss) = (self.cwnd(), self.effective_mss() as u64);
+        let safe = report.acknowledged > 0 && report.lost.segments == 0;
+        self.recovery.on_delivered_in_reduction(report.delivered, safe, mss);
+        let (to, ssthresh) = (self.cwnd(), self.congestion.ssthresh());
+        if from != to {
+            self.tell(cx, || TcpEvent::Cwnd { from, to, ssthresh, why: CwndCause::FastRecovery });
+        }
+    }
+
+    /// RFC 8985 §7.2: the probe goes before the retransmission timer runs out, or in its place.
+    pub(super) fn arm_probe(&mut self, cx: &mut Context<'_>) {
+        let (delay, initial) = (self.config.min_rto, self.config.initial_rto);
+        let Some(timeout) = self.recovery.probe_timeout(self.rtt.srtt(), delay, initial) else { return };
+        let limit = self.timers.at(TimerKind::Retransmission).unwrap_or(Instant::FAR_FUTURE);
+        self.set_timer(cx, TimerKind::TailLossProbe, cx.after(timeout).min(limit));
+    }
+
+    pub(super) fn on_probe_timeout(&mut self, cx: &mut Context<'_>) {
+        self.tell(cx, || TcpEvent::TimerFired { timer: TimerKind::TailLossProbe, count: 1 });
+        self.recovery.on_probe_timeout();
+        if self.next_probe().is_some() {
+            // In its place, if both are due.
+            self.set_timer(cx, TimerKind::Retransmission, cx.after(self.rtt.rto()));
+        } else {
+            self.recovery.skip_probe();
         }
     }
 
@@ -85,7 +137,9 @@ impl Connection {
     pub(super) fn on_reordering_timeout(&mut self, cx: &mut Context<'_>) {
         self.tell(cx, || TcpEvent::TimerFired { timer: TimerKind::Reordering, count: 1 });
         let (state, before) = (self.recovery.state(), self.flight_size());
-        let report = self.recovery.on_reordering_timeout(cx.now, self.snd.nxt, &self.path());
+        let mut report = self.recovery.on_reordering_timeout(cx.now, self.snd.nxt, &self.path());
+        // As Linux: the time that has passed lets one segment out.
+        report.delivered = if report.lost.segments > 0 { self.effective_mss() as u64 } else { 0 };
         self.tell_report(cx, &report, state);
         self.conclude(cx, &report, before);
     }

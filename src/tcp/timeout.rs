@@ -13,7 +13,7 @@ impl Connection {
         while let Some(timer) = self.timers.take_due(cx.now) {
             match timer {
                 TimerKind::Reordering => self.on_reordering_timeout(cx),
-                TimerKind::TailLossProbe => {}
+                TimerKind::TailLossProbe => self.on_probe_timeout(cx),
                 TimerKind::Retransmission => self.on_retransmission_timeout(cx),
                 TimerKind::Persist => self.on_persist_timeout(cx),
                 TimerKind::DelayedAck => {
@@ -53,6 +53,7 @@ impl Connection {
         let fresh = self.recovery.on_timeout(cx.now, self.snd.una, self.snd.nxt);
         self.tell_state(cx, state);
         self.stop_timer(cx, TimerKind::Reordering);
+        self.stop_timer(cx, TimerKind::TailLossProbe);
         self.change_congestion(cx, CwndCause::Timeout, |congestion, now| congestion.on_timeout(now, in_flight, !fresh));
     }
 

@@ -19,7 +19,7 @@ const LONGEST_OVERRIDE: Duration = Duration::from_secs(1);
 
 /// The next segment of a connection.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Next {
+pub(super) enum Next {
     Reset(SendReason),
     /// Positions that were sent before; the FIN's among them, perhaps.
     Again {
@@ -29,6 +29,11 @@ enum Next {
     },
     /// Positions from SND.NXT on; a FIN is the last of them.
     New {
+        end: u64,
+    },
+    /// A tail loss probe: new data up to there, or the end of the flight once more.
+    TailLossProbe {
+        start: u64,
         end: u64,
     },
     WindowProbe,
@@ -62,6 +67,7 @@ impl Connection {
             }
             Next::Again { start, end, why } => Some(self.send_again(cx, start, end, why)),
             Next::New { end } => Some(self.send_new(cx, end, SendReason::Data)),
+            Next::TailLossProbe { start, end } => Some(self.send_probe(cx, start, end)),
             Next::WindowProbe => {
                 self.pending.window_probe = false;
                 Some(self.send_window_probe(cx))
@@ -94,16 +100,39 @@ impl Connection {
         if self.pending.window_probe {
             return Next::WindowProbe;
         }
-        if let Some(again) = self.next_again() {
-            return again;
-        }
-        if let Ok(end) = self.next_new() {
-            return Next::New { end };
+        if let Some(next) = self.next_probe().or_else(|| self.next_data()) {
+            return next;
         }
         if self.pending.keepalive {
             return Next::Keepalive;
         }
         self.rcv.ack_due.map_or(Next::Nothing, Next::Acknowledgement)
+    }
+
+    /// What is lost goes before what is new, but for F-RTO's second step.
+    fn next_data(&self) -> Option<Next> {
+        let new = || self.next_new().ok().map(|end| Next::New { end });
+        if self.recovery.prefers_new_data() {
+            let again = || if self.recovery.holds_retransmissions(self.snd.nxt) { None } else { self.next_again() };
+            return new().or_else(again);
+        }
+        self.next_again().or_else(new)
+    }
+
+    /// RFC 8985 §7.3: new data if the peer's window allows, whatever the congestion window says; else the last segment.
+    pub(super) fn next_probe(&self) -> Option<Next> {
+        if !self.recovery.probe_is_due() {
+            return None;
+        }
+        let (snd, mss) = (&self.snd, self.effective_mss() as u64);
+        let (unsent, start) = (snd.unsent(), snd.nxt);
+        let data = unsent.min(mss).min(snd.record());
+        let fin = snd.fin_unsent() && data == unsent;
+        let end = start + data + u64::from(fin);
+        if end > start && end - start <= snd.usable() {
+            return Some(Next::TailLossProbe { start, end });
+        }
+        self.recovery.last_segment(mss).map(|(start, end)| Next::TailLossProbe { start, end })
     }
 
     fn next_again(&self) -> Option<Next> {
@@ -113,8 +142,7 @@ impl Connection {
         let in_window = start == self.snd.una || end <= self.snd.una + self.snd.wnd;
         let in_flight = self.recovery.in_flight(mss);
         // RFC 5681 §3.2: what duplicate or partial acknowledgements call for goes at once.
-        let in_cwnd =
-            self.recovery.goes_at_once() || in_flight == 0 || in_flight + (end - start) <= self.congestion.cwnd();
+        let in_cwnd = self.recovery.goes_at_once() || in_flight == 0 || in_flight + (end - start) <= self.cwnd();
         (in_window && in_cwnd).then_some(Next::Again { start, end, why })
     }
 
@@ -151,7 +179,7 @@ impl Connection {
     /// How much of `wanted` the congestion window lets go; none when it is wiser to wait for acknowledgements. With
     /// nothing in flight one segment goes whatever the window says.
     fn within_cwnd(&self, wanted: u64, mss: u64) -> Option<u64> {
-        let (in_flight, cwnd) = (self.recovery.in_flight(mss), self.congestion.cwnd());
+        let (in_flight, cwnd) = (self.recovery.in_flight(mss), self.cwnd());
         let room = if in_flight == 0 { cwnd.max(mss) } else { cwnd.saturating_sub(in_flight) };
         let data = if wanted <= room { wanted } else { room - room % mss };
         // A frame costs the same whatever its size. While others are under way, one that is less than half full waits
@@ -226,6 +254,22 @@ impl Connection {
         }
         let frame = self.send_range(cx, start, end, why);
         self.after_data(cx);
+        if matches!(why, SendReason::Data | SendReason::Fin) {
+            self.arm_probe(cx);
+        }
+        frame
+    }
+
+    fn send_probe(&mut self, cx: &mut Context<'_>, start: u64, end: u64) -> Frame {
+        let again = start < self.snd.nxt;
+        // RFC 8985 §7.3: the retransmission timer starts anew with the probe.
+        self.timers.stop(TimerKind::Retransmission);
+        let frame = if again {
+            self.send_again(cx, start, end, SendReason::TailLossProbe)
+        } else {
+            self.send_new(cx, end, SendReason::TailLossProbe)
+        };
+        self.recovery.on_probe_sent(self.snd.nxt, again);
         frame
     }
 

@@ -131,6 +131,15 @@ impl Flight {
         self.segments.first_key_value().map(|(_, segment)| segment)
     }
 
+    pub fn last(&self) -> Option<&Segment> {
+        self.segments.last_key_value().map(|(_, segment)| segment)
+    }
+
+    /// What ends at `end` or shortly after was sent more than once.
+    pub fn was_sent_again(&self, end: u64) -> bool {
+        self.containing(end - 1).is_some_and(|segment| segment.transmissions > 1)
+    }
+
     /// The end of the highest byte that was sacked.
     pub fn highest_sacked(&self) -> Option<u64> {
         self.sacked.last().copied()
@@ -249,6 +258,19 @@ impl Flight {
             self.sacked.insert(end);
             self.change(end, |segment| segment.sacked = false);
         }
+        self.check();
+    }
+
+    /// The losses were none. Once an episode at most, so that it may walk.
+    pub fn forgive_losses(&mut self) {
+        let lost: Vec<Segment> = self.segments.values().filter(|segment| segment.lost.is_some()).copied().collect();
+        for before in &lost {
+            self.change(before.end, |segment| segment.lost = None);
+        }
+        // What waited travels again, with the others of its time.
+        let waited = lost.iter().filter(|segment| segment.waits());
+        self.travelling.extend(waited.map(|segment| (segment.sent_at, segment.end)));
+        self.travelling.make_contiguous().sort_by_key(|(at, _)| *at);
         self.check();
     }
 

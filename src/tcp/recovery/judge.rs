@@ -12,13 +12,14 @@
 //! ```
 
 use super::rack::{Circumstances, Detected};
-use super::{Ack, Path, Recovery, Report};
-use crate::event::{CongestionState, SendReason};
+use super::undo::ForwardRto;
+use super::{Ack, News, Path, Recovery, Report};
+use crate::event::{CongestionState, SendReason, SpuriousCause};
 use crate::time::Instant;
 
 impl Recovery {
     /// After the scoreboard has heard of the acknowledgement: what state are we in now?
-    pub(super) fn judge(&mut self, ack: &Ack<'_>, report: &mut Report) {
+    pub(super) fn judge(&mut self, ack: &Ack<'_>, news: &News, report: &mut Report) {
         let advanced = report.acknowledged > 0;
         // RFC 2018 §8: what lies right behind the cumulative acknowledgement was sacked, and is not acknowledged.
         if advanced && self.flight.first().is_some_and(|first| first.sacked) {
@@ -26,7 +27,15 @@ impl Recovery {
             return;
         }
         self.leave(ack, report);
-        self.count_duplicate(ack, advanced);
+        self.count_duplicate(ack, report);
+        if self.state == CongestionState::Loss {
+            self.judge_timeout(ack, news, report);
+        } else {
+            self.judge_losses(ack, report);
+        }
+        if self.waits_for_proof(ack, report) {
+            return;
+        }
         self.find_losses(ack, report);
         let may_enter = match self.state {
             CongestionState::Open | CongestionState::Disorder | CongestionState::Cwr => true,
@@ -37,15 +46,19 @@ impl Recovery {
         if may_enter {
             self.enter_or_settle(ack, report);
         }
-        report.grows =
-            advanced && !report.recovered && !matches!(self.state, CongestionState::Recovery | CongestionState::Cwr);
+        let reduces = matches!(self.state, CongestionState::Recovery | CongestionState::Cwr);
+        report.grows = advanced && !report.recovered && report.undone.is_none() && !reduces;
     }
 
-    fn count_duplicate(&mut self, ack: &Ack<'_>, advanced: bool) {
+    fn count_duplicate(&mut self, ack: &Ack<'_>, report: &mut Report) {
+        let advanced = report.acknowledged > 0;
         if self.sack {
             self.newreno.count(ack.duplicate);
         } else if ack.duplicate {
+            let before = self.newreno.departed();
             self.newreno.on_duplicate(self.flight.pipe().div_ceil(ack.path.mss));
+            // What it stands for was delivered, though nobody knows which it was.
+            report.delivered += self.newreno.departed().saturating_sub(before) * ack.path.mss;
         } else if advanced && self.state != CongestionState::Recovery {
             self.newreno.reset();
         }
@@ -57,20 +70,99 @@ impl Recovery {
             return;
         }
         match self.state {
-            CongestionState::Open | CongestionState::Disorder => {}
-            CongestionState::Cwr | CongestionState::Recovery => {
+            CongestionState::Open | CongestionState::Disorder | CongestionState::Loss => {}
+            CongestionState::Cwr => {
                 report.recovered = true;
-                self.rack.on_recovered();
                 self.reopen();
             }
-            CongestionState::Loss => self.reopen(),
+            CongestionState::Recovery => self.finish(ack, report),
         }
+    }
+
+    /// Everything that the episode was about is acknowledged; perhaps nothing of it had been lost.
+    fn finish(&mut self, ack: &Ack<'_>, report: &mut Report) {
+        match self.undo.by_duplicate_sacks().or(self.undo.by_timestamp(ack.echoed)) {
+            Some(why) => self.take_back(why, report),
+            None => {
+                report.recovered = self.state == CongestionState::Recovery;
+                self.rack.on_recovered();
+            }
+        }
+        self.undo.close();
+        self.reopen();
     }
 
     fn reopen(&mut self) {
         self.state = CongestionState::Open;
         self.newreno.reset();
+        self.forward_rto = ForwardRto::Off;
         self.reneged = false;
+    }
+
+    /// RFC 4015: what was done because of the loss is taken back.
+    fn take_back(&mut self, why: SpuriousCause, report: &mut Report) {
+        report.undone = Some(why);
+        self.undo.end();
+        self.rack.look_again();
+        if why == SpuriousCause::DuplicateSack {
+            self.rack.on_needless_recovery();
+        }
+    }
+
+    /// A partial acknowledgement, or a D-SACK, may show that nothing was lost.
+    fn judge_losses(&mut self, ack: &Ack<'_>, report: &mut Report) {
+        if let Some(why) = self.undo.by_duplicate_sacks() {
+            self.take_back(why, report);
+        } else if self.state == CongestionState::Recovery
+            && report.acknowledged > 0
+            && self.sums().again.segments == 0
+            && let Some(why) = self.undo.by_timestamp(ack.echoed)
+        {
+            self.flight.forgive_losses();
+            self.take_back(why, report);
+        }
+        if report.undone.is_some() && self.state == CongestionState::Recovery {
+            self.reopen();
+        }
+    }
+
+    /// The first transmission of something arrived, and retransmissions are still on their way: until they are
+    /// answered it is too early to call more lost.
+    fn waits_for_proof(&self, ack: &Ack<'_>, report: &Report) -> bool {
+        self.state == CongestionState::Recovery
+            && report.acknowledged > 0
+            && self.undo.by_timestamp(ack.echoed).is_some()
+    }
+
+    /// After a timeout: was it needless (RFC 3522, RFC 5682), or is it over?
+    fn judge_timeout(&mut self, ack: &Ack<'_>, news: &News, report: &mut Report) {
+        let advanced = report.acknowledged > 0;
+        let proof = self.undo.by_duplicate_sacks().or(self.undo.by_timestamp(ack.echoed)).filter(|_| advanced);
+        let watched = self.forward_rto != ForwardRto::Off;
+        // RFC 5682 §3.1, step 3b: not everything was lost, so that nothing was.
+        let original = news.first_arrived_below(self.high) && watched;
+        if let Some(why) = proof.or(original.then_some(SpuriousCause::ForwardRto)) {
+            self.flight.forgive_losses();
+            self.take_back(why, report);
+            return self.reopen();
+        }
+        let recovered = ack.una >= self.high;
+        if watched && ack.nxt > self.high {
+            // Step 3a: new data arrived, and the hole before it is still there.
+            if report.sacked > 0 || ack.duplicate {
+                self.forward_rto = ForwardRto::Off;
+            }
+        } else if watched && advanced && !recovered {
+            // Step 2b.
+            (self.forward_rto, self.high) = (ForwardRto::Probing, ack.nxt);
+            return;
+        }
+        if self.forward_rto == ForwardRto::Probing {
+            self.forward_rto = ForwardRto::Retransmitted;
+        }
+        if recovered {
+            self.finish(ack, report);
+        }
     }
 
     fn find_losses(&mut self, ack: &Ack<'_>, report: &mut Report) {
@@ -163,7 +255,11 @@ impl Recovery {
     }
 
     fn enter_recovery(&mut self, nxt: u64) {
+        let una = self.flight.first().map_or(nxt, |first| first.start);
+        self.undo.begin(una, self.sums().again.segments);
         self.state = CongestionState::Recovery;
+        self.forward_rto = ForwardRto::Off;
+        self.tlp.end();
         self.high = nxt;
         self.at_once = true;
     }
@@ -201,13 +297,24 @@ impl Recovery {
         } else {
             self.lose_what_is_overdue(now);
         }
+        let fast = self.state != CongestionState::Recovery;
+        if !known {
+            self.undo.begin(una, self.sums().again.segments);
+        }
         self.newreno.reset();
         self.settle_in_loss(nxt);
+        // RFC 5682 §3.1, step 1: not in the middle of another recovery.
+        if self.settings.frto && fast {
+            self.forward_rto = ForwardRto::Retransmitted;
+        }
         !known
     }
 
     fn settle_in_loss(&mut self, nxt: u64) {
         self.state = CongestionState::Loss;
+        self.prr = None;
+        self.forward_rto = ForwardRto::Off;
+        self.tlp.end();
         self.high = nxt;
         self.at_once = true;
     }
@@ -243,6 +350,7 @@ impl Recovery {
             self.flight.lose(oldest.end, SendReason::RetransmitTimeout);
         }
         self.newreno.reset();
+        self.undo.end();
         self.settle_in_loss(nxt);
     }
 
@@ -255,6 +363,7 @@ impl Recovery {
         for end in large {
             self.flight.lose(end, SendReason::SmallerMtu);
         }
+        self.undo.end();
         self.settle_in_loss(nxt);
         self.at_once = false;
     }

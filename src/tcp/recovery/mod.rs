@@ -9,6 +9,9 @@
 //! | `sack` | which blocks to believe; D-SACK | RFC 2018, 2883 |
 //! | `rack` | lost is what was sent before something that arrived | RFC 8985 §6 |
 //! | `newreno` | duplicate and partial acknowledgements, for peers without SACK | RFC 6582 |
+//! | `tlp` | a probe when the end of a flight may be lost | RFC 8985 §7 |
+//! | `prr` | how the window comes down | RFC 9937 |
+//! | `undo` | proofs that it was no loss | RFC 3522, 5682, 3708, 4015 |
 //! | `judge` | the five states, and what moves between them | RFC 6675 §5 |
 //!
 //! The states are Linux's ([`CongestionState`]): Open, Disorder (something is sacked), CWR, Recovery (fast) and Loss
@@ -20,21 +23,27 @@
 mod flight;
 mod judge;
 mod newreno;
+mod prr;
 mod rack;
 mod sack;
 #[cfg(test)]
 mod tests;
+mod tlp;
+mod undo;
 
 pub use flight::{Segment, Sums, Tally};
 pub use rack::whole_millis;
 
-use crate::event::{CongestionState, SendReason};
+use crate::event::{CongestionState, SendReason, SpuriousCause};
 use crate::time::Instant;
 use flight::Flight;
 use newreno::NewReno;
+use prr::{Prr, Round};
 use rack::Rack;
 use sack::{Blocks, Space};
 use std::time::Duration;
+use tlp::TailLossProbe;
+use undo::{ForwardRto, Undo};
 
 /// The switches of loss recovery, named after Linux's system settings.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,6 +58,10 @@ pub struct LossRecovery {
     pub reordering: u32,
     /// The most that experience makes of it. `tcp_max_reordering`.
     pub max_reordering: u32,
+    /// Probe the end of a flight before the timer runs out. `tcp_early_retrans`, 3.
+    pub tlp: bool,
+    /// After a timeout see first whether it was needless (RFC 5682). `tcp_frto`.
+    pub frto: bool,
 }
 
 impl Default for LossRecovery {
@@ -59,6 +72,8 @@ impl Default for LossRecovery {
             duplicate_threshold: true,
             reordering: 3,
             max_reordering: 300,
+            tlp: true,
+            frto: true,
         }
     }
 }
@@ -75,6 +90,8 @@ pub struct Ack<'a> {
     pub blocks: &'a [(u64, u64)],
     /// It fulfils the five conditions of RFC 5681 §2.
     pub duplicate: bool,
+    /// The same, whether or not anything is outstanding.
+    pub repeated: bool,
     /// When the segment that its timestamp echoes was sent, in whole milliseconds.
     pub echoed: Option<Instant>,
     pub path: Path,
@@ -125,6 +142,10 @@ pub struct Report {
     /// Fast recovery begins, and for what reason; or it is over.
     pub entered: Option<SendReason>,
     pub recovered: bool,
+    /// What was taken for a loss was none, as this proves.
+    pub undone: Option<SpuriousCause>,
+    /// A tail loss probe has repaired a loss that nothing else told of.
+    pub tail_lost: bool,
     /// The window may grow: SND.UNA moved, and no recovery holds it down.
     pub grows: bool,
     /// Losses were looked for by time; when to look again, if nothing comes before (RFC 8985 §6.2, step 5).
@@ -145,6 +166,11 @@ pub struct Recovery {
     flight: Flight,
     newreno: NewReno,
     rack: Rack,
+    tlp: TailLossProbe,
+    undo: Undo,
+    forward_rto: ForwardRto,
+    /// How the window comes down, while it does.
+    prr: Option<Prr>,
     /// How many segments late something came that had been sent once, and how often that was seen.
     reordering: u32,
     reordering_seen: u32,
@@ -176,6 +202,10 @@ impl Recovery {
             flight: Flight::default(),
             newreno: NewReno::default(),
             rack: Rack::default(),
+            tlp: TailLossProbe::default(),
+            undo: Undo::default(),
+            forward_rto: ForwardRto::Off,
+            prr: None,
             reordering: settings.reordering.max(1),
             reordering_seen: 0,
             judged: 0,
@@ -226,6 +256,36 @@ impl Recovery {
         self.flight.pipe().saturating_sub(self.newreno.departed() * mss)
     }
 
+    /// How many bytes may be in flight, while the window comes down.
+    pub fn window(&self) -> Option<u64> {
+        self.prr.map(|prr| prr.window())
+    }
+
+    /// Congestion control has heard of a loss, and wants the window to come down to `ssthresh`: as what is delivered
+    /// allows. `delivered` is what the acknowledgement told that began it.
+    pub fn reduce(&mut self, ssthresh: u64, delivered: u64) {
+        // RFC 9937 §6: RecoverFS, without what had been sacked before.
+        let sums = self.sums();
+        self.prr = Some(Prr::new(sums.outstanding.bytes - sums.sacked.bytes + delivered, ssthresh));
+    }
+
+    /// So much was delivered, whatever it is that tells so.
+    pub fn on_delivered_in_reduction(&mut self, delivered: u64, safe: bool, mss: u64) {
+        let in_flight = self.in_flight(mss);
+        if let Some(prr) = &mut self.prr {
+            prr.on_delivered(Round { delivered, safe, in_flight, mss });
+        }
+    }
+
+    /// RFC 5682 §3.1, step 2b: new data goes first; and once it has, nothing goes again before it is answered.
+    pub fn prefers_new_data(&self) -> bool {
+        self.forward_rto == ForwardRto::Probing
+    }
+
+    pub fn holds_retransmissions(&self, nxt: u64) -> bool {
+        self.prefers_new_data() && nxt > self.high
+    }
+
     /// The next retransmission goes whatever the window says.
     pub fn goes_at_once(&self) -> bool {
         self.at_once
@@ -234,6 +294,9 @@ impl Recovery {
     /// New data (or FIN) left.
     pub fn on_sent(&mut self, start: u64, end: u64, at: Instant) {
         self.flight.send(start, end, at);
+        if let Some(prr) = &mut self.prr {
+            prr.on_sent(end - start);
+        }
     }
 
     /// The next segment to send again, at most `limit` bytes of it: its range and why.
@@ -245,6 +308,14 @@ impl Recovery {
     /// `start..end` was sent again; a segment that was cut leaves its rest as it was. True when it is the first one.
     pub fn on_retransmitted(&mut self, start: u64, end: u64, at: Instant) -> bool {
         self.flight.send_again(start, end, at);
+        self.undo.on_retransmitted(at);
+        if let Some(prr) = &mut self.prr {
+            prr.on_sent(end - start);
+        }
+        if self.forward_rto == ForwardRto::Probing {
+            // RFC 5682 §3.1, step 2b: there was nothing new to send.
+            self.forward_rto = ForwardRto::Off;
+        }
         self.at_once = false;
         self.counts.retransmissions += 1;
         self.flight.first().is_some_and(|first| first.start == start)
@@ -256,14 +327,19 @@ impl Recovery {
         let space = Space { ack: ack.ack, una: ack.una, nxt: ack.nxt, max_wnd: ack.path.max_wnd };
         let blocks = if self.sack { Blocks::read(ack.blocks, space) } else { Blocks::default() };
         let mut news = News::of(&self.flight);
+        let answered = blocks.duplicate.is_some_and(|block| self.tlp.is_answered_by(block));
         if let Some(duplicate) = blocks.duplicate {
-            self.take_duplicate_sack(ack, duplicate, &mut report);
+            self.take_duplicate_sack(ack, duplicate, answered, &mut report);
         }
         self.take_cumulative(ack, &mut news, &mut report);
         self.take_blocks(ack, &blocks, &mut news, &mut report);
         news.conclude(&mut report);
         self.note_reordering(ack, &news, &mut report);
-        self.judge(ack, &mut report);
+        report.tail_lost = self.hear_of_probe(ack, &report, answered);
+        self.judge(ack, &news, &mut report);
+        if !matches!(self.state, CongestionState::Recovery | CongestionState::Cwr) {
+            self.prr = None;
+        }
         report
     }
 
@@ -280,6 +356,11 @@ impl Recovery {
             }
         });
         report.acknowledged = before - self.outstanding();
+        if !self.sack && report.acknowledged > 0 {
+            // One acknowledged segment filled the hole, the others had been counted as duplicates told of them.
+            let known = self.newreno.departed() * ack.path.mss;
+            report.delivered = report.delivered.saturating_sub(known).max(report.delivered.min(ack.path.mss));
+        }
         if report.acknowledged > 0 {
             self.newreno.on_progress(segments);
         }
@@ -300,7 +381,7 @@ impl Recovery {
     }
 
     /// RFC 2883: a retransmission, or the network's copy of something, was needless.
-    fn take_duplicate_sack(&mut self, ack: &Ack<'_>, (start, end): (u64, u64), report: &mut Report) {
+    fn take_duplicate_sack(&mut self, ack: &Ack<'_>, (start, end): (u64, u64), answered: bool, report: &mut Report) {
         let segments = (end - start).div_ceil(ack.path.mss);
         self.counts.duplicates += segments;
         // More duplicates than there were retransmissions: the network, or the peer, makes them up.
@@ -309,7 +390,11 @@ impl Recovery {
         }
         report.duplicates = segments;
         self.counts.delivered += segments;
-        if self.reordering_seen > 0 {
+        if end <= ack.una || self.flight.was_sent_again(end) {
+            self.undo.on_duplicate_sack(end, segments);
+        }
+        // A probe is sent by the timer, and says nothing about the reordering window.
+        if self.reordering_seen > 0 && !answered {
             self.rack.on_duplicate_sack(ack.una, ack.nxt);
         }
     }
@@ -334,6 +419,8 @@ struct News {
     acknowledged_oldest: Option<Instant>,
     acknowledged_newest: Option<Instant>,
     acknowledged_again: bool,
+    /// The lowest end of what was sent once and is only heard of now.
+    first_arrived: Option<u64>,
     sacked_oldest: Option<Instant>,
     sacked_newest: Option<Instant>,
 }
@@ -349,6 +436,7 @@ impl News {
         } else if !segment.sacked {
             self.acknowledged_oldest.get_or_insert(segment.sent_at);
             self.acknowledged_newest = Some(segment.sent_at);
+            self.first_arrived.get_or_insert(segment.end);
             self.late(segment);
         }
     }
@@ -357,6 +445,7 @@ impl News {
         if segment.transmissions == 1 {
             self.sacked_oldest = Some(self.sacked_oldest.map_or(segment.sent_at, |at| at.min(segment.sent_at)));
             self.sacked_newest = self.sacked_newest.max(Some(segment.sent_at));
+            self.first_arrived = Some(self.first_arrived.map_or(segment.end, |end| end.min(segment.end)));
             self.late(segment);
         }
     }
@@ -365,6 +454,11 @@ impl News {
         if segment.end < self.highest_sacked {
             self.lowest_late = Some(self.lowest_late.map_or(segment.start, |lowest| lowest.min(segment.start)));
         }
+    }
+
+    /// Something up to `high` arrived that was never sent again.
+    fn first_arrived_below(&self, high: u64) -> bool {
+        self.first_arrived.is_some_and(|end| end <= high)
     }
 
     fn lateness(&self) -> Option<u64> {

@@ -90,12 +90,22 @@ impl Rack {
         }
     }
 
+    /// All of a recovery was needless: the window stays wide for one more.
+    pub fn on_needless_recovery(&mut self) {
+        self.persist = (self.persist + 1).min(PERSISTENCE);
+    }
+
     /// A recovery is over; after sixteen without a D-SACK the window is narrow again.
     pub fn on_recovered(&mut self) {
         self.persist = self.persist.saturating_sub(1);
         if self.persist == 0 {
             self.steps = 1;
         }
+    }
+
+    /// Look again at the next opportunity, although nothing new was delivered.
+    pub fn look_again(&mut self) {
+        self.advanced = self.newest.is_some();
     }
 
     /// RACK.reo_wnd (RFC 8985 §6.2, step 4).

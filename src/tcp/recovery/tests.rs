@@ -56,6 +56,7 @@ impl Bench {
             nxt: self.nxt,
             blocks: &blocks,
             duplicate,
+            repeated: duplicate,
             echoed: None,
             path: self.path(),
         })
@@ -298,6 +299,7 @@ fn blocks_of_a_byte_mark_nothing_and_neighbours_become_one_entry() {
             una: FIRST,
             nxt: bench.nxt,
             duplicate: false,
+            repeated: false,
             echoed: None,
             path: bench.path(),
         });
@@ -351,7 +353,7 @@ proptest! {
         }
         let (now, una, path) = (bench.now, bench.nxt, bench.path());
         let blocks = &[];
-        let ack = Ack { now, ack: una, una, nxt: una, blocks, duplicate: false, echoed: None, path };
+        let ack = Ack { now, ack: una, una, nxt: una, blocks, duplicate: false, repeated: false, echoed: None, path };
         bench.recovery.on_acknowledged(&ack);
         prop_assert!(bench.recovery.is_empty());
         prop_assert_eq!((bench.recovery.in_flight(MSS), *bench.recovery.sums()), (0, Sums::default()));
@@ -371,7 +373,17 @@ impl Bench {
                 let duplicate = una == self.una && out > 0;
                 self.una = una;
                 let (now, nxt, path) = (self.now, self.nxt, self.path());
-                let ack = Ack { now, ack: una, una, nxt, blocks: &blocks, duplicate, echoed: None, path };
+                let ack = Ack {
+                    now,
+                    ack: una,
+                    una,
+                    nxt,
+                    blocks: &blocks,
+                    duplicate,
+                    repeated: duplicate,
+                    echoed: None,
+                    path,
+                };
                 let report = self.recovery.on_acknowledged(&ack);
                 assert!(report.delivered <= out && report.acknowledged <= out);
             }
@@ -401,4 +413,147 @@ fn one_acknowledgement_of_many_segments_is_no_reordering() {
     bench.send(10);
     bench.wait(100);
     assert_eq!(bench.ack(10, &[]).reordered, None);
+}
+
+impl Bench {
+    /// As [`ack`](Bench::ack), with a timestamp that went out so many milliseconds ago.
+    fn ack_echoing(&mut self, una: u64, millis: u64) -> Report {
+        self.una = self.una.max(at(una));
+        let (now, ack, nxt, path) = (self.now, at(una), self.nxt, self.path());
+        let echoed = Some(now - Duration::from_millis(millis));
+        let una = self.una;
+        let (duplicate, repeated) = (false, false);
+        self.recovery.on_acknowledged(&Ack { now, ack, una, nxt, blocks: &[], duplicate, repeated, echoed, path })
+    }
+
+    fn time_out(&mut self) {
+        self.recovery.on_timeout(self.now, self.una, self.nxt);
+    }
+
+    /// Sends again one segment of what waits for it.
+    fn repair_one(&mut self) {
+        let (start, end, _) = self.recovery.next_lost(MSS).expect("something is lost");
+        self.recovery.on_retransmitted(start, end, self.now);
+    }
+}
+
+/// RFC 3522 §3.2, with the lost marks of what was only late.
+#[test]
+fn a_timestamp_from_before_the_retransmission_takes_a_timeout_back() {
+    let mut bench = Bench::sacking();
+    bench.send(10);
+    bench.wait(300);
+    bench.time_out();
+    bench.repair_one();
+    bench.wait(10);
+    let report = bench.ack_echoing(1, 310);
+    assert_eq!(report.undone, Some(SpuriousCause::Timestamp));
+    assert_eq!((bench.recovery.state(), bench.repair(), bench.pipe()), (CongestionState::Open, vec![], 9));
+}
+
+#[test]
+fn a_timestamp_of_the_retransmission_proves_nothing() {
+    let mut bench = Bench::sacking();
+    bench.send(10);
+    bench.wait(300);
+    bench.time_out();
+    bench.repair_one();
+    bench.wait(100);
+    assert_eq!(bench.ack_echoing(1, 100).undone, None);
+    assert_eq!(bench.recovery.state(), CongestionState::Loss);
+}
+
+/// RFC 3708: not before the last of them.
+#[test]
+fn duplicates_of_every_retransmission_take_a_recovery_back() {
+    let mut bench = Bench::sacking();
+    bench.send(10);
+    bench.wait(100);
+    bench.ack(0, &[(2, 6)]);
+    assert_eq!(bench.repair(), [0, 1]);
+    bench.wait(10);
+    assert_eq!(bench.ack(6, &[]).undone, None);
+    bench.wait(90);
+    assert_eq!(bench.ack(6, &[(0, 1)]).undone, None);
+    assert_eq!(bench.ack(6, &[(1, 2)]).undone, Some(SpuriousCause::DuplicateSack));
+    assert_eq!(bench.ack(6, &[(1, 2)]).undone, None, "once");
+}
+
+/// RFC 5682 §3.1.
+#[test]
+fn after_a_timeout_new_data_goes_first_and_what_was_sent_once_settles_it() {
+    for spurious in [true, false] {
+        let mut bench = Bench::sacking();
+        bench.send(4);
+        bench.wait(300);
+        bench.time_out();
+        bench.repair_one();
+        bench.wait(10);
+        bench.ack(1, &[]);
+        assert!(bench.recovery.prefers_new_data() && !bench.recovery.holds_retransmissions(bench.nxt));
+        bench.send(2);
+        assert!(bench.recovery.holds_retransmissions(bench.nxt));
+        bench.wait(10);
+        let report = if spurious { bench.ack(2, &[]) } else { bench.ack(1, &[(4, 5)]) };
+        assert_eq!(report.undone, spurious.then_some(SpuriousCause::ForwardRto));
+        assert!(!bench.recovery.holds_retransmissions(bench.nxt));
+        assert_eq!(bench.repair(), if spurious { vec![] } else { vec![1, 2, 3] });
+    }
+}
+
+/// RFC 8985 §7.4.2, case by case: what a probe that was a retransmission may bring back.
+#[test]
+fn a_probe_that_repaired_a_loss_is_told_and_one_that_was_needless_is_not() {
+    type Answers = &'static [(u64, &'static [(u64, u64)])];
+    let rows: [(Answers, bool); 4] = [
+        // Both arrived, and D-SACK says so; or a second acknowledgement without one.
+        (&[(10, &[]), (10, &[(9, 10)]), (11, &[])], false),
+        (&[(10, &[]), (10, &[]), (11, &[])], false),
+        // One of them arrived.
+        (&[(10, &[]), (11, &[])], true),
+        // It shows a loss before it: recovery sees to that.
+        (&[(8, &[(9, 10)]), (10, &[]), (11, &[])], false),
+    ];
+    for (answers, lost) in rows {
+        let mut bench = Bench::sacking();
+        bench.send(10);
+        bench.wait(202);
+        bench.recovery.on_probe_timeout();
+        assert!(bench.recovery.probe_is_due());
+        let (start, end) = bench.recovery.last_segment(MSS).expect("there is one");
+        assert_eq!((start, end), (at(9), at(10)));
+        bench.recovery.on_retransmitted(start, end, bench.now);
+        bench.recovery.on_probe_sent(bench.nxt, true);
+        bench.recovery.on_probe_timeout();
+        assert!(!bench.recovery.probe_is_due(), "one at a time");
+        bench.wait(100);
+        let mut told = false;
+        for (una, blocks) in answers {
+            if *una == 11 {
+                bench.send(1);
+                bench.wait(100);
+            }
+            told |= bench.ack(*una, blocks).tail_lost;
+            bench.repair();
+        }
+        assert_eq!(told, lost, "{answers:?}");
+    }
+}
+
+#[test]
+fn probes_wait_for_two_round_trips_and_are_for_calm_times() {
+    let (srtt, delay, initial) = (Some(Duration::from_millis(100)), Duration::from_millis(200), Duration::from_secs(1));
+    let mut bench = Bench::sacking();
+    let timeout = |bench: &Bench, srtt| bench.recovery.probe_timeout(srtt, delay, initial).map(|span| span.as_millis());
+    assert_eq!(timeout(&bench, srtt), None, "nothing is outstanding");
+    bench.send(1);
+    assert_eq!((timeout(&bench, srtt), timeout(&bench, None)), (Some(400), Some(1000)));
+    bench.send(9);
+    assert_eq!(timeout(&bench, srtt), Some(202));
+    bench.wait(100);
+    bench.ack(0, &[(1, 5)]);
+    assert_eq!(timeout(&bench, srtt), None, "recovery looks after itself");
+    let mut off = Bench::new(LossRecovery { tlp: false, ..LossRecovery::default() }, true);
+    off.send(2);
+    assert_eq!(timeout(&off, srtt), None);
 }

@@ -193,7 +193,7 @@ fn the_third_duplicate_ack_retransmits_and_a_partial_ack_goes_on() {
         assert_eq!(end.out(), [""; 0]);
         end.rcv(". 1:1(0) ack 1 win 10000");
         assert_eq!(end.out(), [". 1:1001(1000) ack 1 win 10000"]);
-        assert_eq!(end.conn().info().cwnd, 5000);
+        assert_eq!((end.conn().info().ssthresh, end.conn().info().cwnd), (5000, 7000), "six in flight, and one");
         end.rcv(". 1:1(0) ack 3001 win 10000");
         assert_eq!(end.out(), [". 3001:4001(1000) ack 1 win 10000"]);
         end.rcv(". 1:1(0) ack 10001 win 10000");

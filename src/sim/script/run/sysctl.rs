@@ -48,12 +48,10 @@ pub fn linux_defaults() -> impl Iterator<Item = (&'static str, &'static str)> {
 const KERNEL_ONLY: &[&str] = &[
     // Linux.
     "tcp_no_metrics_save",
-    "tcp_early_retrans",
     "tcp_moderate_rcvbuf",
     "tcp_adv_win_scale",
     "tcp_autocorking",
     "tcp_fastopen_key",
-    "tcp_frto",
     "tcp_fack",
     "tcp_tso_win_divisor",
     "tcp_min_tso_segs",
@@ -221,6 +219,8 @@ fn linux(name: &str, number: u64, numbers: &[u64], config: &mut Config) -> bool 
     let middle = numbers.get(1).copied().unwrap_or(number).clamp(1, 1 << 30);
     match name {
         "tcp_sack" => config.sack = on,
+        "tcp_early_retrans" => config.recovery.tlp = matches!(number, 3 | 4),
+        "tcp_frto" => config.recovery.frto = on,
         "tcp_recovery" => {
             config.recovery.rack = number & 1 != 0;
             config.recovery.fixed_reordering_window = number & 2 != 0;
