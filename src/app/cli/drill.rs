@@ -127,8 +127,8 @@ impl Drill {
         if let Some(micros) = self.tolerance_usecs {
             script.set("tolerance_usecs", i64::from(micros));
         }
-        let tcp = Config::profile(&self.profile).expect("clap lets only names of profiles through");
-        let options = Options { tcp, relaxed: self.relaxed };
+        let profile = Options::profile(&self.profile).expect("clap lets only names of profiles through");
+        let options = Options { relaxed: self.relaxed, ..profile };
         let about = capture::Options {
             description: format!("strata drill {shown}"),
             reproducible: true,

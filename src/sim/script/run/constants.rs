@@ -3,6 +3,7 @@
 use crate::sim::script::syntax::Expression;
 
 const CONSTANTS: &[(&str, i64)] = &[
+    ("AF_UNSPEC", 0),
     ("AF_INET", 2),
     ("PF_INET", 2),
     ("AF_INET6", 10),
@@ -18,7 +19,7 @@ const CONSTANTS: &[(&str, i64)] = &[
     ("F_SETFL", 4),
     ("O_RDONLY", 0),
     ("O_WRONLY", 1),
-    ("O_RDWR", 2),
+    ("O_RDWR", O_RDWR),
     ("O_NONBLOCK", O_NONBLOCK),
     ("SHUT_RD", 0),
     ("SHUT_WR", 1),
@@ -26,13 +27,45 @@ const CONSTANTS: &[(&str, i64)] = &[
     ("MSG_OOB", MSG_OOB),
     ("MSG_DONTWAIT", MSG_DONTWAIT),
     ("MSG_NOSIGNAL", MSG_NOSIGNAL),
-    ("MSG_PEEK", 2),
-    ("MSG_TRUNC", 0x20),
-    ("MSG_WAITALL", 0x100),
-    ("MSG_MORE", 0x8000),
-    ("MSG_ERRQUEUE", 0x2000),
+    ("MSG_PEEK", MSG_PEEK),
+    ("MSG_CTRUNC", 8),
+    ("MSG_TRUNC", MSG_TRUNC),
+    ("MSG_EOR", MSG_EOR),
+    ("MSG_WAITALL", MSG_WAITALL),
+    ("MSG_MORE", MSG_MORE),
+    ("MSG_ERRQUEUE", MSG_ERRQUEUE),
     ("MSG_FASTOPEN", 0x2000_0000),
-    ("MSG_ZEROCOPY", 0x400_0000),
+    ("MSG_ZEROCOPY", MSG_ZEROCOPY),
+    ("SOL_IP", SOL_IP),
+    ("SOL_SOCKET", 1),
+    ("SOL_TCP", SOL_TCP),
+    ("SOL_UDP", 17),
+    ("SOL_IPV6", 41),
+    ("IP_RECVERR", IP_RECVERR),
+    ("IP_TOS", 1),
+    ("IP_TTL", 2),
+    ("TCP_CM_INQ", TCP_CM_INQ),
+    // How the selftests name the level and the type, for either version of IP.
+    ("CMSG_LEVEL_IP", SOL_IP),
+    ("CMSG_TYPE_RECVERR", IP_RECVERR),
+    ("SO_EE_ORIGIN_LOCAL", 1),
+    ("SO_EE_ORIGIN_ICMP", 2),
+    ("SO_EE_ORIGIN_TIMESTAMPING", 4),
+    ("SO_EE_ORIGIN_ZEROCOPY", ORIGIN_ZEROCOPY),
+    ("SO_EE_CODE_ZEROCOPY_COPIED", CODE_ZEROCOPY_COPIED),
+    ("IP_PMTUDISC_DONT", 0),
+    ("IP_PMTUDISC_WANT", 1),
+    ("IP_PMTUDISC_DO", 2),
+    ("IP_PMTUDISC_PROBE", 3),
+    ("SPLICE_F_MOVE", 1),
+    ("SPLICE_F_NONBLOCK", 2),
+    ("SPLICE_F_MORE", 4),
+    ("ENOMSG", 42),
+    ("ECONNRESET", 104),
+    ("ETIMEDOUT", 110),
+    ("ECONNREFUSED", 111),
+    ("EHOSTUNREACH", 113),
+    ("EINPROGRESS", 115),
     ("POLLIN", POLLIN),
     ("POLLPRI", 2),
     ("POLLOUT", POLLOUT),
@@ -49,16 +82,31 @@ const CONSTANTS: &[(&str, i64)] = &[
     ("EPOLLHUP", POLLHUP),
     ("EPOLLRDHUP", POLLRDHUP),
     ("EPOLLET", EPOLLET),
-    ("EPOLLONESHOT", 1 << 30),
-    ("EPOLL_CTL_ADD", 1),
-    ("EPOLL_CTL_DEL", 2),
-    ("EPOLL_CTL_MOD", 3),
+    ("EPOLLONESHOT", EPOLLONESHOT),
+    ("EPOLLEXCLUSIVE", EPOLLEXCLUSIVE),
+    ("EPOLL_CTL_ADD", EPOLL_CTL_ADD),
+    ("EPOLL_CTL_DEL", EPOLL_CTL_DEL),
+    ("EPOLL_CTL_MOD", EPOLL_CTL_MOD),
     ("INADDR_ANY", 0),
     ("NULL", 0),
 ];
 
+pub const O_RDWR: i64 = 2;
 pub const O_NONBLOCK: i64 = 0x800;
+pub const SOL_IP: i64 = 0;
+pub const SOL_TCP: i64 = 6;
+pub const IP_RECVERR: i64 = 11;
+pub const TCP_CM_INQ: i64 = 36;
+pub const ORIGIN_ZEROCOPY: i64 = 5;
+pub const CODE_ZEROCOPY_COPIED: i64 = 1;
 pub const MSG_OOB: i64 = 1;
+pub const MSG_PEEK: i64 = 2;
+pub const MSG_TRUNC: i64 = 0x20;
+pub const MSG_EOR: i64 = 0x80;
+pub const MSG_WAITALL: i64 = 0x100;
+pub const MSG_ERRQUEUE: i64 = 0x2000;
+pub const MSG_MORE: i64 = 0x8000;
+pub const MSG_ZEROCOPY: i64 = 0x400_0000;
 pub const MSG_DONTWAIT: i64 = 0x40;
 pub const MSG_NOSIGNAL: i64 = 0x4000;
 pub const POLLIN: i64 = 1;
@@ -67,6 +115,11 @@ pub const POLLERR: i64 = 8;
 pub const POLLHUP: i64 = 0x10;
 pub const POLLRDHUP: i64 = 0x2000;
 pub const EPOLLET: i64 = 1 << 31;
+pub const EPOLLONESHOT: i64 = 1 << 30;
+pub const EPOLLEXCLUSIVE: i64 = 1 << 28;
+pub const EPOLL_CTL_ADD: i64 = 1;
+pub const EPOLL_CTL_DEL: i64 = 2;
+pub const EPOLL_CTL_MOD: i64 = 3;
 
 /// The number that an expression stands for; none when it is no number.
 pub fn number(expression: &Expression) -> Option<i64> {

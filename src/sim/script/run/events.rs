@@ -128,6 +128,7 @@ impl Run {
 
     /// Something has happened: can calls that wait return?
     fn retry(&mut self) -> Step<()> {
+        self.take_notes();
         for mut pending in std::mem::take(&mut self.pending) {
             let line = Some(pending.line);
             let returned = self.attempt(&mut pending).map_err(|stop| (line, stop))?;
@@ -140,6 +141,15 @@ impl Run {
         Ok(())
     }
 
+    /// What watchers of sockets must not miss.
+    fn take_notes(&mut self) {
+        for file in self.files.values_mut() {
+            if let Kind::Tcp(tcp) = &mut file.kind {
+                tcp.take_note(&self.machine.stack);
+            }
+        }
+    }
+
     fn call(&mut self, call: &Call, line: u32, window: Window) -> Result<(), Stop> {
         let started = self.machine.now;
         let end = call.end.map(|end| {
@@ -149,6 +159,7 @@ impl Run {
         });
         let call = call.clone();
         let mut pending = Pending { call, line, started, end, begun: false, progress: 0, wake_at: None };
+        self.take_notes();
         let mut returned = self.attempt(&mut pending)?;
         self.machine.drain()?;
         if returned.is_none() && end.is_some() {
@@ -162,6 +173,7 @@ impl Run {
                 return Err(Stop::failed(format!("{} returns", pending.call.name), "it waits without end"));
             };
             self.machine.arrive(next)?;
+            self.take_notes();
             returned = self.attempt(&mut pending)?;
             self.machine.drain()?;
         }
@@ -207,13 +219,9 @@ impl Run {
     }
 
     fn inject(&mut self, packet: &Packet) -> Step<()> {
-        let packets =
-            inbound::build(packet, &mut self.map, self.settings.mss, self.udp).map_err(|stop| (None, stop))?;
-        for packet in packets {
-            self.machine.inject(&packet).map_err(|stop| (None, stop))?;
-            self.retry()?;
-        }
-        Ok(())
+        let packets = inbound::build(packet, &mut self.map, &self.settings, self.udp).map_err(|stop| (None, stop))?;
+        self.machine.inject(&packets).map_err(|stop| (None, stop))?;
+        self.retry()
     }
 
     /// Waits for a packet of the stack and compares it; gives the time at which it left.
@@ -230,6 +238,7 @@ impl Run {
             if self.relaxed && is_superseded(expected, &sent.packet) {
                 continue;
             }
+            self.check_figures(expected, &sent)?;
             let told = outbound::as_told(&sent.packet, expected);
             if !outbound::matches(expected, &sent, self.relaxed) {
                 return Err((None, Stop::failed(expected, format!("{told} at {}", self.told(at)))));
@@ -244,6 +253,23 @@ impl Run {
             }
             return Ok(at);
         }
+    }
+
+    /// What is compared beside the packets themselves: our timestamps, and in relaxed mode our window's right edge.
+    fn check_figures(&mut self, expected: &Packet, sent: &Sent) -> Step<()> {
+        let Body::Tcp(tcp) = &sent.packet.body else { return Ok(()) };
+        let failed = |expected: &dyn std::fmt::Display, got: String| Err((None, Stop::failed(expected, got)));
+        if let (Some(micros), tolerance) = (sent.timestamp_error, self.settings.tolerance)
+            && Duration::from_micros(micros) > tolerance
+        {
+            return failed(expected, format!("a timestamp that is {micros} microseconds off"));
+        }
+        let (Some(ack), Some(window)) = (tcp.ack, tcp.window) else { return Ok(()) };
+        let syn = tcp.flags.bits & 2 != 0;
+        if tcp.flags.bits & 4 == 0 && self.map.edge_moved_back(ack, window, syn) && self.relaxed {
+            return failed(&"a window whose right edge does not move back", sent.packet.to_string());
+        }
+        Ok(())
     }
 
     fn with_time(&self, expected: &Packet, window: Window) -> String {
@@ -274,8 +300,10 @@ impl Run {
                     continue;
                 }
                 self.map.tuple.get_or_insert(sent.tuple);
+                self.map.select(sent.tuple);
             }
-            outbound::in_script_numbers(&mut sent.packet, expected, &mut self.map);
+            let tick = self.settings.timestamp_tick;
+            sent.timestamp_error = outbound::in_script_numbers(&mut sent.packet, expected, &mut self.map, tick);
             return Ok(Some((at, sent)));
         }
     }
@@ -319,7 +347,13 @@ impl Run {
         let stack = &self.machine.stack;
         let mut connections = self.files.values().filter_map(|file| match &file.kind {
             Kind::Tcp(tcp) => Some(tcp.id),
-            Kind::Fresh { .. } | Kind::Listener(_) | Kind::UnboundUdp | Kind::Udp(_) | Kind::Epoll(_) => None,
+            Kind::Fresh { .. }
+            | Kind::Listener(_)
+            | Kind::UnboundUdp
+            | Kind::Udp(_)
+            | Kind::Epoll(_)
+            | Kind::Zeros
+            | Kind::Pipe(_) => None,
         });
         let under_test =
             connections.rfind(|id| wanted.is_none_or(|wanted| wanted.remote == stack.tcp_remote_addr(*id)));

@@ -2,6 +2,7 @@
 
 use super::Stop;
 use super::mapping::Mapping;
+use super::settings::Settings;
 use crate::event::FourTuple;
 use crate::sim::script::icmp_names;
 use crate::sim::script::syntax::{Body, Ecn, EcnCounter, Icmp, IpInfo, Packet, Quote, Tcp, TcpOption};
@@ -15,13 +16,13 @@ const MAX_PAYLOAD: usize = 65_515;
 /// The most data in a UDP datagram.
 const MAX_DATAGRAM: u16 = 65_507;
 
-/// The packets, one or (for a long one and `mss`) several, in order.
-pub fn build(packet: &Packet, map: &mut Mapping, mss: Option<u16>, udp: bool) -> Result<Vec<Vec<u8>>, Stop> {
+/// The packets, one or (for a long one and `--mss`) several, in order.
+pub fn build(packet: &Packet, map: &mut Mapping, settings: &Settings, udp: bool) -> Result<Vec<Vec<u8>>, Stop> {
     if !packet.outer.is_empty() {
         return Err(Stop::unsupported("packets within packets"));
     }
     match &packet.body {
-        Body::Tcp(tcp) => segments(tcp, packet.ip, map, mss),
+        Body::Tcp(tcp) => segments(tcp, packet.ip, map, settings),
         Body::Udp { ports, len } => {
             if *len > MAX_DATAGRAM {
                 return Err(Stop::unsupported("a datagram that is longer than IPv4 allows"));
@@ -40,7 +41,7 @@ pub fn build(packet: &Packet, map: &mut Mapping, mss: Option<u16>, udp: bool) ->
     }
 }
 
-fn segments(tcp: &Tcp, ip: IpInfo, map: &mut Mapping, mss: Option<u16>) -> Result<Vec<Vec<u8>>, Stop> {
+fn segments(tcp: &Tcp, ip: IpInfo, map: &mut Mapping, settings: &Settings) -> Result<Vec<Vec<u8>>, Stop> {
     if tcp.psp.is_some() {
         return Err(Stop::unsupported("PSP encapsulation"));
     }
@@ -48,13 +49,19 @@ fn segments(tcp: &Tcp, ip: IpInfo, map: &mut Mapping, mss: Option<u16>) -> Resul
         Some((remote, local)) => map.with_ports(local, remote),
         None => map.tuple(),
     };
+    map.select(tuple);
     if let Some(ack) = tcp.ack {
-        map.last_ack = Some(map.to_live(ack, tcp.flags.bits & 2 != 0));
+        map.set_last_ack(map.to_live(ack, tcp.flags.bits & 2 != 0));
+    }
+    if tcp.flags.bits & 2 != 0 {
+        map.learn_peer_scales(tcp.options.iter().flatten().any(|option| matches!(option, TcpOption::WindowScale(_))));
     }
     if tcp.flags.bits & 0x12 == 2 {
         map.learn_peer_isn(tcp.seq);
+        // The connection that it asks for is the one under test from now on.
+        map.tuple = Some(tuple);
     }
-    let step = mss.map_or(usize::MAX, usize::from).max(1);
+    let step = settings.mss.map_or(usize::MAX, usize::from).max(1);
     let (mut packets, mut start, len) = (Vec::new(), 0, usize::from(tcp.len));
     loop {
         let piece = (len - start).min(step);
@@ -64,7 +71,7 @@ fn segments(tcp: &Tcp, ip: IpInfo, map: &mut Mapping, mss: Option<u16>) -> Resul
             // What ends the data stands on its last piece.
             segment.flags.bits &= !0x009;
         }
-        let bytes = segment_bytes(&segment, &tuple, map)?;
+        let bytes = segment_bytes(&segment, &tuple, map, settings)?;
         packets.push(in_ip(map, ip, protocol::TCP, &bytes)?);
         start += piece;
         if last {
@@ -73,9 +80,9 @@ fn segments(tcp: &Tcp, ip: IpInfo, map: &mut Mapping, mss: Option<u16>) -> Resul
     }
 }
 
-fn segment_bytes(segment: &Tcp, tuple: &FourTuple, map: &Mapping) -> Result<Vec<u8>, Stop> {
+fn segment_bytes(segment: &Tcp, tuple: &FourTuple, map: &Mapping, settings: &Settings) -> Result<Vec<u8>, Stop> {
     let syn = segment.flags.bits & 2 != 0;
-    let options = option_bytes(segment.options.as_deref().unwrap_or(&[]), map, syn)?;
+    let options = option_bytes(segment.options.as_deref().unwrap_or(&[]), map, settings, syn)?;
     let ack = segment.ack.map_or(0, |ack| map.to_live(ack, syn));
     let mut bytes = Vec::with_capacity(60 + usize::from(segment.len));
     bytes.extend_from_slice(&tuple.remote.port().to_be_bytes());
@@ -95,7 +102,7 @@ fn segment_bytes(segment: &Tcp, tuple: &FourTuple, map: &Mapping) -> Result<Vec<
     Ok(bytes)
 }
 
-fn option_bytes(options: &[TcpOption], map: &Mapping, syn: bool) -> Result<Vec<u8>, Stop> {
+fn option_bytes(options: &[TcpOption], map: &Mapping, settings: &Settings, syn: bool) -> Result<Vec<u8>, Stop> {
     let mut bytes = Vec::new();
     for option in options {
         match option {
@@ -115,7 +122,9 @@ fn option_bytes(options: &[TcpOption], map: &Mapping, syn: bool) -> Result<Vec<u
                 }
             }
             TcpOption::Timestamps { value, echo } => {
-                let live = map.timestamp(*echo).or((*echo == 0).then_some(0)).ok_or_else(|| {
+                let tick = settings.timestamp_tick.filter(|_| settings.scale_echoes);
+                let scaled = || map.scaled_timestamp(*echo, tick?);
+                let live = map.timestamp(*echo).or((*echo == 0).then_some(0)).or_else(scaled).ok_or_else(|| {
                     Stop::failed(format!("a packet of the stack with TS val {echo} before this one"), "none")
                 })?;
                 bytes.extend_from_slice(&[8, 10]);
@@ -232,8 +241,10 @@ fn in_ip(map: &Mapping, ip: IpInfo, protocol: u8, payload: &[u8]) -> Result<Vec<
 }
 
 /// The RST that ends the connection under test when its script is over.
-pub fn farewell(map: &mut Mapping, seq: u32) -> Option<Vec<u8>> {
+pub fn farewell(map: &mut Mapping) -> Option<Vec<u8>> {
     let tuple = map.tuple?;
+    map.select(tuple);
+    let seq = map.last_ack();
     let header = tcp::Header {
         source_port: tuple.remote.port(),
         destination_port: tuple.local.port(),

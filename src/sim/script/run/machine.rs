@@ -84,9 +84,9 @@ impl Machine {
         self.stack.handle_frame(self.now, Received { bytes: &bytes, offload: Offload::default() });
     }
 
-    /// Hands an IP packet to the stack.
-    pub fn inject(&mut self, packet: &[u8]) -> Result<(), Stop> {
-        self.handle(ethernet::ether_type::IPV4, packet);
+    /// Hands IP packets to the stack, which it answers when it has them all.
+    pub fn inject(&mut self, packets: &[Vec<u8>]) -> Result<(), Stop> {
+        packets.iter().for_each(|packet| self.handle(ethernet::ether_type::IPV4, packet));
         self.drain()
     }
 

@@ -5,7 +5,7 @@
 //! the stack cannot do, and what this runner cannot, ends the script as unsupported: neither passed nor failed.
 //!
 //! `machine` is the stack with its clock, `mapping` the numbers of script and wire, `inbound` and `outbound` the
-//! packets of the two directions, `calls`, `options` and `readiness` the system calls on `sockets`, `code` the
+//! packets of the two directions, `calls`, `options`, `poll` and `epoll` the system calls on `sockets`, `code` the
 //! assertions, `settings` what the script's options say of its surroundings, `commands` and `sysctl` what its commands
 //! would do to them.
 
@@ -13,13 +13,14 @@ mod calls;
 mod code;
 mod commands;
 mod constants;
+mod epoll;
 mod events;
 mod inbound;
 mod machine;
 mod mapping;
 mod options;
 mod outbound;
-mod readiness;
+mod poll;
 mod settings;
 mod sockets;
 mod sysctl;
@@ -42,9 +43,27 @@ use sysctl::Sysctls;
 pub struct Options {
     /// What TCP sockets start with; see [`tcp::Config::profile`].
     pub tcp: tcp::Config,
+    /// The system whose socket interface scripts expect, where systems differ.
+    pub system: System,
     /// Overlook what stacks may well do in different ways: the order of options, the size of windows, an
     /// acknowledgment that another one overtakes.
     pub relaxed: bool,
+}
+
+/// The systems that scripts are written for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum System {
+    #[default]
+    Linux,
+    FreeBsd,
+}
+
+impl Options {
+    /// How scripts are run that were written for a stack: one of [`tcp::Config::PROFILES`].
+    pub fn profile(name: &str) -> Option<Options> {
+        let system = if name == "freebsd" { System::FreeBsd } else { System::Linux };
+        Some(Options { tcp: tcp::Config::profile(name)?, system, relaxed: false })
+    }
 }
 
 /// What became of a script.
@@ -129,10 +148,13 @@ struct Run {
     map: Mapping,
     files: BTreeMap<i64, File>,
     pending: Vec<Pending>,
+    /// How many bytes are in each pipe.
+    pipes: Vec<usize>,
     settings: Settings,
     sysctls: Sysctls,
     /// What new sockets start with.
     config: tcp::Config,
+    system: System,
     relaxed: bool,
     /// The socket under test speaks UDP.
     udp: bool,
@@ -146,7 +168,8 @@ struct Run {
 impl Run {
     fn new(script: &Script, options: &Options, observer: Option<Box<dyn Observer>>) -> Result<Run, Stop> {
         let mut settings = Settings::of(script)?;
-        let config = settings.profile.clone().unwrap_or_else(|| options.tcp.clone());
+        let profile = settings.profile.take().unwrap_or_else(|| options.clone());
+        let (config, system) = (profile.tcp, profile.system);
         let init = script.init.as_deref().unwrap_or_default();
         for order in commands::orders(init)? {
             if let commands::Order::Mtu(mtu) = order {
@@ -170,10 +193,12 @@ impl Run {
             machine,
             files: BTreeMap::new(),
             pending: Vec::new(),
+            pipes: Vec::new(),
             relaxed: options.relaxed || settings.relaxed,
             settings,
             sysctls: Sysctls::default(),
             config,
+            system,
             udp: false,
             zeros: true,
         };
@@ -185,11 +210,10 @@ impl Run {
     fn finish(&mut self) {
         let files = std::mem::take(&mut self.files);
         files.into_values().for_each(|file| self.release(file));
-        let last = self.map.last_ack.unwrap_or(0);
         // Whatever the stack makes of its end, the outcome stands.
         let _ = self.machine.drain();
-        if let Some(reset) = inbound::farewell(&mut self.map, last) {
-            let _ = self.machine.inject(&reset);
+        if let Some(reset) = inbound::farewell(&mut self.map) {
+            let _ = self.machine.inject(&[reset]);
         }
     }
 }

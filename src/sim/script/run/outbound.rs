@@ -17,6 +17,8 @@ pub struct Sent {
     pub zeros: bool,
     /// How many segments it was.
     pub segments: u32,
+    /// How far its timestamp is from what the script makes of it, in microseconds, if that is compared.
+    pub timestamp_error: Option<u64>,
 }
 
 /// Reads a packet, checking what must be right whatever the script says: lengths and checksums.
@@ -66,7 +68,7 @@ pub fn read(bytes: &[u8]) -> Result<Sent, Stop> {
     let ecn = [Ecn::NotCapable, Ecn::Ect1, Ecn::Ect0, Ecn::Congestion][usize::from(header.traffic_class & 3)];
     let ip = IpInfo { ecn: Some(ecn), tos: Some(header.traffic_class), flow_label: None, ttl: Some(header.ttl) };
     let packet = Packet { direction: Direction::Out, outer: Vec::new(), ip, body };
-    Ok(Sent { packet, tuple, zeros: data.iter().all(|byte| *byte == 0), segments: 1 })
+    Ok(Sent { packet, tuple, zeros: data.iter().all(|byte| *byte == 0), segments: 1, timestamp_error: None })
 }
 
 fn segment(bytes: &[u8]) -> Option<(Tcp, &[u8])> {
@@ -125,9 +127,10 @@ fn options_of(mut bytes: &[u8]) -> Option<Vec<TcpOption>> {
     Some(options)
 }
 
-/// Puts the numbers of a segment into the script's, with what the script leaves open left out.
-pub fn in_script_numbers(sent: &mut Packet, expected: &Packet, map: &mut Mapping) {
-    let Body::Tcp(tcp) = &mut sent.body else { return };
+/// Puts the numbers of a segment into the script's, with what the script leaves open left out. Gives how far its
+/// timestamp is off, when it is compared by ticks of `tick` microseconds.
+pub fn in_script_numbers(sent: &mut Packet, expected: &Packet, map: &mut Mapping, tick: Option<u64>) -> Option<u64> {
+    let Body::Tcp(tcp) = &mut sent.body else { return None };
     let syn = tcp.flags.bits & 2 != 0;
     let expected = if let Body::Tcp(expected) = &expected.body { Some(expected) } else { None };
     if syn {
@@ -135,7 +138,12 @@ pub fn in_script_numbers(sent: &mut Packet, expected: &Packet, map: &mut Mapping
     }
     tcp.seq = map.to_script(tcp.seq, syn);
     if let Some(ack) = tcp.ack {
-        map.last_ack = map.last_ack.or(Some(ack));
+        map.guess_last_ack(ack);
+    }
+    let mut error = None;
+    if syn {
+        let shift = |option: &TcpOption| if let TcpOption::WindowScale(shift) = option { Some(*shift) } else { None };
+        map.learn_shift(tcp.options.iter().flatten().find_map(shift));
     }
     let options = tcp.options.iter_mut().flatten();
     let wanted = expected.and_then(|expected| expected.options.as_deref()).unwrap_or(&[]);
@@ -146,6 +154,7 @@ pub fn in_script_numbers(sent: &mut Packet, expected: &Packet, map: &mut Mapping
             _ => None,
         });
         if let Some(script) = script {
+            error = tick.and_then(|tick| map.timestamp_error(script, *value, tick));
             map.learn_timestamp(script, *value);
             *value = script;
         }
@@ -153,6 +162,7 @@ pub fn in_script_numbers(sent: &mut Packet, expected: &Packet, map: &mut Mapping
     if expected.is_none_or(|expected| expected.ports.is_none()) {
         tcp.ports = None;
     }
+    error
 }
 
 /// Is what was sent what was expected? `relaxed` overlooks what stacks may well do in different ways.

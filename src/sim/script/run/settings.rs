@@ -1,8 +1,8 @@
 //! What a script says of its surroundings in its options.
 
-use super::Stop;
+use super::mapping::PORT;
+use super::{Options, Stop};
 use crate::sim::script::syntax::{Script, Setting, Value};
-use crate::tcp::Config;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
@@ -18,8 +18,16 @@ pub struct Settings {
     pub tolerance: Duration,
     pub tolerance_percent: f64,
     pub strict_segments: bool,
-    /// The stack whose policy the script was written for; see [`Config::profile`].
-    pub profile: Option<Config>,
+    /// How long a tick of the timestamps in the script is, in microseconds: then the timestamps that the stack sends
+    /// are compared.
+    pub timestamp_tick: Option<u64>,
+    /// An echo that the stack has not sent counts as what it would have been at that time.
+    pub scale_echoes: bool,
+    /// The ports that `...` stands for in `bind` and `connect`.
+    pub bind_port: u16,
+    pub connect_port: u16,
+    /// The stack whose policy the script was written for.
+    pub profile: Option<Options>,
     pub relaxed: bool,
     /// The script is only to be read.
     pub dry_run: bool,
@@ -37,6 +45,10 @@ impl Default for Settings {
             tolerance: Duration::from_micros(4_000),
             tolerance_percent: 12.5,
             strict_segments: false,
+            timestamp_tick: None,
+            scale_echoes: false,
+            bind_port: PORT,
+            connect_port: PORT,
             profile: None,
             relaxed: false,
             dry_run: false,
@@ -76,13 +88,20 @@ impl Settings {
             "tolerance_percent" => self.tolerance_percent = number.filter(|n| *n <= 100).ok_or_else(wrong)? as f64,
             "profile" => {
                 let profile = match &setting.value {
-                    Some(Value::Word(name)) => Config::profile(name),
+                    Some(Value::Word(name)) => Options::profile(name),
                     _ => None,
                 };
                 self.profile = Some(profile.ok_or_else(wrong)?);
             }
             "relaxed" => self.relaxed = true,
             "dry_run" => self.dry_run = true,
+            "tcp_ts_tick_usecs" => {
+                let tick = number.filter(|tick| *tick <= 1_000_000).ok_or_else(wrong)?;
+                self.timestamp_tick = Some(tick).filter(|tick| *tick > 0);
+            }
+            "tcp_ts_ecr_scaled" => self.scale_echoes = true,
+            "bind_port" => self.bind_port = number.and_then(|port| port.try_into().ok()).ok_or_else(wrong)?,
+            "connect_port" => self.connect_port = number.and_then(|port| port.try_into().ok()).ok_or_else(wrong)?,
             "strict_segments" => self.strict_segments = true,
             "ip_version" if matches!(&setting.value, Some(Value::Word(word)) if word == "ipv4") => {}
             name if HARMLESS.contains(&name) => {}
