@@ -264,7 +264,8 @@ impl Connection {
         let last_ack_sent = self.rcv.last_ack_sent;
         if let (Some(ours), Some(theirs)) = (&mut self.timestamps, segment.header.options.timestamps)
             && seq <= last_ack_sent
-            && !Seq(theirs.value).before(Seq(ours.recent))
+            // RFC 7323 §5.5: what is too old to compare with gives way to anything.
+            && (!Seq(theirs.value).before(Seq(ours.recent)) || now.since(ours.recent_at) >= TS_RECENT_LIFETIME)
         {
             (ours.recent, ours.recent_at) = (theirs.value, now);
         }
