@@ -179,13 +179,17 @@ fn captures_are_clean_in_tsharks_eyes() {
         "curl",
     );
     let checks = ["-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"];
-    let wrong = "_ws.malformed || tcp.checksum.status==0 || ip.checksum.status==0 || tcp.analysis.flags && !tcp.analysis.window_update";
+    // On a busy machine curl may be kept from acknowledging for so long that the tail is probed, and rightly so.
+    let right = "tcp.analysis.window_update || tcp.analysis.retransmission || tcp.analysis.duplicate_ack";
+    let wrong = format!(
+        "_ws.malformed || tcp.checksum.status==0 || ip.checksum.status==0 || tcp.analysis.flags && !({right})"
+    );
     let tshark = |filter: &str| {
         let output =
             Command::new("tshark").args(["-r", path]).args(checks).args(["-Y", filter]).output().expect("tshark");
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
-    assert_eq!(tshark(wrong), "", "frames that Wireshark finds fault with");
+    assert_eq!(tshark(&wrong), "", "frames that Wireshark finds fault with");
     for (filter, what) in [
         ("arp", "ARP"),
         ("tcp.flags.syn==1 && tcp.flags.ack==1 && frame.comment", "a SYN-ACK with our comment"),

@@ -58,8 +58,10 @@ pub struct Config {
     /// A closed window is probed without data, which the peer must answer since the segment lies left of what it
     /// expects, as Linux does; else with one octet (RFC 9293 §3.8.6.1).
     pub empty_window_probes: bool,
-    /// Bounds of the retransmission timeout (RFC 6298 §2; Linux's minimum, since the RFC's second spoils short paths).
+    /// The retransmission timeout before the first round trip is measured (RFC 6298 §2.1).
     pub initial_rto: Duration,
+    /// The least that the timeout lies above the smoothed round trip (G of RFC 6298 §2.3); Linux's 200 ms, since the
+    /// RFC's whole second spoils short paths.
     pub min_rto: Duration,
     pub max_rto: Duration,
     /// Added to every timeout but the very first, as FreeBSD does (`net.inet.tcp.rexmit_slop`).

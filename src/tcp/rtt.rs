@@ -4,9 +4,6 @@ use super::Config;
 use crate::time::Instant;
 use std::time::Duration;
 
-/// The clock's granularity G of RFC 6298 §2.
-const GRANULARITY: Duration = Duration::from_millis(1);
-
 /// The estimator of one connection.
 #[derive(Clone, Debug)]
 pub struct RttEstimator {
@@ -45,8 +42,9 @@ impl RttEstimator {
             Some((srtt, rttvar)) => ((srtt * 7 + rtt) / 8, (rttvar * 3 + srtt.abs_diff(rtt)) / 4),
         };
         self.estimate = Some((srtt, rttvar));
-        // RFC 6298 §2.3 to §2.5
-        self.base = (srtt + GRANULARITY.max(rttvar * 4)).clamp(self.min, self.max);
+        // RFC 6298 §2.3 to §2.5, with the minimum in the place of the clock's granularity, as Linux has it: the timeout
+        // keeps its distance from the round trip on a path that never varies.
+        self.base = (srtt + self.min.max(rttvar * 4)).min(self.max);
     }
 
     /// The timeout as it stands, doubled as often as it ran out.
@@ -145,6 +143,13 @@ mod tests {
     }
 
     #[test]
+    fn a_path_that_never_varies_keeps_its_distance() {
+        let mut rtt = RttEstimator::new(&Config::default());
+        (0..50).for_each(|_| rtt.sample(millis(100)));
+        assert_eq!((rtt.rttvar().as_millis(), rtt.rto()), (0, millis(300)));
+    }
+
+    #[test]
     fn the_shortest_round_trip_is_forgotten_after_five_minutes() {
         let mut rtt = RttEstimator::new(&Config::default());
         assert_eq!(rtt.min_rtt(), None);
@@ -157,7 +162,7 @@ mod tests {
     #[test]
     fn rto_keeps_its_bounds_and_doubles_in_between() {
         let mut rtt = RttEstimator::new(&Config::default());
-        rtt.sample(Duration::from_micros(50));
+        rtt.sample(Duration::ZERO);
         assert_eq!(rtt.rto(), millis(200));
         let doubled: Vec<_> = (0..12)
             .map(|_| {

@@ -40,7 +40,7 @@ fn an_acknowledgement_restarts_the_timer() {
     end.out();
     end.wait(millis(150));
     end.rcv(". 1:1(0) ack 1001 win 10000");
-    assert_eq!(times(&end.wait(millis(300))), [200], "counted from the acknowledgement");
+    assert_eq!(times(&end.wait(millis(300))), [218], "counted from the acknowledgement");
 }
 
 // MUST-35, MUST-36, MUST-37, SHLD-29, SHLD-30
