@@ -7,7 +7,10 @@ use smallvec::SmallVec;
 use std::ops::Range;
 
 /// The most holes that are kept track of: data behind a further one is as good as lost (a peer must not grow the list).
+/// Beyond these one for so many bytes of the window that is used: when a burst overflows a queue, every second segment
+/// of a whole window may be missing.
 const MAX_RANGES: usize = 128;
+const BYTES_PER_RANGE: u64 = 512;
 /// The smallest ring.
 const MIN_RING: usize = 2048;
 
@@ -97,7 +100,7 @@ impl ReceiveBuffer {
         if touched.iter().any(|range| range.start <= start && end <= range.end) {
             return Inserted::Nothing;
         }
-        if touched.is_empty() && self.ranges.len() >= MAX_RANGES {
+        if touched.is_empty() && self.ranges.len() >= self.most_ranges(end) {
             return Inserted::Nothing;
         }
         let merged =
@@ -107,6 +110,10 @@ impl ReceiveBuffer {
         self.ranges.drain(first..last);
         self.ranges.insert(first, merged);
         Inserted::OutOfOrder
+    }
+
+    fn most_ranges(&self, end: u64) -> usize {
+        MAX_RANGES.max(((end - self.read) / BYTES_PER_RANGE) as usize)
     }
 
     /// What came from `end` on is not wanted after all; nothing in order lies there.
@@ -219,6 +226,15 @@ mod tests {
             buffer.insert(1 + 2 * hole, b"x");
         }
         assert_eq!(buffer.ranges().len(), MAX_RANGES);
+    }
+
+    #[test]
+    fn every_second_segment_of_a_large_window_may_be_missing() {
+        let mut buffer = ReceiveBuffer::new(0);
+        for segment in 0..1000 {
+            assert_eq!(buffer.insert((2 * segment + 1) * 1000, &[7; 1000]), Inserted::OutOfOrder);
+        }
+        assert_eq!(buffer.ranges().len(), 1000);
     }
 
     proptest! {

@@ -31,7 +31,7 @@ impl Recovery {
         if self.state == CongestionState::Loss {
             self.judge_timeout(ack, news, report);
         } else {
-            self.judge_losses(ack, report);
+            self.judge_losses(ack, news, report);
         }
         if self.waits_for_proof(ack, report) {
             return;
@@ -103,23 +103,30 @@ impl Recovery {
     fn take_back(&mut self, why: SpuriousCause, report: &mut Report) {
         report.undone = Some(why);
         self.undo.end();
-        self.rack.look_again();
-        if why == SpuriousCause::DuplicateSack {
-            self.rack.on_needless_recovery();
+        match why {
+            SpuriousCause::Timestamp => self.rack.look_again(),
+            SpuriousCause::DuplicateSack => {
+                self.rack.look_again();
+                self.rack.on_needless_recovery();
+            }
+            // The retransmission seemed to be delivered, and all that was sent before it seemed overdue.
+            SpuriousCause::ForwardRto => self.rack.forget_newest(),
         }
     }
 
     /// A partial acknowledgement, or a D-SACK, may show that nothing was lost.
-    fn judge_losses(&mut self, ack: &Ack<'_>, report: &mut Report) {
+    fn judge_losses(&mut self, ack: &Ack<'_>, news: &News, report: &mut Report) {
         if let Some(why) = self.undo.by_duplicate_sacks() {
+            // How late it was nobody knows any more.
+            self.reordering_seen = self.reordering_seen.saturating_add(1);
             self.take_back(why, report);
-        } else if self.state == CongestionState::Recovery
-            && report.acknowledged > 0
-            && self.sums().again.segments == 0
-            && let Some(why) = self.undo.by_timestamp(ack.echoed)
-        {
-            self.flight.forgive_losses();
-            self.take_back(why, report);
+        } else if let Some(why) = self.arrived_late(ack, report) {
+            let before = ack.una - report.acknowledged;
+            self.saw_reordering(news.highest_sacked.saturating_sub(before), ack.path.mss, report);
+            if self.sums().again.segments == 0 {
+                self.flight.forgive_losses();
+                self.take_back(why, report);
+            }
         }
         if report.undone.is_some() && self.state == CongestionState::Recovery {
             self.reopen();
@@ -129,9 +136,13 @@ impl Recovery {
     /// The first transmission of something arrived, and retransmissions are still on their way: until they are
     /// answered it is too early to call more lost.
     fn waits_for_proof(&self, ack: &Ack<'_>, report: &Report) -> bool {
-        self.state == CongestionState::Recovery
-            && report.acknowledged > 0
-            && self.undo.by_timestamp(ack.echoed).is_some()
+        self.arrived_late(ack, report).is_some()
+    }
+
+    /// In a recovery: the first hole was filled by what had been sent first.
+    fn arrived_late(&self, ack: &Ack<'_>, report: &Report) -> Option<SpuriousCause> {
+        let filled = self.state == CongestionState::Recovery && report.acknowledged > 0;
+        self.undo.by_timestamp(ack.echoed).filter(|_| filled)
     }
 
     /// After a timeout: was it needless (RFC 3522, RFC 5682), or is it over?

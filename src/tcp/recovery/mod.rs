@@ -347,12 +347,14 @@ impl Recovery {
         let before = self.outstanding();
         let (rack, mut segments) = (&mut self.rack, 0);
         report.delivered += self.flight.acknowledge(ack.una, |segment| {
+            // The echo is that of the segment at the left edge, whatever else is acknowledged (RFC 7323 §4.3).
+            let echoed = ack.echoed.filter(|_| report.first_sent_at.is_none());
             report.first_sent_at.get_or_insert(segment.sent_at);
             segments += u64::from(segment.count);
             news.acknowledged(segment);
             if !segment.sacked {
                 self.counts.delivered += u64::from(segment.count);
-                rack.on_delivered(ack.now, segment, ack.path.min_rtt, ack.echoed);
+                rack.on_delivered(ack.now, segment, ack.path.min_rtt, echoed);
             }
         });
         report.acknowledged = before - self.outstanding();
@@ -372,7 +374,7 @@ impl Recovery {
                 news.sacked(segment);
                 report.sacked += segment.len();
                 self.counts.delivered += u64::from(segment.count);
-                self.rack.on_delivered(ack.now, segment, ack.path.min_rtt, ack.echoed);
+                self.rack.on_delivered(ack.now, segment, ack.path.min_rtt, None);
             });
         }
         report.delivered += report.sacked;
@@ -401,8 +403,14 @@ impl Recovery {
 
     /// RFC 8985 §6.2, step 3: something sent once arrived after something that was sent later.
     fn note_reordering(&mut self, ack: &Ack<'_>, news: &News, report: &mut Report) {
-        let Some(distance) = news.lateness().filter(|_| self.sack) else { return };
-        let segments = u32::try_from(distance.div_ceil(ack.path.mss)).unwrap_or(u32::MAX);
+        if let Some(distance) = news.lateness().filter(|_| self.sack) {
+            self.saw_reordering(distance, ack.path.mss, report);
+        }
+    }
+
+    /// So many bytes of what was sent later had arrived before.
+    fn saw_reordering(&mut self, distance: u64, mss: u64, report: &mut Report) {
+        let segments = u32::try_from(distance.div_ceil(mss)).unwrap_or(u32::MAX);
         self.reordering_seen = self.reordering_seen.saturating_add(1);
         self.reordering = self.reordering.max(segments.min(self.settings.max_reordering));
         report.reordered = Some(segments);

@@ -108,6 +108,11 @@ impl Rack {
         self.advanced = self.newest.is_some();
     }
 
+    /// What was taken for the newest delivery was of an earlier transmission: nothing can be judged by it.
+    pub fn forget_newest(&mut self) {
+        (self.newest, self.advanced) = (None, false);
+    }
+
     /// RACK.reo_wnd (RFC 8985 §6.2, step 4).
     pub fn window(&self, at: Circumstances) -> Duration {
         if !at.reordering_seen && at.loss_is_evident {
