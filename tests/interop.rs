@@ -181,9 +181,8 @@ fn captures_are_clean_in_tsharks_eyes() {
     let checks = ["-o", "tcp.check_checksum:TRUE", "-o", "ip.check_checksum:TRUE"];
     // On a busy machine curl may be kept from acknowledging for so long that the tail is probed, and rightly so.
     let right = "tcp.analysis.window_update || tcp.analysis.retransmission || tcp.analysis.duplicate_ack";
-    let wrong = format!(
-        "_ws.malformed || tcp.checksum.status==0 || ip.checksum.status==0 || tcp.analysis.flags && !({right})"
-    );
+    let wrong =
+        format!("_ws.malformed || tcp.checksum.status==0 || ip.checksum.status==0 || tcp.analysis.flags && !({right})");
     let tshark = |filter: &str| {
         let output =
             Command::new("tshark").args(["-r", path]).args(checks).args(["-Y", filter]).output().expect("tshark");

@@ -306,7 +306,7 @@ fn a_path_that_goes_away_for_ten_seconds_resumes_with_the_next_retransmission_an
     let facts = story.facts(0);
     let resumed = facts.timeouts.iter().copied().find(|at| *at >= away.1).expect("a timeout after the path is back");
     let last = facts.timeouts.iter().copied().rfind(|at| *at < away.1).expect("one before");
-    assert!(resumed.since(last) < millis(8_000), "doubled from 200 ms: {:?}", facts.timeouts);
+    assert!(resumed.since(last) < millis(10_000), "doubled from half a second: {:?}", facts.timeouts);
     // The acknowledgement of the first segment may have been lost; of no other is it unknown that it arrived.
     assert!(story.facts(1).duplicates <= 2, "{:?}", story.facts(1));
     let working = took - resumed.since(away.0);
@@ -347,7 +347,7 @@ fn a_segment_that_was_only_late_gives_its_window_back() {
 #[test]
 fn a_path_that_is_slow_for_a_moment_is_not_taken_for_one_that_loses() {
     for timestamps in [false, true] {
-        let slow = (START + millis(1_500), START + millis(2_500));
+        let slow = (START + millis(1_500), START + millis(3_500));
         let rule = move |packet: &Packet| {
             let held = packet.data_way && slow.0 <= packet.at && packet.at < slow.1;
             if held { Fate::NotBefore(slow.1) } else { Fate::Arrives }
