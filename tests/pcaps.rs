@@ -71,7 +71,7 @@ fn every_frame_is_commented_and_the_numbers_of_the_page_are_in_it() {
         "LISTEN -> SYN-RECEIVED: rcv SYN",
         "SYN-RECEIVED -> ESTABLISHED: rcv ACK of SYN",
         "ESTABLISHED -> FIN-WAIT-1: CLOSE",
-        "5358 bytes acknowledged, 0 still in flight",
+        "5359 bytes acknowledged, 0 still in flight",
         "0xdefc7fd3",
         "0x47182c56",
     ] {

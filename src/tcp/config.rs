@@ -188,7 +188,7 @@ impl Default for Config {
             initial_send_buffer: 512 << 10,
             buffers_in_segments: false,
             window_beyond_field: false,
-            congestion: Algorithm::RENO,
+            congestion: Algorithm::CUBIC,
             initial_window: 10,
             slow_start_limit: Some(8),
             restart_after_idle: true,

@@ -12,6 +12,7 @@ mod super_frames;
 mod timers;
 mod writing;
 
+use super::congestion::Algorithm;
 use super::opening::{Opening, Outcome, Secrets};
 use super::{Arrival, Config, Connection, Segment, State, Writing};
 use crate::event::{CloseReason, Context, FourTuple};
@@ -55,9 +56,16 @@ fn everywhere(story: impl Fn(u32, u32)) {
     }
 }
 
-/// No timestamps, no scaling: headers that are easy to read.
+/// No timestamps, no scaling, Reno: headers that are easy to read, and windows that are easy to compute.
 fn plain() -> Config {
-    Config { timestamps: false, sack: false, window_scale: None, receive_buffer: 10_000, ..Config::default() }
+    Config {
+        timestamps: false,
+        sack: false,
+        window_scale: None,
+        receive_buffer: 10_000,
+        congestion: Algorithm::RENO,
+        ..Config::default()
+    }
 }
 
 const PEER_SYN: &str = "S 0:0(0) win 10000 mss 1000";
