@@ -50,7 +50,7 @@ impl Connection {
         }
         let (state, in_flight) = (self.recovery.state(), self.flight_size());
         self.rtt.back_off();
-        let fresh = self.recovery.on_timeout(cx.now, self.snd.una, self.snd.nxt);
+        let fresh = self.recovery.on_timeout(cx.now, self.snd.una, self.snd.nxt, self.effective_mss() as u64);
         self.tell_state(cx, state);
         self.stop_timer(cx, TimerKind::Reordering);
         self.stop_timer(cx, TimerKind::TailLossProbe);

@@ -247,11 +247,8 @@ impl Connection {
             self.progress_at = cx.now;
         }
         self.snd.advance(end);
-        // What is lost and acknowledged are segments, whatever they left in.
-        for from in (start..(start + data).max(start + 1)).step_by(mss as usize) {
-            let to = if from + mss >= start + data { end } else { from + mss };
-            self.recovery.on_sent(from, to, cx.now);
-        }
+        let count = data.div_ceil(mss).max(1) as u32;
+        self.recovery.on_sent(start, end, count, cx.now);
         let frame = self.send_range(cx, start, end, why);
         self.after_data(cx);
         if matches!(why, SendReason::Data | SendReason::Fin) {

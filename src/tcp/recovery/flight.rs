@@ -1,4 +1,4 @@
-//! The scoreboard: what was sent and is not acknowledged, segment by segment, and what became of each.
+//! The scoreboard: what was sent and is not acknowledged, and what became of each piece.
 //!
 //! ```text
 //!    sent --> under way ----- judged lost -----> waiting ---- sent again ----> under way again
@@ -12,7 +12,8 @@
 //!
 //! Bounds: no acknowledgement costs more than it achieves. A segment is marked sacked once, and neighbours that are
 //! sacked become one entry, so that a block told a thousand times is passed over in one step; a segment that is only
-//! partly inside a block stays as it is. Transmissions stand in a queue in the order of time, from whose front those
+//! partly inside a block stays as it is. What left in one frame is one entry, however many segments it became, until
+//! they fare differently; then it is cut between them. Transmissions stand in a queue in the order of time, from whose front those
 //! that no longer matter fall off (Linux keeps the same order in a list).
 
 use crate::event::SendReason;
@@ -20,12 +21,12 @@ use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
 
-/// A segment that is not acknowledged: positions `start..end`, a FIN taking one.
+/// A segment that is not acknowledged, or several that share their fate: positions `start..end`, a FIN taking one.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Segment {
     pub start: u64,
     pub end: u64,
-    /// How many segments of the wire it stands for: one, unless sacked neighbours were merged.
+    /// How many segments of the wire it stands for: those of one frame, or sacked neighbours that were merged.
     pub count: u32,
     /// The last transmission, and how many there were.
     pub sent_at: Instant,
@@ -41,6 +42,14 @@ pub struct Segment {
 impl Segment {
     pub fn len(&self) -> u64 {
         self.end - self.start
+    }
+
+    /// The two parts before and after `position`, which lies inside; each has its share of the segments.
+    fn split(self, position: u64) -> (Segment, Segment) {
+        let share = u128::from(self.count) * u128::from(position - self.start) / u128::from(self.len());
+        let first = (share as u32).clamp(1, self.count.saturating_sub(1).max(1));
+        let rest = self.count.saturating_sub(first).max(1);
+        (Segment { end: position, count: first, ..self }, Segment { start: position, count: rest, ..self })
     }
 
     /// Lost, and not sent again since.
@@ -106,8 +115,8 @@ pub struct Flight {
     /// The ends of those that wait to be sent again, and of those that are sacked.
     waiting: BTreeSet<u64>,
     sacked: BTreeSet<u64>,
-    /// Every transmission in the order of time, with the segment's end; stale once it was sent again, sacked, lost or
-    /// acknowledged.
+    /// Every transmission in the order of time and, where that is the same, of the segments' ends (RFC 8985 §6.2,
+    /// RACK_sent_after); stale once it was sent again, sacked, lost or acknowledged.
     travelling: VecDeque<(Instant, u64)>,
     sums: Sums,
 }
@@ -150,9 +159,9 @@ impl Flight {
         self.waiting.first().and_then(|end| self.segments.get(end))
     }
 
-    /// Something was sent for the first time.
-    pub fn send(&mut self, start: u64, end: u64, at: Instant) {
-        let (count, transmissions) = (1, 1);
+    /// `count` segments were sent for the first time, in one frame.
+    pub fn send(&mut self, start: u64, end: u64, count: u32, at: Instant) {
+        let transmissions = 1;
         self.insert(Segment { start, end, count, sent_at: at, transmissions, sacked: false, lost: None, again: false });
         self.depart(at, end);
         self.check();
@@ -173,19 +182,27 @@ impl Flight {
         self.check();
     }
 
-    /// Everything before `una` is acknowledged; `each` hears of every segment that leaves, as it was. Gives the bytes
-    /// that were not sacked before.
-    pub fn acknowledge(&mut self, una: u64, mut each: impl FnMut(&Segment)) -> u64 {
+    /// Everything before `una` is acknowledged; `each` hears of every segment that leaves, as it was, segments being
+    /// `mss` bytes long. Gives the bytes that were not sacked before.
+    pub fn acknowledge(&mut self, una: u64, mss: u64, mut each: impl FnMut(&Segment)) -> u64 {
         let mut news = 0;
         while let Some(segment) = self.first().copied().filter(|segment| segment.start < una) {
             self.remove(segment.end);
             let covered = una.min(segment.end) - segment.start;
             news += if segment.sacked { 0 } else { covered };
-            if una < segment.end {
-                self.insert(Segment { start: una, ..segment });
-            } else {
+            if segment.end <= una {
                 each(&segment);
+                continue;
             }
+            let rest = match covered - covered % mss {
+                0 => segment,
+                whole => {
+                    let (gone, rest) = segment.split(segment.start + whole);
+                    each(&gone);
+                    rest
+                }
+            };
+            self.insert(Segment { start: una, ..rest });
         }
         if self.is_empty() {
             self.travelling.clear();
@@ -219,6 +236,12 @@ impl Flight {
         let before = *self.segments.get(&end)?;
         self.change(end, |segment| (segment.lost, segment.again) = (Some(why), false));
         Some(before)
+    }
+
+    /// The same with the first segment of the flight, `mss` bytes at the most.
+    pub fn lose_first(&mut self, mss: u64, why: SendReason) -> Option<Segment> {
+        self.cut(self.first()?.start + mss);
+        self.lose(self.first()?.end, why)
     }
 
     /// The oldest transmission that may still arrive.
@@ -270,13 +293,14 @@ impl Flight {
         // What waited travels again, with the others of its time.
         let waited = lost.iter().filter(|segment| segment.waits());
         self.travelling.extend(waited.map(|segment| (segment.sent_at, segment.end)));
-        self.travelling.make_contiguous().sort_by_key(|(at, _)| *at);
+        self.travelling.make_contiguous().sort_unstable();
         self.check();
     }
 
-    /// The ends of the segments that are larger than `mss`.
+    /// The ends of those whose segments are larger than `mss`.
     pub fn larger_than(&self, mss: u64) -> Vec<u64> {
-        let large = self.segments.values().filter(|segment| !segment.sacked && segment.len() > mss);
+        let is_large = |segment: &&Segment| !segment.sacked && segment.len() > mss * u64::from(segment.count);
+        let large = self.segments.values().filter(is_large);
         large.map(|segment| segment.end).collect()
     }
 
@@ -288,13 +312,11 @@ impl Flight {
     fn cut(&mut self, position: u64) {
         let Some(whole) = self.containing(position).copied().filter(|segment| segment.start < position) else { return };
         self.remove(whole.end);
-        let share = u128::from(whole.count) * u128::from(position - whole.start) / u128::from(whole.len());
-        let first = (share as u32).clamp(1, whole.count.saturating_sub(1).max(1));
-        self.insert(Segment { end: position, count: first, ..whole });
-        self.insert(Segment { start: position, count: (whole.count - first).max(1), ..whole });
+        let (before, after) = whole.split(position);
+        self.insert(before);
+        self.insert(after);
         if whole.travels() {
-            let place = self.travelling.partition_point(|(at, _)| *at <= whole.sent_at);
-            self.travelling.insert(place, (whole.sent_at, position));
+            self.join_queue(whole.sent_at, position);
         }
     }
 
@@ -344,7 +366,7 @@ impl Flight {
     }
 
     fn depart(&mut self, at: Instant, end: u64) {
-        self.travelling.push_back((at, end));
+        self.join_queue(at, end);
         // Those that are stale are at most as many as those that are not: each sweep is paid for by what it removes.
         if self.travelling.len() > 2 * self.segments.len() + 16 {
             let segments = &self.segments;
@@ -352,6 +374,11 @@ impl Flight {
                 segments.get(end).is_some_and(|segment| segment.sent_at == *at && segment.travels())
             });
         }
+    }
+
+    fn join_queue(&mut self, at: Instant, end: u64) {
+        let place = self.travelling.partition_point(|earlier| *earlier < (at, end));
+        self.travelling.insert(place, (at, end));
     }
 
     /// How many entries there are.

@@ -227,8 +227,9 @@ impl Recovery {
             | CongestionState::Recovery
             | CongestionState::Loss => return,
         };
-        if let Some(first) = self.flight.first().copied().filter(|first| first.lost.is_none()) {
-            self.lose(first.end, why, report);
+        if self.flight.first().is_some_and(|first| first.lost.is_none()) {
+            let before = self.flight.lose_first(ack.path.mss, why);
+            before.iter().for_each(|before| report.lost.add(before));
             self.at_once = true;
         }
     }
@@ -245,8 +246,7 @@ impl Recovery {
 
     fn lose(&mut self, end: u64, why: SendReason, report: &mut Report) {
         if let Some(before) = self.flight.lose(end, why) {
-            report.lost.bytes += before.len();
-            report.lost.segments += u64::from(before.count);
+            report.lost.add(&before);
         }
     }
 
@@ -290,7 +290,7 @@ impl Recovery {
 
     /// RFC 6298 §5.4, RFC 8985 §6.3: the first segment is lost, and all that is old enough to be. True when this is a
     /// loss of its own, and not part of one that congestion control has heard of.
-    pub fn on_timeout(&mut self, now: Instant, una: u64, nxt: u64) -> bool {
+    pub fn on_timeout(&mut self, now: Instant, una: u64, nxt: u64, mss: u64) -> bool {
         let usual = self.settings.reordering.max(1);
         let known = match self.state {
             CongestionState::Open | CongestionState::Disorder => false,
@@ -306,7 +306,7 @@ impl Recovery {
             self.reneged = true;
             self.lose_everything(SendReason::RetransmitTimeout);
         } else {
-            self.lose_what_is_overdue(now);
+            self.lose_what_is_overdue(now, mss);
         }
         let fast = self.state != CongestionState::Recovery;
         if !known {
@@ -330,11 +330,9 @@ impl Recovery {
         self.at_once = true;
     }
 
-    fn lose_what_is_overdue(&mut self, now: Instant) {
+    fn lose_what_is_overdue(&mut self, now: Instant, mss: u64) {
         let why = SendReason::RetransmitTimeout;
-        if let Some(first) = self.flight.first().copied() {
-            self.flight.lose(first.end, why);
-        }
+        self.flight.lose_first(mss, why);
         let by_time = self.sack && self.settings.rack;
         while let Some(oldest) = self.flight.oldest_travelling() {
             if by_time && !self.rack.is_overdue(now, &oldest) {

@@ -291,9 +291,9 @@ impl Recovery {
         self.at_once
     }
 
-    /// New data (or FIN) left.
-    pub fn on_sent(&mut self, start: u64, end: u64, at: Instant) {
-        self.flight.send(start, end, at);
+    /// New data (or FIN) left, in a frame of `count` segments.
+    pub fn on_sent(&mut self, start: u64, end: u64, count: u32, at: Instant) {
+        self.flight.send(start, end, count, at);
         if let Some(prr) = &mut self.prr {
             prr.on_sent(end - start);
         }
@@ -346,7 +346,7 @@ impl Recovery {
     fn take_cumulative(&mut self, ack: &Ack<'_>, news: &mut News, report: &mut Report) {
         let before = self.outstanding();
         let (rack, mut segments) = (&mut self.rack, 0);
-        report.delivered += self.flight.acknowledge(ack.una, |segment| {
+        report.delivered += self.flight.acknowledge(ack.una, ack.path.mss, |segment| {
             // The echo is that of the segment at the left edge, whatever else is acknowledged (RFC 7323 §4.3).
             let echoed = ack.echoed.filter(|_| report.first_sent_at.is_none());
             report.first_sent_at.get_or_insert(segment.sent_at);

@@ -12,6 +12,10 @@ struct Bench {
     una: u64,
     nxt: u64,
     rtt: Duration,
+    /// What is sent at once leaves in one frame.
+    frames: bool,
+    /// Acknowledgements name whole segments only.
+    whole: bool,
 }
 
 /// The position of a segment's first byte.
@@ -22,7 +26,8 @@ fn at(segment: u64) -> u64 {
 impl Bench {
     fn new(settings: LossRecovery, sack: bool) -> Bench {
         let rtt = Duration::from_millis(100);
-        Bench { recovery: Recovery::new(settings, sack), now: Instant::from_secs(1), una: FIRST, nxt: FIRST, rtt }
+        let (recovery, now) = (Recovery::new(settings, sack), Instant::from_secs(1));
+        Bench { recovery, now, una: FIRST, nxt: FIRST, rtt, frames: false, whole: false }
     }
 
     fn sacking() -> Bench {
@@ -30,9 +35,10 @@ impl Bench {
     }
 
     fn send(&mut self, segments: u64) {
-        for _ in 0..segments {
-            self.recovery.on_sent(self.nxt, self.nxt + MSS, self.now);
-            self.nxt += MSS;
+        let (frames, each) = if self.frames { (1, segments) } else { (segments, 1) };
+        for _ in 0..frames {
+            self.recovery.on_sent(self.nxt, self.nxt + each * MSS, each as u32, self.now);
+            self.nxt += each * MSS;
         }
     }
 
@@ -115,7 +121,7 @@ fn after_a_timeout_nothing_that_is_sacked_goes_again() {
     bench.wait(100);
     bench.ack(0, &[(2, 4)]);
     bench.wait(400);
-    assert!(bench.recovery.on_timeout(bench.now, bench.una, bench.nxt));
+    assert!(bench.recovery.on_timeout(bench.now, bench.una, bench.nxt, MSS));
     assert_eq!(bench.recovery.state(), CongestionState::Loss);
     assert_eq!(bench.pipe(), 0);
     assert_eq!(bench.repair(), [0, 1, 4, 5, 6, 7, 8, 9]);
@@ -132,7 +138,7 @@ fn a_timeout_spares_what_has_had_no_time_to_arrive() {
     bench.wait(250);
     bench.send(2);
     bench.wait(50);
-    bench.recovery.on_timeout(bench.now, bench.una, bench.nxt);
+    bench.recovery.on_timeout(bench.now, bench.una, bench.nxt, MSS);
     assert_eq!((bench.repair(), bench.pipe()), (vec![1, 2, 3], 5));
 }
 
@@ -237,7 +243,7 @@ fn a_peer_that_reneges_gets_everything_again() {
     bench.repair();
     assert!(bench.ack(2, &[]).reneged, "what follows was sacked, and is not acknowledged");
     bench.wait(400);
-    bench.recovery.on_timeout(bench.now, bench.una, bench.nxt);
+    bench.recovery.on_timeout(bench.now, bench.una, bench.nxt, MSS);
     assert_eq!(bench.repair(), [2, 3, 4, 5, 6, 7, 8, 9]);
     bench.wait(100);
     bench.ack(10, &[]);
@@ -251,7 +257,7 @@ fn karn_gives_no_sample_of_what_was_sent_twice_and_a_sacked_one_counts() {
     bench.wait(5);
     bench.send(1);
     bench.wait(300);
-    bench.recovery.on_timeout(bench.now, bench.una, bench.nxt);
+    bench.recovery.on_timeout(bench.now, bench.una, bench.nxt, MSS);
     assert_eq!(bench.repair(), [0, 1]);
     assert_eq!(bench.ack(1, &[]).oldest_sent_at, None);
     bench.send(2);
@@ -358,16 +364,37 @@ proptest! {
         prop_assert!(bench.recovery.is_empty());
         prop_assert_eq!((bench.recovery.in_flight(MSS), *bench.recovery.sums()), (0, Sums::default()));
     }
+
+    /// A frame of many segments is a matter of cost alone: every conclusion is that of single segments.
+    #[test]
+    fn segments_of_one_frame_fare_like_those_of_many(
+        steps in proptest::collection::vec(step(), 1..120), rack: bool, sack: bool, isn: u32,
+    ) {
+        let side = |frames| {
+            let mut bench = Bench::new(LossRecovery { rack, ..LossRecovery::default() }, sack);
+            (bench.una, bench.nxt) = ((1 << 32) + u64::from(isn), (1 << 32) + u64::from(isn));
+            (bench.frames, bench.whole) = (frames, true);
+            bench
+        };
+        let (mut single, mut frames) = (side(false), side(true));
+        for step in steps {
+            prop_assert_eq!(single.act(step.clone()), frames.act(step));
+            let facts = |bench: &Bench| (bench.recovery.state(), *bench.recovery.sums(), bench.recovery.next_lost(MSS));
+            prop_assert_eq!(facts(&single), facts(&frames));
+            prop_assert_eq!(single.recovery.last_segment(MSS), frames.recovery.last_segment(MSS));
+        }
+    }
 }
 
 impl Bench {
-    fn act(&mut self, step: Step) {
+    fn act(&mut self, step: Step) -> Report {
         let out = self.nxt - self.una;
         match step {
             Step::Send(segments) => self.send(segments),
             Step::Wait(millis) => self.wait(millis),
             Step::Ack(share, blocks) => {
-                let position = |share: f64| self.una + (share * out as f64) as u64;
+                let unit = if self.whole { MSS } else { 1 };
+                let position = |share: f64| self.una + (share * out as f64) as u64 / unit * unit;
                 let blocks: Vec<_> = blocks.iter().map(|(from, to)| (position(*from), position(*to))).collect();
                 let una = position(share);
                 let duplicate = una == self.una && out > 0;
@@ -386,6 +413,7 @@ impl Bench {
                 };
                 let report = self.recovery.on_acknowledged(&ack);
                 assert!(report.delivered <= out && report.acknowledged <= out);
+                return report;
             }
             Step::Repair(most) => {
                 for _ in 0..most {
@@ -394,16 +422,14 @@ impl Bench {
                 }
             }
             Step::Timeout if out > 0 => {
-                self.recovery.on_timeout(self.now, self.una, self.nxt);
+                self.recovery.on_timeout(self.now, self.una, self.nxt, MSS);
             }
-            Step::Reorder => {
-                let (now, nxt, path) = (self.now, self.nxt, self.path());
-                self.recovery.on_reordering_timeout(now, nxt, &path);
-            }
+            Step::Reorder => return self.recovery.on_reordering_timeout(self.now, self.nxt, &self.path()),
             Step::SmallerMtu(mss) => self.recovery.on_smaller_mtu(mss, self.nxt),
             Step::Reopen if out > 0 => self.recovery.on_window_reopened(self.nxt),
             Step::Timeout | Step::Reopen => {}
         }
+        Report::default()
     }
 }
 
@@ -427,7 +453,7 @@ impl Bench {
     }
 
     fn time_out(&mut self) {
-        self.recovery.on_timeout(self.now, self.una, self.nxt);
+        self.recovery.on_timeout(self.now, self.una, self.nxt, MSS);
     }
 
     /// Sends again one segment of what waits for it.

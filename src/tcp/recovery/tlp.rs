@@ -59,10 +59,12 @@ impl Recovery {
         self.tlp.due
     }
 
-    /// The segment that goes when there is nothing new: the last, at most `limit` bytes of its end.
-    pub fn last_segment(&self, limit: u64) -> Option<(u64, u64)> {
+    /// The segment that goes when there is nothing new: the last, at most `mss` bytes of its end.
+    pub fn last_segment(&self, mss: u64) -> Option<(u64, u64)> {
         let last = self.flight.last().filter(|last| !last.sacked)?;
-        Some((last.start.max(last.end.saturating_sub(limit)), last.end))
+        let start = last.start + u64::from(last.count - 1) * mss;
+        let start = if start < last.end { start } else { last.start };
+        Some((start.max(last.end.saturating_sub(mss)), last.end))
     }
 
     /// It left, as a retransmission or not.
