@@ -33,7 +33,9 @@ fn every_script_says_what_it_shows_and_where_that_is_written() {
     for path in scripts {
         let source = fs::read_to_string(&path).expect("a script can be read");
         let head: Vec<&str> = source.lines().take_while(|line| line.starts_with("//")).collect();
-        assert!(head.len() >= 2 && head.concat().contains("RFC "), "{} says no RFC", path.display());
+        let source = head.concat();
+        let named = source.contains("RFC ") || source.contains("draft-");
+        assert!(head.len() >= 2 && named, "{} says neither RFC nor draft", path.display());
     }
 }
 

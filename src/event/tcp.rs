@@ -131,6 +131,13 @@ pub enum TcpEvent {
         rttvar: Duration,
         rto: Duration,
     },
+    /// A sample of how fast data arrives, in bytes a second: `delivered` bytes in `interval` (draft-ietf-ccwg-bbr §4.1).
+    DeliveryRate {
+        rate: u64,
+        delivered: u64,
+        interval: Duration,
+        application_limited: bool,
+    },
     /// SACK blocks told of bytes past a hole that are newly known to have arrived (RFC 2018).
     Sacked {
         bytes: u64,

@@ -177,6 +177,10 @@ fn tcp_facts(event: &TcpEvent) -> Value {
         TcpEvent::RttSample { rtt, srtt, rttvar, rto } => json!({
             "rtt_ns": nanos(*rtt), "srtt_ns": nanos(*srtt), "rttvar_ns": nanos(*rttvar), "rto_ns": nanos(*rto),
         }),
+        TcpEvent::DeliveryRate { rate, delivered, interval, application_limited } => json!({
+            "bytes_per_second": rate, "delivered": delivered, "interval_ns": nanos(*interval),
+            "application_limited": application_limited,
+        }),
         TcpEvent::Sacked { bytes } => json!({ "bytes": bytes }),
         TcpEvent::Lost { bytes, again } => json!({ "bytes": bytes, "again": again }),
         TcpEvent::DuplicateSack { segments } => json!({ "segments": segments }),

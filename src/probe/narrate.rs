@@ -28,7 +28,10 @@ pub fn weight(event: &Event<'_>) -> Weight {
         | Event::FrameSent { .. }
         | Event::Stripped { .. }
         | Event::Prepended { .. } => Weight::Shown,
-        Event::Tcp { event: TcpEvent::TimerSet { .. } | TcpEvent::TimerStopped { .. }, .. } => Weight::Detail,
+        Event::Tcp {
+            event: TcpEvent::TimerSet { .. } | TcpEvent::TimerStopped { .. } | TcpEvent::DeliveryRate { .. },
+            ..
+        } => Weight::Detail,
         Event::Dropped { .. }
         | Event::Neighbour { .. }
         | Event::AwaitsNeighbour { .. }
@@ -182,6 +185,11 @@ fn tcp(at: Instant, event: &TcpEvent) -> String {
         TcpEvent::ReceiveBuffer { from, to } => format!("the application reads fast: receive buffer {from} -> {to}"),
         TcpEvent::RttSample { rtt, srtt, rttvar, rto } => {
             format!("RTT {}: SRTT {}, RTTVAR {}, RTO {}", Span(*rtt), Span(*srtt), Span(*rttvar), Span(*rto))
+        }
+        TcpEvent::DeliveryRate { rate, delivered, interval, application_limited } => {
+            let limited = if *application_limited { ", limited by the application" } else { "" };
+            let delivered = count(*delivered as usize, "byte");
+            format!("delivery rate {rate} bytes/s: {delivered} in {}{limited}", Span(*interval))
         }
         TcpEvent::Sacked { bytes } => format!("{} arrived past a hole: sacked", count(*bytes as usize, "byte")),
         TcpEvent::Lost { bytes, again: false } => format!("{} judged lost", count(*bytes as usize, "byte")),
@@ -338,6 +346,15 @@ mod tests {
             (
                 tcp(TcpEvent::RttSample { rtt, srtt: rtt, rttvar: rtt / 2, rto: Duration::from_millis(200) }),
                 "RTT 1.25 ms: SRTT 1.25 ms, RTTVAR 625 us, RTO 200 ms",
+            ),
+            (
+                tcp(TcpEvent::DeliveryRate {
+                    rate: 144_800,
+                    delivered: 14_480,
+                    interval: Duration::from_millis(100),
+                    application_limited: true,
+                }),
+                "delivery rate 144800 bytes/s: 14480 bytes in 100 ms, limited by the application",
             ),
             (
                 tcp(TcpEvent::Cwnd { from: 14600, to: 16060, ssthresh: u64::MAX, why: CwndCause::SlowStart }),

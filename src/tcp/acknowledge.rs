@@ -61,6 +61,7 @@ impl Connection {
             told.iter().map(|(left, right)| (position(*left), position(*right))).collect();
         let echoed = self.echoed(cx.now, segment);
         let (before, prior_in_flight) = (self.flight_size(), self.in_flight());
+        self.note_application_limit();
         if ack > self.snd.una {
             self.advance_una(cx, ack);
         }
@@ -73,6 +74,7 @@ impl Connection {
         }
         self.tell_report(cx, &report, state);
         let rtt = self.take_rtt_sample(cx, &report, echoed);
+        self.hear_losses();
         self.conclude(cx, &report, before);
         if report.acknowledged > 0 || report.sacked_older && rtt.is_some() {
             self.restart_retransmission_timer(cx);
@@ -80,8 +82,8 @@ impl Connection {
         if report.reneged {
             self.expect_reneging(cx);
         }
-        let (bytes, lost, grows) = (report.delivered, report.lost.bytes, report.grows);
-        self.hear_delivered(cx, Heard { bytes, lost, prior_in_flight, rtt, grows });
+        let (bytes, lost, rate, grows) = (report.delivered, report.lost.bytes, report.rate, report.grows);
+        self.hear_delivered(cx, Heard { bytes, lost, prior_in_flight, rtt, rate, grows });
     }
 
     /// SND.UNA moves: room in the buffer, and patience begins anew.

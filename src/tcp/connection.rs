@@ -5,7 +5,7 @@
 
 use super::config::Config;
 use super::congestion::{CongestionControl, Start};
-use super::control::Usage;
+use super::control::{Usage, rate_sample};
 use super::info::{Info, ReceiveError, SendError, Status};
 use super::limiter::ChallengeLimiter;
 use super::opening::{Opening, headers};
@@ -229,6 +229,7 @@ impl Connection {
         if self.snd.buffer.len() == 0 {
             self.progress_at = cx.now;
         }
+        self.note_application_limit();
         self.snd.write(data, how);
         self.arm_user_timeout(cx);
         Ok(data.len())
@@ -322,6 +323,8 @@ impl Connection {
             delivered: self.recovery.counts().delivered,
             dsack_dups: self.recovery.counts().duplicates,
             min_rtt: self.rtt.min_rtt(),
+            delivery_rate: self.recovery.delivery_rate().map(|sample| rate_sample(sample).rate()),
+            delivery_rate_app_limited: self.recovery.delivery_rate().is_some_and(|rate| rate.application_limited),
             probes: self.window_probes,
             notsent: self.snd.unsent(),
             snd_wnd: self.snd.wnd,

@@ -3,8 +3,9 @@
 //! A window that is not used says nothing about the path, so it may neither grow nor stand for ever (RFC 2861,
 //! RFC 7661). The rules are Linux's.
 
-use super::congestion::{Acknowledged, CongestionControl, Start};
+use super::congestion::{Acknowledged, CongestionControl, LostSegment, RateSample, Start};
 use super::connection::Connection;
+use super::recovery::Sample;
 use crate::event::{Context, CwndCause, TcpEvent};
 use crate::time::Instant;
 use std::time::Duration;
@@ -34,6 +35,7 @@ pub(super) struct Heard {
     pub lost: u64,
     pub prior_in_flight: u64,
     pub rtt: Option<Duration>,
+    pub rate: Option<Sample>,
     /// The window may grow.
     pub grows: bool,
 }
@@ -55,6 +57,7 @@ impl Connection {
             now: cx.now,
             bytes: heard.bytes,
             lost: heard.lost,
+            delivered: self.recovery.delivered(),
             prior_in_flight: heard.prior_in_flight,
             in_flight: self.in_flight(),
             rtt: heard.rtt,
@@ -62,6 +65,7 @@ impl Connection {
             min_rtt: self.rtt.min_rtt(),
             round_starts,
             cwnd_limited: self.cwnd_limited(),
+            rate: heard.rate.as_ref().map(rate_sample),
             ..Acknowledged::new(cx.now)
         };
         let slow_start = self.congestion.cwnd() < self.congestion.ssthresh();
@@ -125,6 +129,19 @@ impl Connection {
         }
     }
 
+    /// Congestion control hears of each segment that was judged lost since it last did.
+    pub(super) fn hear_losses(&mut self) {
+        for lost in self.recovery.take_losses() {
+            self.congestion.on_segment_lost(&LostSegment {
+                len: lost.len,
+                sent_in_flight: lost.sent_in_flight,
+                lost: lost.lost,
+                delivered: lost.delivered,
+                application_limited: lost.application_limited,
+            });
+        }
+    }
+
     /// Lets congestion control hear a fact, and tells what became of the window.
     pub(super) fn change_congestion(
         &mut self,
@@ -160,5 +177,17 @@ impl Connection {
         if window.cwnd == window.initial {
             (window.cwnd, window.ssthresh) = (cwnd, ssthresh);
         }
+    }
+}
+
+/// A sample of recovery's as a fact for congestion control.
+pub(super) fn rate_sample(sample: &Sample) -> RateSample {
+    RateSample {
+        delivered: sample.delivered,
+        interval: sample.interval,
+        prior_delivered: sample.prior_delivered,
+        lost: sample.lost,
+        sent_in_flight: sample.sent_in_flight,
+        application_limited: sample.application_limited,
     }
 }

@@ -1,6 +1,8 @@
 //! What a connection does about loss: recovery's conclusions become timers, events, and facts for congestion control.
 
+use super::congestion::RateSample;
 use super::connection::Connection;
+use super::control::rate_sample;
 use super::recovery::{Path, Report};
 use crate::event::{CongestionState, Context, CwndCause, TcpEvent, TimerKind};
 use crate::time::Instant;
@@ -19,6 +21,12 @@ impl Connection {
             min_rtt: self.rtt.min_rtt(),
             srtt: self.rtt.srtt(),
         }
+    }
+
+    /// draft-ietf-ccwg-bbr §4.1.2.4: does the application leave a gap?
+    pub(super) fn note_application_limit(&mut self) {
+        let (unsent, window, mss) = (self.snd.unsent(), self.cwnd(), self.effective_mss() as u64);
+        self.recovery.note_application_limit(unsent, window, mss);
     }
 
     /// RFC 5681 §3.1, FlightSize: what a loss is measured by, without what limited transmit added (RFC 3042).
@@ -111,6 +119,11 @@ impl Connection {
         if let Some(segments) = report.reordered {
             self.tell(cx, || TcpEvent::Reordering { segments });
         }
+        if let Some(rate) = report.rate.as_ref().map(rate_sample) {
+            let RateSample { delivered, interval, application_limited, .. } = rate;
+            let rate = rate.rate();
+            self.tell(cx, || TcpEvent::DeliveryRate { rate, delivered, interval, application_limited });
+        }
         if report.lost.bytes > 0 {
             self.tell(cx, || TcpEvent::Lost { bytes: report.lost.bytes, again: report.lost_again });
         }
@@ -141,6 +154,7 @@ impl Connection {
         // As Linux: the time that has passed lets one segment out.
         report.delivered = if report.lost.segments > 0 { self.effective_mss() as u64 } else { 0 };
         self.tell_report(cx, &report, state);
+        self.hear_losses();
         self.conclude(cx, &report, before);
     }
 }

@@ -27,6 +27,8 @@ pub struct Acknowledged {
     pub bytes: u64,
     /// Bytes judged lost since the last acknowledgement.
     pub lost: u64,
+    /// Bytes delivered over the life of the connection, these included.
+    pub delivered: u64,
     /// Of the delivered bytes those that the network had marked (RFC 3168: all of an acknowledgement with ECE).
     pub marked: u64,
     /// In flight before it came, and after.
@@ -52,6 +54,7 @@ impl Acknowledged {
             now,
             bytes: 0,
             lost: 0,
+            delivered: 0,
             marked: 0,
             prior_in_flight: 0,
             in_flight: 0,
@@ -65,13 +68,15 @@ impl Acknowledged {
     }
 }
 
-/// A sample of the delivery rate (draft-cheng-iccrg-delivery-rate-estimation): between the sending of a segment and
-/// its acknowledgement so much was delivered.
+/// A sample of the delivery rate (draft-ietf-ccwg-bbr §4.1): between the sending of a segment and its acknowledgement so
+/// much was delivered.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct RateSample {
     /// Bytes delivered over `interval`.
     pub delivered: u64,
     pub interval: Duration,
+    /// Bytes delivered over the life of the connection when the segment was sent.
+    pub prior_delivered: u64,
     /// Bytes judged lost meanwhile, and in flight when the segment was sent, itself included.
     pub lost: u64,
     pub sent_in_flight: u64,
@@ -85,6 +90,20 @@ impl RateSample {
         let nanos = self.interval.as_nanos().max(1);
         u64::try_from(u128::from(self.delivered) * 1_000_000_000 / nanos).unwrap_or(u64::MAX)
     }
+}
+
+/// A segment that was judged lost, in bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct LostSegment {
+    pub len: u64,
+    /// In flight when it was sent, itself included.
+    pub sent_in_flight: u64,
+    /// Judged lost since it was sent, itself included.
+    pub lost: u64,
+    /// Delivered over the life of the connection.
+    pub delivered: u64,
+    /// It was sent when the application had left a gap.
+    pub application_limited: bool,
 }
 
 /// How the network was found to be congested; `in_flight` bytes were outstanding then.

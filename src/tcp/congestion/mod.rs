@@ -25,7 +25,7 @@ mod window;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use cubic::Cubic;
-pub use facts::{Acknowledged, Congested, RateSample, Start};
+pub use facts::{Acknowledged, Congested, LostSegment, RateSample, Start};
 pub use none::Unlimited;
 pub use reno::Reno;
 pub use window::Window;
@@ -76,6 +76,9 @@ pub trait CongestionControl: Send + Debug {
 
     /// An acknowledgement came that told of anything, during recovery too; `on_acknowledged` may follow for the same.
     fn on_delivered(&mut self, _ack: &Acknowledged) {}
+
+    /// A segment was judged lost; told for each, before the acknowledgement or the timeout that showed it.
+    fn on_segment_lost(&mut self, _lost: &LostSegment) {}
 
     /// Data begins to flow after a pause in which nothing was in flight.
     fn on_resumed(&mut self, _now: Instant) {}

@@ -16,6 +16,7 @@
 //! they fare differently; then it is cut between them. Transmissions stand in a queue in the order of time, from whose front those
 //! that no longer matter fall off (Linux keeps the same order in a list).
 
+use super::rate::{DeliveryRate, Departure};
 use crate::event::SendReason;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -37,6 +38,8 @@ pub struct Segment {
     pub lost: Option<SendReason>,
     /// A retransmission of it is under way.
     pub again: bool,
+    /// What the last transmission remembers, for the delivery rate.
+    pub departure: Departure,
 }
 
 impl Segment {
@@ -119,6 +122,7 @@ pub struct Flight {
     /// RACK_sent_after); stale once it was sent again, sacked, lost or acknowledged.
     travelling: VecDeque<(Instant, u64)>,
     sums: Sums,
+    rate: DeliveryRate,
 }
 
 impl Flight {
@@ -128,6 +132,14 @@ impl Flight {
 
     pub fn sums(&self) -> &Sums {
         &self.sums
+    }
+
+    pub fn rate(&self) -> &DeliveryRate {
+        &self.rate
+    }
+
+    pub fn rate_mut(&mut self) -> &mut DeliveryRate {
+        &mut self.rate
     }
 
     /// RFC 6675 §4: the bytes believed to be in the network.
@@ -161,8 +173,9 @@ impl Flight {
 
     /// `count` segments were sent for the first time, in one frame.
     pub fn send(&mut self, start: u64, end: u64, count: u32, at: Instant) {
-        let transmissions = 1;
-        self.insert(Segment { start, end, count, sent_at: at, transmissions, sacked: false, lost: None, again: false });
+        let departure = self.rate.depart(at, self.is_empty(), self.pipe() + (end - start));
+        let (transmissions, sacked, lost, again) = (1, false, None, false);
+        self.insert(Segment { start, end, count, sent_at: at, transmissions, sacked, lost, again, departure });
         self.depart(at, end);
         self.check();
     }
@@ -171,8 +184,10 @@ impl Flight {
     pub fn send_again(&mut self, start: u64, end: u64, at: Instant) {
         self.cut(start);
         self.cut(end);
+        let departure = self.rate.depart(at, false, self.pipe() + (end - start));
         let sent = self.change(end, |segment| {
             (segment.sent_at, segment.transmissions, segment.again) = (at, segment.transmissions + 1, true);
+            segment.departure = departure;
         });
         debug_assert!(
             sent.is_some_and(|sent| sent.start == start),
@@ -191,6 +206,7 @@ impl Flight {
             let covered = una.min(segment.end) - segment.start;
             news += if segment.sacked { 0 } else { covered };
             if segment.end <= una {
+                self.rate.arrive(&segment);
                 each(&segment);
                 continue;
             }
@@ -198,6 +214,7 @@ impl Flight {
                 0 => segment,
                 whole => {
                     let (gone, rest) = segment.split(segment.start + whole);
+                    self.rate.arrive(&gone);
                     each(&gone);
                     rest
                 }
@@ -225,6 +242,7 @@ impl Flight {
             self.cut(end);
             let Some(before) = self.segments.get(&end).copied() else { continue };
             self.change(end, |segment| (segment.sacked, segment.lost, segment.again) = (true, None, false));
+            self.rate.arrive(&before);
             each(&before);
             self.merge(end);
         }
@@ -234,6 +252,9 @@ impl Flight {
     /// Judges the segment that ends at `end` lost: it is to be sent again. Gives it as it was.
     pub fn lose(&mut self, end: u64, why: SendReason) -> Option<Segment> {
         let before = *self.segments.get(&end)?;
+        if before.travels() {
+            self.rate.lose(&before);
+        }
         self.change(end, |segment| (segment.lost, segment.again) = (Some(why), false));
         Some(before)
     }

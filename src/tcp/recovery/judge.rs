@@ -358,6 +358,7 @@ impl Recovery {
         while let Some(oldest) = self.flight.oldest_travelling() {
             self.flight.lose(oldest.end, SendReason::RetransmitTimeout);
         }
+        self.flight.rate_mut().forget_losses();
         self.newreno.reset();
         self.undo.end();
         self.settle_in_loss(nxt);
@@ -372,6 +373,7 @@ impl Recovery {
         for end in large {
             self.flight.lose(end, SendReason::SmallerMtu);
         }
+        self.flight.rate_mut().forget_losses();
         self.undo.end();
         self.settle_in_loss(nxt);
         self.at_once = false;

@@ -11,6 +11,7 @@
 //! | `newreno` | duplicate and partial acknowledgements, for peers without SACK | RFC 6582 |
 //! | `tlp` | a probe when the end of a flight may be lost | RFC 8985 §7 |
 //! | `prr` | how the window comes down | RFC 9937 |
+//! | `rate` | how fast data arrives | draft-ietf-ccwg-bbr §4.1 |
 //! | `undo` | proofs that it was no loss | RFC 3522, 5682, 3708, 4015 |
 //! | `judge` | the five states, and what moves between them | RFC 6675 §5 |
 //!
@@ -25,6 +26,7 @@ mod judge;
 mod newreno;
 mod prr;
 mod rack;
+mod rate;
 mod sack;
 #[cfg(test)]
 mod tests;
@@ -33,6 +35,7 @@ mod undo;
 
 pub use flight::{Segment, Sums, Tally};
 pub use rack::whole_millis;
+pub use rate::{LostSegment, Sample};
 
 use crate::event::{CongestionState, SendReason, SpuriousCause};
 use crate::time::Instant;
@@ -123,6 +126,8 @@ pub struct Report {
     /// Bytes that are newly known to have arrived, acknowledged or sacked, and of those the sacked ones.
     pub delivered: u64,
     pub sacked: u64,
+    /// How fast the data arrives that it tells of.
+    pub rate: Option<Sample>,
     /// Newly judged lost.
     pub lost: Tally,
     /// Retransmissions were among them.
@@ -246,6 +251,36 @@ impl Recovery {
         self.newreno.duplicates()
     }
 
+    /// The last delivery rate that says something of the path.
+    pub fn delivery_rate(&self) -> Option<&Sample> {
+        self.flight.rate().last()
+    }
+
+    /// Bytes delivered over the life of the connection.
+    pub fn delivered(&self) -> u64 {
+        self.flight.rate().delivered()
+    }
+
+    /// The segments judged lost since this was last asked, as they were when they left.
+    pub fn take_losses(&mut self) -> Vec<LostSegment> {
+        self.flight.rate_mut().take_losses()
+    }
+
+    /// draft-ietf-ccwg-bbr §4.1.2.4: there are only `unsent` bytes, while the window would take more, and nothing that
+    /// is lost waits: samples of the delivery rate will be too low for a round trip.
+    pub fn note_application_limit(&mut self, unsent: u64, window: u64, mss: u64) {
+        let waiting = self.sums().lost.segments > self.sums().again.segments;
+        if unsent < mss && self.in_flight(mss) < window && !waiting {
+            self.limit_rate(mss);
+        }
+    }
+
+    /// The same, since congestion control itself holds back.
+    pub fn limit_rate(&mut self, mss: u64) {
+        let in_flight = self.in_flight(mss);
+        self.flight.rate_mut().limit_by_application(in_flight);
+    }
+
     /// Sent and not acknowledged, in bytes, lost or not.
     pub fn outstanding(&self) -> u64 {
         self.sums().outstanding.bytes
@@ -337,6 +372,7 @@ impl Recovery {
         self.note_reordering(ack, &news, &mut report);
         report.tail_lost = self.hear_of_probe(ack, &report, answered);
         self.judge(ack, &news, &mut report);
+        report.rate = self.flight.rate_mut().sample(ack.now, report.delivered, ack.path.min_rtt);
         if !matches!(self.state, CongestionState::Recovery | CongestionState::Cwr) {
             self.prr = None;
         }
