@@ -29,6 +29,12 @@ pub trait Observer: Send {
     fn observe(&mut self, record: &Record<'_>);
 }
 
+impl<O: Observer + ?Sized> Observer for Box<O> {
+    fn observe(&mut self, record: &Record<'_>) {
+        (**self).observe(record);
+    }
+}
+
 /// One event, with its time and the frame that it concerns.
 #[derive(Clone, Debug)]
 pub struct Record<'a> {

@@ -39,6 +39,8 @@
 //! assert_eq!(sim.now().as_millis(), 200);
 //! ```
 
+pub mod experiment;
+pub mod network;
 pub mod script;
 mod time;
 
@@ -55,6 +57,7 @@ use crate::time::Instant;
 use futures::executor::LocalPool;
 use futures::future::BoxFuture;
 use futures::task::LocalSpawnExt;
+use network::Switch;
 use std::cell::RefCell;
 use std::future::Future;
 use std::rc::Rc;
@@ -72,6 +75,7 @@ pub struct Simulation {
     spawner: Spawner,
     time: Time,
     stations: Vec<Station>,
+    switches: Vec<Switch>,
 }
 
 struct Station {
@@ -103,7 +107,13 @@ impl Simulation {
     /// The same at another time, so that captures carry a date.
     pub fn starting_at(start: Instant) -> Simulation {
         let time = Time::new(Clock::starting_at(start));
-        Simulation { pool: LocalPool::new(), spawner: Spawner::default(), time, stations: Vec::new() }
+        Simulation {
+            pool: LocalPool::new(),
+            spawner: Spawner::default(),
+            time,
+            stations: Vec::new(),
+            switches: Vec::new(),
+        }
     }
 
     /// The time, for applications that sleep.
@@ -128,6 +138,11 @@ impl Simulation {
         host.start();
         self.stations.push(Station { host: host.clone(), nic: Nic::new(device) });
         host
+    }
+
+    /// Adds a switch between cables.
+    pub fn add_switch(&mut self, switch: Switch) {
+        self.switches.push(switch);
     }
 
     /// Lets an application run beside the others.
@@ -192,6 +207,11 @@ impl Simulation {
                 let (station_busy, station_deadline) = station.turn();
                 busy |= station_busy;
                 deadline = [deadline, station_deadline].into_iter().flatten().min();
+            }
+            let now = self.now();
+            for switch in &mut self.switches {
+                busy |= switch.turn(now);
+                deadline = deadline.into_iter().chain(switch.next_deadline()).min();
             }
             if !busy && deadline.is_none_or(|deadline| deadline > self.now()) {
                 return deadline;

@@ -20,13 +20,13 @@ mod tests;
 
 pub use faults::Faults;
 pub use netem::Counters;
+pub(crate) use netem::{Netem, Packet};
 pub use spec::{Chance, Spec, SpecError};
 
 use super::{Batch, Capabilities, Device};
 use crate::frame::{Frame, Payload};
 use crate::random::Random;
 use crate::time::Instant;
-use netem::{Netem, Packet};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::BorrowedFd;

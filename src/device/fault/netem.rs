@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// A frame in one piece: what can be held back, doubled and damaged.
 #[derive(Clone, Debug)]
-pub(super) struct Packet {
+pub(crate) struct Packet {
     pub id: FrameId,
     pub bytes: Vec<u8>,
     pub offload: Offload,
@@ -43,7 +43,7 @@ impl fmt::Display for Counters {
 
 /// The queue of one direction.
 #[derive(Debug)]
-pub(super) struct Netem {
+pub(crate) struct Netem {
     spec: Spec,
     random: Random,
     dice: Dice,

@@ -28,7 +28,17 @@ impl TcpStream {
 
     /// The same from a chosen address and port of ours.
     pub async fn connect_from(host: &Host, local: Option<SocketAddr>, remote: SocketAddr) -> io::Result<TcpStream> {
-        let stream = TcpStream::adopt(Arc::new(TcpSocket::connect(host, remote, local)?));
+        TcpStream::connect_with(host, local, remote, |_| {}).await
+    }
+
+    /// The same with settings of its own, which begin as the stack's.
+    pub async fn connect_with(
+        host: &Host,
+        local: Option<SocketAddr>,
+        remote: SocketAddr,
+        change: impl FnOnce(&mut Config),
+    ) -> io::Result<TcpStream> {
+        let stream = TcpStream::adopt(Arc::new(TcpSocket::connect_with(host, remote, local, change)?));
         poll_fn(|cx| stream.socket.poll_established(Some((&stream.writer, cx.waker())))).await?;
         Ok(stream)
     }

@@ -33,11 +33,22 @@ impl TcpSocket {
 
     /// Begins to open a connection; [`poll_established`](TcpSocket::poll_established) waits for it.
     pub fn connect(host: &Host, remote: SocketAddr, local: Option<SocketAddr>) -> io::Result<TcpSocket> {
+        TcpSocket::connect_with(host, remote, local, |_| {})
+    }
+
+    /// The same; `change` may adjust what the connection starts with, from the stack's own settings.
+    pub fn connect_with(
+        host: &Host,
+        remote: SocketAddr,
+        local: Option<SocketAddr>,
+        change: impl FnOnce(&mut Config),
+    ) -> io::Result<TcpSocket> {
         if let Some(ended) = host.ended() {
             return Err(ended);
         }
         let opened = host.with(|stack, now| {
-            let config = stack.config().tcp.clone();
+            let mut config = stack.config().tcp.clone();
+            change(&mut config);
             stack.tcp_connect(now, remote, local, config)
         });
         Ok(TcpSocket::adopt(host, opened.map_err(Kind::into_io)?))
