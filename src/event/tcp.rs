@@ -201,6 +201,8 @@ pub enum TcpEvent {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum SendReason {
     Syn,
+    /// Our RST has ended an old connection of the peer's (RFC 9293 §3.5.1).
+    SynAfterReset,
     SynAck,
     Data,
     Fin,
@@ -243,6 +245,7 @@ impl fmt::Display for SendReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             SendReason::Syn => "SYN",
+            SendReason::SynAfterReset => "SYN again: a RST has ended the peer's old connection",
             SendReason::SynAck => "SYN-ACK",
             SendReason::Data => "data",
             SendReason::Fin => "FIN",
@@ -286,6 +289,10 @@ pub enum StateCause {
     Abort,
     ResetReceived,
     GaveUp,
+    /// A newer SYN took the place of a connection in TIME-WAIT (RFC 6191).
+    NewIncarnation,
+    /// There were too many in TIME-WAIT: the oldest went.
+    Evicted,
 }
 
 impl fmt::Display for StateCause {
@@ -303,6 +310,8 @@ impl fmt::Display for StateCause {
             StateCause::Abort => "ABORT",
             StateCause::ResetReceived => "rcv RST",
             StateCause::GaveUp => "gave up",
+            StateCause::NewIncarnation => "a new incarnation begins",
+            StateCause::Evicted => "too many in TIME-WAIT",
         })
     }
 }

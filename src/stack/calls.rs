@@ -187,6 +187,11 @@ impl Stack {
         self.layers.tcp.states()
     }
 
+    /// How many connections that nobody holds are in TIME-WAIT.
+    pub fn tcp_time_waits(&self) -> usize {
+        self.layers.tcp.time_waits.len()
+    }
+
     pub fn tcp_local_addr(&self, id: TcpId) -> SocketAddr {
         self.layers.tcp.tuple(id).local
     }

@@ -1,10 +1,11 @@
 //! The listeners of a host, and the segments that belong to no connection.
 
 use super::tcp::{BoundListener, Shape, TcpTable};
+use super::time_wait::Record;
 use super::{ClosedPort, ListenerId, SocketId, TcpId};
 use crate::event::{Context, DropReason, Event, FourTuple, Layer, SendReason};
 use crate::tcp::listen::{Answer, Listener};
-use crate::tcp::{Config, Opening, Segment};
+use crate::tcp::{Config, Opening, Segment, Seq};
 use std::net::{IpAddr, SocketAddr};
 
 impl TcpTable {
@@ -15,6 +16,7 @@ impl TcpTable {
         tuple: FourTuple,
         segment: &Segment<'_>,
         path_mtu: impl Fn(IpAddr) -> usize,
+        former: Option<Box<Record>>,
     ) {
         let Some(id) = self.listener_at(tuple.local) else {
             cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason: DropReason::NoTcpSocket });
@@ -33,16 +35,21 @@ impl TcpTable {
             Answer::Open => {
                 listener.opening_began();
                 let config = listener.config.clone();
-                let secrets = self.key.secrets(cx.now, &tuple);
+                let mut secrets = self.key.secrets(cx.now, &tuple);
+                if let Some(former) = &former {
+                    secrets.isn = beyond(former.wait.snd_nxt(), secrets.isn);
+                }
                 let mut opening = Opening::passive(cx, tuple, config, secrets, self.mtu, segment);
                 opening.handle_path_mtu(path_mtu(tuple.remote.ip()));
-                self.insert(Shape::Opening(Box::new(opening)), tuple, Some(id));
+                let opened = self.insert(Shape::Opening(Box::new(opening)), tuple, Some(id));
+                self.socket(opened).former = former;
             }
             Answer::Reset(header) => self.reply(tuple, header, SendReason::NoConnection),
             Answer::Drop(reason) => cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason }),
         }
     }
 
+    /// Would this begin a handshake at `local`?
     pub(super) fn would_open(&self, local: SocketAddr, segment: &Segment<'_>) -> bool {
         let listener = self.listener_at(local).and_then(|id| self.listeners.get(id));
         listener.is_some_and(|bound| bound.listener.handle_segment(segment) == Answer::Open)
@@ -120,4 +127,10 @@ impl TcpTable {
             self.abort(cx, id);
         }
     }
+}
+
+/// RFC 9293 §3.6.1 (MAY-2): the numbers of a new incarnation begin beyond those of the one in TIME-WAIT.
+fn beyond(last: Seq, isn: u32) -> u32 {
+    const GAP: u32 = 1 << 16;
+    if Seq(isn).distance(last) > GAP as i32 { isn } else { last.0.wrapping_add(GAP) }
 }

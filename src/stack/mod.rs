@@ -26,6 +26,9 @@ mod listeners;
 mod ping;
 mod ports;
 mod tcp;
+#[cfg(test)]
+mod tests;
+mod time_wait;
 mod udp;
 
 pub use crate::udp::{ReceiveError as UdpReceiveError, SendError as UdpSendError};
@@ -92,6 +95,8 @@ pub struct Config {
     /// What new TCP sockets start with.
     pub tcp: crate::tcp::Config,
     pub closed_port: ClosedPort,
+    /// How many connections that nobody holds may be in TIME-WAIT, at under 100 bytes each; for more the oldest go.
+    pub time_wait_limit: usize,
 }
 
 impl Default for Config {
@@ -105,6 +110,7 @@ impl Default for Config {
             segmentation: None,
             tcp: crate::tcp::Config::default(),
             closed_port: ClosedPort::default(),
+            time_wait_limit: 32_768,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::deadlines::Deadlines;
 use super::keyed::Key;
+use super::time_wait::{Record, TimeWaits};
 use super::{ClosedPort, ListenerId, SocketId, TcpId};
 use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason, TcpState};
 use crate::frame::Payload;
@@ -39,11 +40,23 @@ pub(super) struct Socket {
     /// The listener in one of whose queues it stands.
     pub(super) listener: Option<ListenerId>,
     /// No application holds it.
-    released: bool,
+    pub(super) released: bool,
     /// It stands in the queue of those that have something to send.
     ready: bool,
     /// Its entry among the deadlines.
     filed: Option<Instant>,
+    /// The connection in TIME-WAIT whose place an opening took: it comes back if nothing comes of that.
+    pub(super) former: Option<Box<Record>>,
+}
+
+/// A segment that no connection sends.
+#[derive(Debug)]
+struct Reply {
+    tuple: FourTuple,
+    header: Header,
+    why: SendReason,
+    ttl: u8,
+    traffic_class: u8,
 }
 
 #[derive(Debug)]
@@ -61,12 +74,13 @@ pub(super) struct TcpTable {
     segmentation: Option<usize>,
     pub(super) closed_port: ClosedPort,
     pub(super) sockets: SlotMap<TcpId, Socket>,
-    by_tuple: HashMap<FourTuple, TcpId, Key>,
+    pub(super) by_tuple: HashMap<FourTuple, TcpId, Key>,
     pub(super) listeners: SlotMap<ListenerId, BoundListener>,
     pub(super) by_port: HashMap<u16, Vec<ListenerId>, Key>,
     ready: VecDeque<TcpId>,
     deadlines: Deadlines<TcpId>,
-    replies: VecDeque<(FourTuple, Header, SendReason)>,
+    pub(super) time_waits: TimeWaits,
+    replies: VecDeque<Reply>,
     pub(super) wakeups: VecDeque<SocketId>,
 }
 
@@ -82,6 +96,7 @@ impl TcpTable {
             deadlines: Deadlines::default(),
             replies: VecDeque::new(),
             wakeups: VecDeque::new(),
+            time_waits: TimeWaits::new(key.clone(), config.time_wait_limit),
             key,
             mtu: config.mtu,
             segmentation: config.segmentation,
@@ -120,38 +135,21 @@ impl TcpTable {
         path_mtu: impl Fn(IpAddr) -> usize,
     ) -> bool {
         let Some(&id) = self.by_tuple.get(&tuple) else {
-            self.handle_without_connection(cx, tuple, &segment, path_mtu);
+            if !self.handle_in_time_wait(cx, tuple, &segment, &path_mtu) {
+                self.handle_without_connection(cx, tuple, &segment, path_mtu, None);
+            }
             return false;
         };
         match &mut self.socket(id).shape {
             Shape::Connection(connection) => {
                 if connection.handle_segment(cx, &segment) == Arrival::NewIncarnation {
-                    return self.begin_anew(cx, id, tuple, &segment, path_mtu);
+                    self.begin_anew(cx, id, &segment, path_mtu);
+                } else {
+                    self.settle(id);
                 }
-                self.settle(id);
             }
             Shape::Opening(_) => self.handle_in_opening(cx, id, segment),
             Shape::Failed { .. } => unreachable!("a failed opening leaves the table of connections"),
-        }
-        true
-    }
-
-    /// RFC 9293 §3.6.1 (MAY-2): the old connection goes only where a new one takes its place.
-    fn begin_anew(
-        &mut self,
-        cx: &mut Context<'_>,
-        id: TcpId,
-        tuple: FourTuple,
-        segment: &Segment<'_>,
-        path_mtu: impl Fn(IpAddr) -> usize,
-    ) -> bool {
-        if self.would_open(tuple.local, segment) {
-            self.by_tuple.remove(&tuple);
-            self.remove_if_released(id);
-            self.handle_without_connection(cx, tuple, segment, path_mtu);
-        } else if let Shape::Connection(connection) = &mut self.socket(id).shape {
-            connection.refuse_new_incarnation(cx);
-            self.settle(id);
         }
         true
     }
@@ -166,6 +164,7 @@ impl TcpTable {
         let outcome = opening.handle_segment(cx, &segment);
         if let Outcome::Established(mut connection) = outcome {
             connection.set_super_frame(self.segmentation);
+            opening.finish_closing(cx, &mut connection);
             connection.handle_rest(cx, segment);
             socket.shape = Shape::Connection(connection);
             self.queue_for_accept(id);
@@ -202,12 +201,17 @@ impl TcpTable {
             }
         }
         self.by_tuple.remove(&tuple);
+        if let Some(former) = socket.former.take() {
+            // RFC 9293 §3.6.1 (MAY-2): the SYN was an old duplicate.
+            self.keep_in_time_wait(cx, *former);
+        }
         self.wakeups.push_back(SocketId::Tcp(id));
         self.remove_if_released(id);
     }
 
     pub(super) fn insert(&mut self, shape: Shape, tuple: FourTuple, listener: Option<ListenerId>) -> TcpId {
-        let id = self.sockets.insert(Socket { shape, listener, released: false, ready: false, filed: None });
+        let (released, ready, filed, former) = (false, false, None, None);
+        let id = self.sockets.insert(Socket { shape, listener, released, ready, filed, former });
         self.by_tuple.insert(tuple, id);
         self.settle(id);
         id
@@ -243,7 +247,7 @@ impl TcpTable {
         }
     }
 
-    fn remove_if_released(&mut self, id: TcpId) {
+    pub(super) fn remove_if_released(&mut self, id: TcpId) {
         if let Some(socket) = self.sockets.get(id).filter(|socket| socket.released) {
             self.deadlines.forget(id, socket.filed);
             self.sockets.remove(id);
@@ -266,17 +270,18 @@ impl TcpTable {
                 Shape::Failed { .. } => {}
             }
         }
+        self.end_time_waits(cx);
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.next()
+        self.deadlines.next().into_iter().chain(self.time_waits.next_deadline()).min()
     }
 
     /// The next segment of any socket; those that have much to send take turns.
     pub fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Option<Outgoing> {
-        if let Some((tuple, header, why)) = self.replies.pop_front() {
+        if let Some(Reply { tuple, header, why, ttl, traffic_class }) = self.replies.pop_front() {
             let frame = emit(cx, &tuple, &header, Payload::default(), why);
-            return Some(outgoing(&tuple, &Config::default(), frame));
+            return Some(outgoing(&tuple, (ttl, traffic_class), frame));
         }
         while let Some(id) = self.ready.pop_front() {
             let Some(socket) = self.sockets.get_mut(id) else { continue };
@@ -287,10 +292,12 @@ impl TcpTable {
             };
             if let Some(frame) = frame {
                 self.ready.push_back(id);
-                return Some(outgoing(self.tuple(id), self.config(id), frame));
+                let config = self.config(id);
+                return Some(outgoing(self.tuple(id), (config.ttl, config.traffic_class), frame));
             }
             socket.ready = false;
             self.settle(id);
+            self.shrink_to_time_wait(cx, id);
         }
         None
     }
@@ -346,13 +353,18 @@ impl TcpTable {
     }
 
     pub(super) fn reply(&mut self, tuple: FourTuple, header: Header, why: SendReason) {
+        let Config { ttl, traffic_class, .. } = Config::default();
+        self.reply_as(tuple, header, why, (ttl, traffic_class));
+    }
+
+    pub(super) fn reply_as(&mut self, tuple: FourTuple, header: Header, why: SendReason, (ttl, class): (u8, u8)) {
         if self.replies.len() < MAX_REPLIES {
-            self.replies.push_back((tuple, header, why));
+            self.replies.push_back(Reply { tuple, header, why, ttl, traffic_class: class });
         }
     }
 
     pub fn is_taken(&self, tuple: &FourTuple) -> bool {
-        self.by_tuple.contains_key(tuple)
+        self.by_tuple.contains_key(tuple) || self.time_waits.contains(tuple)
     }
 
     pub fn connect(&mut self, cx: &mut Context<'_>, tuple: FourTuple, config: Config, path_mtu: usize) -> TcpId {
@@ -366,10 +378,12 @@ impl TcpTable {
     pub fn release(&mut self, cx: &mut Context<'_>, id: TcpId) {
         match &mut self.socket(id).shape {
             Shape::Connection(connection) => connection.release(cx),
+            Shape::Opening(opening) if opening.state() == TcpState::SynReceived => opening.close(true),
             Shape::Opening(_) | Shape::Failed { .. } => return self.abort(cx, id),
         }
         self.socket(id).released = true;
         self.settle(id);
+        self.shrink_to_time_wait(cx, id);
     }
 
     pub fn abort(&mut self, cx: &mut Context<'_>, id: TcpId) {
@@ -402,6 +416,7 @@ impl TcpTable {
                 connection.shutdown(cx);
                 self.settle(id);
             }
+            Shape::Opening(opening) if opening.state() == TcpState::SynReceived => opening.close(false),
             Shape::Opening(_) => self.abort_opening(cx, id),
             Shape::Failed { .. } => {}
         }
@@ -424,7 +439,8 @@ impl TcpTable {
 
     pub fn states(&self) -> impl Iterator<Item = TcpState> {
         let listeners = self.listeners.values().map(|_| TcpState::Listen);
-        self.sockets.values().map(|socket| socket.shape.state()).chain(listeners)
+        let over = std::iter::repeat_n(TcpState::TimeWait, self.time_waits.len());
+        self.sockets.values().map(|socket| socket.shape.state()).chain(listeners).chain(over)
     }
 
     pub fn tuple(&self, id: TcpId) -> &FourTuple {
@@ -480,13 +496,13 @@ fn believable(mtu: u16) -> usize {
     usize::from(mtu).max(MIN_PATH_MTU)
 }
 
-fn outgoing(tuple: &FourTuple, config: &Config, frame: crate::frame::Frame) -> Outgoing {
+fn outgoing(tuple: &FourTuple, (ttl, traffic_class): (u8, u8), frame: crate::frame::Frame) -> Outgoing {
     Outgoing {
         source: tuple.local.ip(),
         destination: tuple.remote.ip(),
         protocol: protocol::TCP,
-        ttl: config.ttl,
-        traffic_class: config.traffic_class,
+        ttl,
+        traffic_class,
         // RFC 1191 §3: the path tells when a segment is too large.
         dont_fragment: true,
         frame,

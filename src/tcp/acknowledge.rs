@@ -32,10 +32,6 @@ impl Connection {
         if ack >= self.snd.una {
             self.take_window(cx, segment, seq, ack);
         }
-        if self.state == State::TimeWait && (segment.sequence_len() > 0 || seq != self.rcv.nxt) {
-            self.answer_in_time_wait(cx, segment);
-            return Break(());
-        }
         self.after_ack_of_fin(cx)
     }
 

@@ -29,8 +29,8 @@ pub enum Arrival {
 
 impl Connection {
     pub fn handle_segment(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Arrival {
-        if self.begins_new_incarnation(segment) {
-            return Arrival::NewIncarnation;
+        if self.state == State::TimeWait {
+            return self.handle_in_time_wait(cx, segment);
         }
         self.totals.segments_received += 1;
         self.received_at = cx.now;
@@ -70,12 +70,13 @@ impl Connection {
         segment: &Segment<'_>,
         seq: u64,
     ) -> ControlFlow<()> {
+        let (nxt, edge, end) = (self.rcv.nxt, self.rcv.edge(), seq + segment.sequence_len());
         if self.timestamp_is_old(cx.now, segment) {
             self.drop_segment(cx, DropReason::OldTimestamp);
+            self.note_old_data(segment, seq);
             self.answer_unacceptable(cx, segment);
             return Break(());
         }
-        let (nxt, edge, end) = (self.rcv.nxt, self.rcv.edge(), seq + segment.sequence_len());
         let acceptable = match (segment.sequence_len(), edge - nxt) {
             (0, 0) => seq == nxt,
             (0, _) => nxt <= seq && seq < edge,
@@ -87,25 +88,15 @@ impl Connection {
             return Continue(());
         }
         self.drop_segment(cx, DropReason::UnacceptableSegment);
-        if seq < nxt && !segment.flags().syn() {
-            self.rcv.note_duplicate(seq, end);
-        }
-        if self.state == State::TimeWait && segment.flags().fin() && !segment.flags().rst() && end == nxt {
-            self.answer_in_time_wait(cx, segment);
-        } else {
-            self.answer_unacceptable(cx, segment);
-        }
+        self.note_old_data(segment, seq);
+        self.answer_unacceptable(cx, segment);
         Break(())
     }
 
-    /// RFC 9293 §3.10.7.4, fifth and eighth, TIME-WAIT: all that can arrive is the peer's FIN again, which is
-    /// acknowledged and restarts 2 MSL. Other data or FINs are a peer gone astray and acknowledged as well, as in Linux.
-    pub(super) fn answer_in_time_wait(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
-        if segment.flags().fin() {
-            self.set_timer(cx, TimerKind::TimeWait, cx.after(self.config.time_wait));
-        }
-        if segment.sequence_len() > 0 || self.limiter.allows(cx.now) {
-            self.rcv.ack_due = Some(SendReason::TimeWaitAck);
+    /// RFC 2883 §4: of a segment that is thrown away, what had come before is reported all the same.
+    fn note_old_data(&mut self, segment: &Segment<'_>, seq: u64) {
+        if seq < self.rcv.nxt && !segment.flags().syn() {
+            self.rcv.note_duplicate(seq, (seq + segment.sequence_len()).min(self.rcv.nxt));
         }
     }
 
@@ -122,10 +113,7 @@ impl Connection {
         if !segment.flags().rst() {
             return Continue(());
         }
-        if self.state == State::TimeWait {
-            // RFC 1337 §3, F1: an old duplicate must not end TIME-WAIT before its time.
-            self.drop_segment(cx, DropReason::TimeWaitReset);
-        } else if seq == self.rcv.nxt || seq > self.rcv.nxt && self.config.any_reset_in_window {
+        if seq == self.rcv.nxt || seq > self.rcv.nxt && self.config.any_reset_in_window {
             self.move_to(cx, Cause::ResetReceived);
             self.finish(cx, CloseReason::ResetByPeer);
         } else if seq < self.rcv.nxt {
@@ -181,6 +169,7 @@ impl Connection {
         if self.released && beyond {
             // RFC 9293 §3.6.1 (SHLD-3): nobody will ever read it, and the peer should know.
             self.drop_segment(cx, DropReason::ClosedForReceiving);
+            self.pending.reset_at = Some(segment.ack().position(self.snd.una));
             self.reset(cx, CloseReason::Aborted);
             return Break(());
         }
@@ -269,24 +258,6 @@ impl Connection {
         {
             (ours.recent, ours.recent_at) = (theirs.value, now);
         }
-    }
-
-    /// RFC 9293 §3.6.1 (MAY-2), RFC 6191: a SYN in TIME-WAIT that lies beyond everything of the old incarnation.
-    fn begins_new_incarnation(&self, segment: &Segment<'_>) -> bool {
-        let flags = segment.flags();
-        if self.state != State::TimeWait || !flags.syn() || flags.ack() || flags.rst() {
-            return false;
-        }
-        match (&self.timestamps, segment.header.options.timestamps) {
-            (Some(ours), Some(theirs)) if theirs.value != ours.recent => Seq(theirs.value).after(Seq(ours.recent)),
-            (_, _) => segment.seq().position(self.rcv.nxt) > self.rcv.nxt,
-        }
-    }
-
-    /// There is nobody to open it for: a SYN like any other (RFC 5961 §4.2).
-    pub fn refuse_new_incarnation(&mut self, cx: &mut Context<'_>) {
-        self.drop_segment(cx, DropReason::BadTcpFlags);
-        self.challenge(cx);
     }
 
     pub(super) fn drop_segment(&self, cx: &mut Context<'_>, reason: DropReason) {

@@ -1,11 +1,15 @@
 //! How a connection ends (RFC 9293 §3.6): in order, by reset, or by losing patience; and TIME-WAIT.
 
+use super::arrive::Arrival;
 use super::connection::Connection;
 use super::opening::headers;
 use super::recovery::Recovery;
+use super::segment::Segment;
 use super::seq::Seq;
 use super::state::{Cause, State};
+use super::time_wait::{Answer, TimeWait};
 use crate::event::{CloseReason, Context, SendReason, TcpEvent, TimerKind};
+use crate::time::Instant;
 
 impl Connection {
     /// CLOSE of the sending side (RFC 9293 §3.10.4): FIN after what is buffered. Once is enough.
@@ -60,7 +64,7 @@ impl Connection {
             self.tell(cx, || TcpEvent::Closed { why });
         }
         self.wake = true;
-        self.timers.stop_all();
+        self.stop_all_timers(cx);
         self.rcv.ack_due = None;
         self.snd.buffer.acknowledge(self.snd.buffer.end());
         self.recovery = Recovery::new(self.config.recovery, self.sack);
@@ -68,9 +72,70 @@ impl Connection {
 
     /// RFC 9293 §3.6.1 (MUST-13): all other timers off, 2 MSL on.
     pub(super) fn enter_time_wait(&mut self, cx: &mut Context<'_>) {
-        self.timers.stop_all();
+        self.stop_all_timers(cx);
         self.set_timer(cx, TimerKind::TimeWait, cx.after(self.config.time_wait));
+        self.time_wait = Some(TimeWait {
+            snd_nxt: Seq::at(self.snd.nxt),
+            rcv_nxt: Seq::at(self.rcv.nxt),
+            window: self.time_wait_window(),
+            scale: self.rcv.scale,
+            reach: self.snd.max_wnd.min(self.snd.una - self.snd.first).div_ceil(1 << 16).min(u16::MAX.into()) as u16,
+            has_timestamps: self.timestamps.is_some(),
+            recent: self.timestamps.map_or(0, |timestamps| timestamps.recent),
+            limiter: self.limiter,
+        });
         self.wake = true;
+    }
+
+    pub(super) fn handle_in_time_wait(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Arrival {
+        self.totals.segments_received += 1;
+        let window = self.time_wait_window();
+        let Some(wait) = &mut self.time_wait else { return Arrival::Handled };
+        wait.window = window;
+        match wait.handle_segment(cx, segment) {
+            Answer::NewIncarnation => return Arrival::NewIncarnation,
+            answer @ (Answer::Nothing | Answer::Acknowledge { .. }) => self.answer_in_time_wait(cx, answer),
+        }
+        Arrival::Handled
+    }
+
+    fn answer_in_time_wait(&mut self, cx: &mut Context<'_>, answer: Answer) {
+        if let (Some(ours), Some(wait)) = (&mut self.timestamps, &self.time_wait) {
+            ours.recent = wait.recent;
+        }
+        if let Answer::Acknowledge { why, restart } = answer {
+            self.rcv.ack_due = Some(why);
+            if restart {
+                self.set_timer(cx, TimerKind::TimeWait, cx.after(self.config.time_wait));
+            }
+        }
+    }
+
+    /// Nobody listens for the SYN that might begin a new incarnation: TIME-WAIT goes on.
+    pub fn refuse_incarnation(&mut self, cx: &mut Context<'_>) {
+        if let Some(wait) = &mut self.time_wait {
+            let answer = wait.refuse_syn(cx);
+            self.answer_in_time_wait(cx, answer);
+        }
+    }
+
+    /// In TIME-WAIT, once everything is said: what is left of the connection, and until when.
+    pub fn time_wait(&self) -> Option<(TimeWait, Instant)> {
+        let until = self.timers.at(TimerKind::TimeWait)?;
+        let nothing_to_say = self.rcv.ack_due.is_none();
+        let wait = self.time_wait.clone().filter(|_| self.state == State::TimeWait && nothing_to_say)?;
+        Some((TimeWait { window: self.time_wait_window(), ..wait }, until))
+    }
+
+    /// The acknowledgement of the FIN may have moved the right edge.
+    fn time_wait_window(&self) -> u32 {
+        u32::try_from(self.rcv.wnd()).unwrap_or(u32::MAX)
+    }
+
+    /// A new incarnation takes the place of this one.
+    pub fn give_way(&mut self, cx: &mut Context<'_>) {
+        self.move_to(cx, Cause::NewIncarnation);
+        self.finish(cx, CloseReason::Finished);
     }
 
     /// A peer that never finishes must not hold a record that nobody else holds.

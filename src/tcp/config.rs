@@ -58,6 +58,9 @@ pub struct Config {
     /// A closed window is probed without data, which the peer must answer since the segment lies left of what it
     /// expects, as Linux does; else with one octet (RFC 9293 §3.8.6.1).
     pub empty_window_probes: bool,
+    /// After the RST for an old connection of the peer's (RFC 9293 §3.5.1) the SYN goes again at once, as in Linux; else
+    /// when its timer says.
+    pub prompt_syn: bool,
     /// The retransmission timeout before the first round trip is measured (RFC 6298 §2.1).
     pub initial_rto: Duration,
     /// The least that the timeout lies above the smoothed round trip (G of RFC 6298 §2.3); Linux's 200 ms, since the
@@ -164,6 +167,7 @@ impl Config {
             rto_slop: Duration::from_millis(200),
             give_up_syn: Duration::from_secs(75),
             keepalive: Keepalive { count: 8, ..Keepalive::default() },
+            prompt_syn: false,
             ..Config::default()
         }
     }
@@ -193,6 +197,7 @@ impl Default for Config {
             slow_start_limit: Some(8),
             restart_after_idle: true,
             empty_window_probes: false,
+            prompt_syn: true,
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_millis(200),
             max_rto: Duration::from_secs(120),

@@ -15,7 +15,8 @@ use super::right_sizing::RightSizing;
 use super::rtt::RttEstimator;
 use super::send::{Sender, Writing};
 use super::state::{self, Cause, State};
-use super::timers::Timers;
+use super::time_wait::TimeWait;
+use super::timers::{KINDS as TIMER_KINDS, Timers};
 use crate::event::{CloseReason, Context, Event, FourTuple, SendReason, TcpEvent, TimerKind};
 use crate::time::Instant;
 
@@ -39,6 +40,8 @@ impl TimestampState {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pending {
     pub reset: Option<SendReason>,
+    /// The reset answers a segment, and takes its number from that one's acknowledgement (RFC 9293 §3.5.2).
+    pub reset_at: Option<u64>,
     pub window_probe: bool,
     pub keepalive: bool,
     /// Sender silly-window avoidance has waited long enough (RFC 9293 §3.8.6.2.1).
@@ -78,6 +81,8 @@ pub struct Connection {
     pub(super) limiter: ChallengeLimiter,
     pub(super) pending: Pending,
     pub(super) usage: Usage,
+    /// Set in TIME-WAIT: all that still counts.
+    pub(super) time_wait: Option<TimeWait>,
     /// When SND.UNA last moved, or when data first waited for it to move.
     pub(super) progress_at: Instant,
     pub(super) received_at: Instant,
@@ -127,7 +132,7 @@ impl Connection {
         let right_sizing = RightSizing::new(cx.now, peer.irs + 1);
         let mss = snd.mss() - if timestamps.is_some() { 12.min(snd.mss() - 1) } else { 0 };
         // RFC 5681 §3.1: a SYN that was lost leaves a window of one segment.
-        let segments = if opening.transmissions > 1 { 1 } else { config.initial_window };
+        let segments = if opening.syn_was_lost { 1 } else { config.initial_window };
         let congestion = config.congestion.begin(&Start {
             now: cx.now,
             mss: mss as u64,
@@ -155,6 +160,7 @@ impl Connection {
             limiter: ChallengeLimiter::default(),
             pending: Pending::default(),
             usage,
+            time_wait: None,
             progress_at: cx.now,
             received_at: cx.now,
             sent_at: cx.now,
@@ -377,6 +383,12 @@ impl Connection {
     pub(super) fn set_timer(&mut self, cx: &mut Context<'_>, timer: TimerKind, at: Instant) {
         self.timers.set(timer, at);
         self.tell(cx, || TcpEvent::TimerSet { timer, at });
+    }
+
+    pub(super) fn stop_all_timers(&mut self, cx: &mut Context<'_>) {
+        for timer in TIMER_KINDS {
+            self.stop_timer(cx, timer);
+        }
     }
 
     pub(super) fn stop_timer(&mut self, cx: &mut Context<'_>, timer: TimerKind) {

@@ -22,6 +22,9 @@ impl Opening {
         let acknowledges_syn = flags.ack() && segment.ack() == Seq(self.secrets.isn.wrapping_add(1));
         if flags.ack() && !acknowledges_syn {
             drop_segment(cx, DropReason::UnacceptableAck);
+            if !flags.rst() {
+                self.expect_reset_to_clear(cx);
+            }
             return segment.reset_reply().map_or(Outcome::Stay, Outcome::Reply);
         }
         // Second, check the RST bit. RFC 5961 §3.2: only one that acknowledges our SYN counts.

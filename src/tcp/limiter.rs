@@ -3,26 +3,25 @@
 //! Each connection has its own: a limit that is shared tells one peer about the others.
 
 use crate::time::Instant;
-use std::time::Duration;
 
 /// RFC 5961 §7's example: ten in any five seconds.
 const LIMIT: u32 = 10;
-const PERIOD: Duration = Duration::from_secs(5);
+const PERIOD_SECONDS: u32 = 5;
 
-#[derive(Clone, Debug, Default)]
-pub struct ChallengeLimiter {
-    period_began: Option<Instant>,
-    spent: u32,
-}
+/// Four bytes, since records in TIME-WAIT have one each: the second in which the period began, modulo 2^28, and how
+/// many were spent in it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ChallengeLimiter(u32);
 
 impl ChallengeLimiter {
     /// May one more go out now? Counts it if so.
     pub fn allows(&mut self, now: Instant) -> bool {
-        if self.period_began.is_none_or(|began| now.since(began) >= PERIOD) {
-            (self.period_began, self.spent) = (Some(now), 0);
-        }
-        self.spent += 1;
-        self.spent <= LIMIT
+        let second = (now.as_millis() / 1000) as u32 & (u32::MAX >> 4);
+        let (began, spent) = (self.0 >> 4, self.0 & 15);
+        let fresh = spent == 0 || (second.wrapping_sub(began) & (u32::MAX >> 4)) >= PERIOD_SECONDS;
+        let (began, spent) = if fresh { (second, 0) } else { (began, spent) };
+        self.0 = began << 4 | (spent + 1).min(LIMIT + 1);
+        spent < LIMIT
     }
 }
 
@@ -38,5 +37,9 @@ mod tests {
         assert_eq!(allowed(&mut limiter, 1), 10);
         assert_eq!(allowed(&mut limiter, 5), 0);
         assert_eq!(allowed(&mut limiter, 6), 10);
+        // Where the seconds wrap.
+        assert_eq!(allowed(&mut limiter, (1 << 28) - 2), 10);
+        assert_eq!(allowed(&mut limiter, 1 << 28), 0);
+        assert_eq!(allowed(&mut limiter, (1 << 28) + 4), 10);
     }
 }

@@ -16,6 +16,7 @@
 //! | `recovery`, `repair` | what is lost, and what is done about it | RFC 6675, 8985, 6582 |
 //! | `rtt`, `congestion`, `control` | time, and how much | RFC 6298, 5681, 7661 |
 //! | `timeout`, `close`, `limiter` | patience, ends, and limits | §3.6, §3.8, RFC 5961 |
+//! | `time_wait` | what is left of a connection that is over | §3.6.1, RFC 1337, RFC 6191 |
 //!
 //! Invariants: the right edge of our window never moves left; what is in flight always adds up; nothing a peer sends
 //! makes a buffer, a list or a loop grow without bound.
@@ -43,6 +44,7 @@ mod send;
 mod send_buffer;
 mod seq;
 mod state;
+pub mod time_wait;
 mod timeout;
 mod timers;
 mod transmit;
@@ -62,3 +64,4 @@ pub use segment::{Segment, emit};
 pub use send::Writing;
 pub use seq::Seq;
 pub use state::{State, next};
+pub use time_wait::TimeWait;

@@ -25,6 +25,8 @@ const SMALLEST_MSS: u16 = 28;
 
 /// RFC 7323 §2.3: a larger shift counts as this one.
 const MAX_WINDOW_SCALE: u8 = 14;
+/// How long the RST for an old connection has to get there before the SYN that follows it.
+const AFTER_RESET: Duration = Duration::from_millis(10);
 
 /// What a connection needs to know that only the stack can tell.
 #[derive(Clone, Copy, Debug)]
@@ -66,12 +68,25 @@ pub struct Opening {
     /// When the last SYN left, and how many did.
     pub(super) sent_at: Instant,
     pub(super) transmissions: u32,
+    /// The timer ran out on a SYN.
+    pub(super) syn_was_lost: bool,
+    /// The next SYN follows a RST of ours, not a timeout.
+    follows_reset: bool,
     pub(super) syn_due: bool,
     pub(super) ack_due: Option<SendReason>,
     pub(super) limiter: ChallengeLimiter,
+    /// CLOSE was called in SYN-RECEIVED, and waits for ESTABLISHED (RFC 9293 §3.10.4).
+    closing: Option<Closing>,
     /// A hard ICMP error or a RST ended the attempt.
     closed: Option<CloseReason>,
     soft_error: Option<&'static str>,
+}
+
+/// What the application wants of a connection as soon as it stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Closing {
+    Shutdown,
+    Release,
 }
 
 /// What a segment or a timeout made of the opening.
@@ -134,9 +149,12 @@ impl Opening {
             first_sent: None,
             sent_at: cx.now,
             transmissions: 0,
+            syn_was_lost: false,
+            follows_reset: false,
             syn_due: true,
             ack_due: None,
             limiter: ChallengeLimiter::default(),
+            closing: None,
             closed: None,
             soft_error: None,
         }
@@ -184,6 +202,12 @@ impl Opening {
         if self.deadline > cx.now {
             return Outcome::Stay;
         }
+        self.deadline = Instant::FAR_FUTURE;
+        self.syn_due = true;
+        if self.follows_reset {
+            return Outcome::Stay;
+        }
+        self.syn_was_lost = true;
         let count = self.transmissions;
         self.tell(cx, TcpEvent::TimerFired { timer: TimerKind::Retransmission, count });
         let waited = self.first_sent.map(|first| cx.now.since(first)).unwrap_or_default();
@@ -192,14 +216,21 @@ impl Opening {
             return Outcome::Closed(CloseReason::TimedOut);
         }
         self.rtt.back_off();
-        self.deadline = Instant::FAR_FUTURE;
-        self.syn_due = true;
         Outcome::Stay
     }
 
     /// R2 of the SYN (MUST-23), unless the application has its own.
     fn patience(&self) -> Duration {
         self.config.user_timeout.unwrap_or(self.config.give_up_syn)
+    }
+
+    /// RFC 9293 §3.5.1, figure 9: the peer still holds an old connection, which our RST will end. The first time the
+    /// next SYN follows at once.
+    pub(super) fn expect_reset_to_clear(&mut self, cx: &Context<'_>) {
+        if self.transmissions == 1 && self.config.prompt_syn {
+            self.follows_reset = true;
+            self.deadline = cx.after(AFTER_RESET);
+        }
     }
 
     /// An ICMP error that quotes our SYN. RFC 5461: a hard one ends the attempt.
@@ -214,6 +245,7 @@ impl Opening {
     }
 
     pub(super) fn take_syn(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
+        self.follows_reset = false;
         let options = &segment.header.options;
         self.peer = PeerSyn {
             irs: segment.seq().first_position(),
@@ -314,6 +346,7 @@ impl Opening {
         let over = self.first_sent.map_or(Instant::FAR_FUTURE, |first| first + self.patience());
         self.deadline = cx.after(self.rtt.rto()).min(over);
         let why = match (self.transmissions, answers) {
+            (_, false) if std::mem::take(&mut self.follows_reset) => SendReason::SynAfterReset,
             (1, false) => SendReason::Syn,
             (1, true) => SendReason::SynAck,
             (_, _) => SendReason::RetransmitTimeout,
@@ -384,7 +417,22 @@ impl Opening {
         self.path_mtu = self.path_mtu.min(mtu);
     }
 
-    /// The application lets go, or aborts: RFC 9293 §3.10.5. A RST goes out where the peer may know of us.
+    /// CLOSE in SYN-RECEIVED (RFC 9293 §3.10.4): the FIN follows once the connection stands. `release`: the application
+    /// lets go altogether.
+    pub fn close(&mut self, release: bool) {
+        self.closing = Some(if release { Closing::Release } else { Closing::Shutdown });
+    }
+
+    /// What was called before the connection stood.
+    pub fn finish_closing(&self, cx: &mut Context<'_>, connection: &mut Connection) {
+        match self.closing {
+            None => {}
+            Some(Closing::Shutdown) => connection.shutdown(cx),
+            Some(Closing::Release) => connection.release(cx),
+        }
+    }
+
+    /// The application aborts: RFC 9293 §3.10.5. A RST goes out where the peer may know of us.
     pub fn abort(&mut self, cx: &mut Context<'_>) -> Option<Header> {
         let answers = self.state == State::SynReceived;
         self.move_to(cx, Cause::Abort);

@@ -58,7 +58,7 @@ pub fn next(state: State, cause: Cause) -> Option<State> {
         (FinWait1, Cause::AckOfFin) => FinWait2,
         (Closing, Cause::AckOfFin) => TimeWait,
         (LastAck, Cause::AckOfFin) => Closed,
-        (TimeWait, Cause::TimeWaitOver) => Closed,
+        (TimeWait, Cause::TimeWaitOver | Cause::NewIncarnation | Cause::Evicted) => Closed,
         (Closed, _) => return None,
         (_, Cause::ResetReceived | Cause::Abort | Cause::GaveUp) => Closed,
         (
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn every_pair_of_state_and_cause() {
-        const CAUSES: [Cause; 12] = [
+        const CAUSES: [Cause; 14] = [
             Cause::PassiveOpen,
             Cause::ActiveOpen,
             Cause::SynReceived,
@@ -99,6 +99,8 @@ mod tests {
             Cause::Abort,
             Cause::ResetReceived,
             Cause::GaveUp,
+            Cause::NewIncarnation,
+            Cause::Evicted,
         ];
         let mut table = String::new();
         for state in State::ALL {

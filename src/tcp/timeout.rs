@@ -23,6 +23,7 @@ impl Connection {
                 TimerKind::Keepalive => self.on_keepalive_timeout(cx),
                 TimerKind::UserTimeout => self.on_user_timeout(cx),
                 TimerKind::TimeWait => {
+                    self.tell(cx, || TcpEvent::TimerFired { timer, count: 1 });
                     self.move_to(cx, Cause::TimeWaitOver);
                     self.finish(cx, CloseReason::Finished);
                 }

@@ -3,7 +3,7 @@
 use crate::event::TimerKind;
 use crate::time::Instant;
 
-const KINDS: [TimerKind; 10] = [
+pub const KINDS: [TimerKind; 10] = [
     TimerKind::Reordering,
     TimerKind::TailLossProbe,
     TimerKind::Retransmission,
@@ -33,10 +33,6 @@ impl Timers {
 
     pub fn stop(&mut self, timer: TimerKind) {
         self.0[timer as usize] = Instant::FAR_FUTURE;
-    }
-
-    pub fn stop_all(&mut self) {
-        *self = Timers::default();
     }
 
     pub fn at(&self, timer: TimerKind) -> Option<Instant> {

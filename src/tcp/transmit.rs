@@ -63,7 +63,10 @@ impl Connection {
         match next {
             Next::Reset(why) => {
                 self.pending.reset = None;
-                Some(self.send_control(cx, Flags::RST | Flags::ACK, self.snd.acceptable(), why))
+                Some(match self.pending.reset_at.take() {
+                    Some(position) => self.send_control(cx, Flags::RST, position, why),
+                    None => self.send_control(cx, Flags::RST | Flags::ACK, self.snd.acceptable(), why),
+                })
             }
             Next::Again { start, end, why } => Some(self.send_again(cx, start, end, why)),
             Next::New { end } => Some(self.send_new(cx, end, SendReason::Data)),
@@ -331,7 +334,7 @@ impl Connection {
         let segments = payload.len().div_ceil(mss).max(1);
         self.totals.segments_sent += segments as u64;
         self.rcv.on_ack_sent();
-        self.timers.stop(TimerKind::DelayedAck);
+        self.stop_timer(cx, TimerKind::DelayedAck);
         let mut frame = emit(cx, &self.tuple, &header, payload, why);
         if segments > 1 {
             frame.offload.segment_size = u16::try_from(mss).ok().and_then(NonZeroU16::new);
@@ -349,7 +352,7 @@ impl Connection {
             source_port: self.tuple.local.port(),
             destination_port: self.tuple.remote.port(),
             seq: Seq::at(position).0,
-            ack: Seq::at(self.rcv.nxt).0,
+            ack: if flags.ack() { Seq::at(self.rcv.nxt).0 } else { 0 },
             flags,
             // What resets has no use for a window.
             window: if flags.rst() { 0 } else { self.rcv.offer() },

@@ -170,8 +170,6 @@ fn replies(script: &mut String, reply: &str, at: &Numbers, segment: &Segment) ->
             Some(ack) => format!("> R {ack}:{ack}(0) win 0"),
             None => format!("> R. 0:0(0) ack {} win 0", segment.seq.wrapping_add(segment.sequence_len())),
         },
-        // The same, of a connection that is given up.
-        "abort" => format!("> R. {snd}:{snd}(0) ack {nxt} win 0"),
         "syn-ack" => format!("> S. 0:0(0) ack {} <...>", at.nxt),
         // Another connection: its initial number is another, too, and scripts count from it.
         "anew" => format!("> S. 0:0(0) ack {} <...>", segment.seq.wrapping_add(1)),
@@ -215,6 +213,10 @@ pub fn script(case: &Case, irs: u32) -> String {
     writeln!(script, "+.01 < {} {}:{end}({}){ack} win 65535", segment.flags, segment.seq, segment.data).expect("room");
     let (reply, state) = case.expected.split_once('>').unwrap_or((&case.expected, &case.state));
     let nxt = replies(&mut script, reply, &at, &segment);
+    if state == "SYN-SENT" && reply == "rst" {
+        // RFC 9293 §3.5.1: the old connection that answered is gone now, and the SYN follows at once.
+        writeln!(script, "+.01 > S 0:0(0) <...>").expect("a string takes everything");
+    }
     if reply == "anew" {
         let numbers = Numbers { nxt: segment.seq.wrapping_add(1), una: 0, snd_nxt: 1 };
         probe(&mut script, state, numbers.nxt, &numbers);

@@ -137,6 +137,22 @@ fn time_wait_gives_way_to_a_newer_syn_only() {
     }
 }
 
+/// RFC 9293 §3.5.2: a reset that answers takes its number from the segment, so that the peer finds it exact.
+#[test]
+fn the_reset_for_data_after_the_close_is_exact_for_its_sender() {
+    everywhere(|isn, irs| {
+        let mut end = End::established(plain(), isn, irs);
+        end.write(&[0; 1000]);
+        end.out();
+        end.release();
+        end.out();
+        // The peer has none of the 1000 bytes.
+        end.rcv("P. 1:11(10) ack 1 win 10000");
+        assert_eq!(end.out(), ["R 1:1(0) win 0"]);
+        assert_eq!(end.closed(), Some(CloseReason::Aborted));
+    });
+}
+
 // SHLD-3
 #[test]
 fn closing_with_data_unread_resets() {
@@ -159,7 +175,7 @@ fn data_after_the_application_has_gone_resets() {
         end.rcv(". 1:1(0) ack 2 win 10000");
         assert_eq!(end.state(), State::FinWait2);
         end.rcv("P. 1:6(5) ack 2 win 10000");
-        assert_eq!(end.out(), ["R. 2:2(0) ack 1 win 0"]);
+        assert_eq!(end.out(), ["R 2:2(0) win 0"]);
         assert_eq!(end.state(), State::Closed);
     });
 }

@@ -36,6 +36,25 @@ fn simultaneous_open_meets_in_the_middle() {
     });
 }
 
+/// RFC 9293 §3.5.1, figure 9: the other end still holds an old connection. Our RST ends it, and the next SYN need not
+/// wait for the timer.
+#[test]
+fn after_an_answer_of_an_old_connection_the_syn_goes_again_at_once() {
+    everywhere(|isn, irs| {
+        let mut end = End::active(plain(), isn, irs);
+        end.out();
+        end.rcv(". 300:300(0) ack 100 win 5000");
+        assert_eq!(end.out(), ["R 100:100(0) win 0"]);
+        assert_eq!(end.wait(millis(500)), ["10 S 0:0(0) win 10000 mss 1460"]);
+        end.rcv(". 300:300(0) ack 100 win 5000");
+        assert_eq!(end.out(), ["R 100:100(0) win 0"]);
+        assert_eq!(end.wait(millis(500)), [""; 0], "once only");
+        end.rcv("S. 0:0(0) ack 1 win 65535 mss 1000");
+        assert_eq!(end.conn().info().cwnd, 10_000, "no SYN was lost (RFC 5681 §3.1)");
+        assert_eq!(end.conn().info().rto, millis(1000), "nor the time of any known (RFC 6298 §3)");
+    });
+}
+
 // MUST-4, MUST-14, MUST-67
 #[test]
 fn options_are_agreed_on_only_when_both_sides_offer() {
