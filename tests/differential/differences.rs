@@ -1,12 +1,19 @@
-//! The known differences between Linux and ours: each with the rule that allows or demands what ours does.
+//! The known differences between Linux and ours: each as narrow as it can be told, with the rule that allows or demands
+//! what ours does.
 
-use crate::script::{Place, Segment, Step};
+use crate::facts::Facts;
+use crate::script::{Call, Place, Segment, Stamp, Step};
+use strata::event::TcpState as State;
+use strata::wire::tcp::Flags;
 
-/// A step at which the two differ.
-pub struct Disagreement<'a> {
-    pub step: &'a Step,
-    pub linux: &'a [String],
-    pub ours: &'a [String],
+/// A step of a script, what each made of it, and what is known of both before and after it.
+pub struct Moment<'a> {
+    /// The steps up to this one, and what the two said to each.
+    pub steps: &'a [Step],
+    pub linux: &'a [Vec<String>],
+    pub ours: &'a [Vec<String>],
+    /// Ours before each of those steps, and after the last.
+    pub facts: &'a [Facts],
 }
 
 /// A difference that is known.
@@ -14,59 +21,364 @@ pub struct Difference {
     pub name: &'static str,
     /// Why ours may, or must.
     pub because: &'static str,
-    pub matches: fn(&Disagreement<'_>) -> bool,
+    /// Both are in the same state afterwards, so that the rest can be compared.
+    pub passes: bool,
+    pub matches: fn(&Moment<'_>) -> bool,
 }
 
+const fn parts(name: &'static str, because: &'static str, matches: fn(&Moment<'_>) -> bool) -> Difference {
+    Difference { name, because, passes: false, matches }
+}
+
+const fn passes(name: &'static str, because: &'static str, matches: fn(&Moment<'_>) -> bool) -> Difference {
+    Difference { name, because, passes: true, matches }
+}
+
+/// Those that show themselves in what is said.
 pub const DIFFERENCES: &[Difference] = &[
-    Difference {
-        name: "duplicate SACK",
-        because: "RFC 2883 is optional: ours reports no block that the acknowledgment number covers",
-        matches: |it| it.linux.iter().map(|text| without_duplicate_sack(text)).eq(it.ours.iter().cloned()),
-    },
-    Difference {
-        name: "form of a reset",
-        because: "RFC 9293 §3.10.5, §3.10.7: both reset; ours from a connection has its SND.NXT and an ACK",
-        matches: |it| [it.linux, it.ours].iter().all(|texts| matches!(texts, [only] if only.starts_with('R'))),
-    },
-    Difference {
-        name: "no ACK bit, outside of the window",
-        because: "RFC 9293 §3.10.7.4: the sequence number comes first, and ours answers; Linux looks for ACK first",
-        matches: |it| {
-            segment(it).is_some_and(|it| !it.flags.ack() && !it.flags.syn() && !it.flags.rst())
-                && it.linux.is_empty()
-                && only_ack(it.ours)
+    parts(
+        "a segment that begins right after the window",
+        "RFC 9293 §3.10.7.4, table 6: SEG.SEQ < RCV.NXT + RCV.WND; Linux takes the place behind that as well",
+        |it| {
+            is_synchronized(it.before().state)
+                && it.segment().is_some_and(|segment| segment.place == Place::Right(0))
+                && it.answers_as_unacceptable()
         },
-    },
-    Difference {
-        name: "data that ends at the left edge",
-        because: "RFC 9293 §3.10.7.4: unacceptable, and answered by ours before its ACK is looked at",
-        matches: |it| segment(it).is_some_and(ends_at_left_edge) && it.linux.is_empty() && only_ack(it.ours),
-    },
-    Difference {
-        name: "old ACK while closing",
-        because: "RFC 9293 §3.10.7.4: a duplicate ACK can be ignored; Linux challenges it outside of ESTABLISHED",
-        matches: |it| segment(it).is_some_and(|it| it.ack.0 < 0) && only_ack(it.linux) && it.ours.is_empty(),
-    },
-    Difference {
-        name: "order of checks: sequence number before ACK",
-        because: "RFC 9293 §3.10.7.4: first the sequence number, and an ACK where that is out of the window",
-        matches: |it| {
-            segment(it).is_some_and(|it| it.flags.ack() && it.place != Place::Left(0))
-                && is_reset(it.linux)
-                && only_ack(it.ours)
+    ),
+    parts(
+        "a segment that ends at the left edge",
+        "RFC 9293 §3.10.7.4, table 6: SEG.SEQ + SEG.LEN - 1 >= RCV.NXT; to Linux that is a place inside",
+        |it| it.segment().is_some_and(|segment| segment.len_to_left_edge() == Some(0)) && it.answers_as_unacceptable(),
+    ),
+    passes(
+        "a duplicate block for what lies before the first byte",
+        "RFC 2883 §4 (1): a block reports data that was received",
+        |it| it.linux().iter().map(|text| within_stream(text)).eq(it.ours().iter().cloned()),
+    ),
+    passes(
+        "no duplicate block with the acknowledgement of a FIN",
+        "RFC 2883 §4: it is to be sent; Linux forgets it when it takes the FIN",
+        |it| it.passes_fin() && it.linux().iter().cloned().eq(it.ours().iter().map(|text| without_sack(text, 1))),
+    ),
+    passes(
+        "SACK blocks beyond the FIN",
+        "RFC 9293 §3.10.7.4, eighth: nothing follows the FIN; Linux answers before it throws that away",
+        |it| it.passes_fin() && it.linux().iter().map(|text| without_sack(text, 4)).eq(it.ours().iter().cloned()),
+    ),
+    passes(
+        "SACK blocks in a reset",
+        "RFC 2018 §1: they are for a sender's retransmissions, of which there will be none",
+        |it| {
+            it.ours().iter().any(|text| text.starts_with('R'))
+                && it.linux().iter().map(|text| without_sack(text, 4)).eq(it.ours().iter().cloned())
         },
-    },
+    ),
+    passes(
+        "no ACK bit, outside of the window",
+        "RFC 9293 §3.10.7.4: the sequence number comes first, and is answered; Linux looks for the ACK bit before",
+        |it| {
+            let (flags, state) = (it.flags(), it.before().state);
+            it.segment().is_some()
+                && !flags.ack()
+                && !flags.syn()
+                && !flags.rst()
+                && (is_synchronized(state) || state == State::SynReceived)
+                && it.linux().is_empty()
+                && only_ack(it.ours())
+        },
+    ),
+    parts(
+        "an old acknowledgement in a predicted segment",
+        "RFC 5961 §5.2: to be discarded; Linux's header prediction takes the data and the timestamp all the same",
+        |it| {
+            it.segment().is_some_and(|segment| segment.place == Place::Left(0))
+                && it.flags() == Flags::ACK
+                && it.before().state == State::Established
+                && it.before().ack_is_too_old
+                && only_ack(it.linux())
+                && only_ack(it.ours())
+        },
+    ),
+    parts(
+        "text in a SYN,ACK",
+        "RFC 9293 §3.10.7.3: processing goes on with the sixth step; Linux leaves the text to be sent again",
+        |it| {
+            it.before().state == State::SynSent
+                && it.flags().contains(Flags::SYN | Flags::ACK)
+                && it.segment().is_some_and(|segment| segment.sequence_len() > 1)
+                && only_ack(it.linux())
+        },
+    ),
+    passes(
+        "options in the answer to a crossed SYN",
+        "RFC 7323 §2.2, §3.2, RFC 2018 §2: in a SYN,ACK only what the peer's SYN offered",
+        |it| {
+            it.before().state == State::SynSent
+                && it.flags().syn()
+                && it.linux().len() == 1
+                && it.linux().iter().zip(it.ours()).all(|(linux, ours)| is_subset(ours, linux))
+        },
+    ),
+    parts(
+        "a SYN in the window while the handshake is under way",
+        "RFC 9293 §3.10.7.4, fourth: a passive open returns to LISTEN; Linux sends a RST, as RFC 793 had it",
+        |it| {
+            it.before().state == State::SynReceived && it.flags().syn() && is_reset(it.linux()) && it.ours().is_empty()
+        },
+    ),
+    parts(
+        "sequence number before ACK while the handshake is under way",
+        "RFC 9293 §3.10.7.4: first the sequence number, and an ACK where that is out of the window",
+        |it| {
+            it.before().state == State::SynReceived
+                && it.segment().is_some_and(|segment| segment.place != Place::Left(0))
+                && it.flags().ack()
+                && is_reset(it.linux())
+                && only_ack(it.ours())
+        },
+    ),
+    parts(
+        "a reset inside of the window, to FIN-WAIT-2 of nobody or past what SACK reported",
+        "RFC 5961 §3.2: only one at RCV.NXT counts; Linux takes these too",
+        |it| {
+            it.flags().rst()
+                && (it.before().state == State::FinWait2 && it.is_closed() || it.last_sack_edge().is_some())
+                && it.linux().is_empty()
+                && only_ack(it.ours())
+        },
+    ),
+    parts(
+        "a reset one before RCV.NXT, after a FIN",
+        "RFC 5961 §3.2: it is not at RCV.NXT; Linux takes it, since another system sends such",
+        |it| is_reset_before_fin(it) && it.linux().is_empty() && only_ack(it.ours()),
+    ),
+    passes(
+        "no timestamps in a reset that answers",
+        "RFC 7323 §3.2: they should be in a RST too; Linux leaves them out where no socket sends it",
+        |it| {
+            matches!((it.linux(), it.ours()), ([linux], [ours])
+                if linux.starts_with('R') && ours.split_once(" TS ").is_some_and(|(head, _)| head == linux))
+        },
+    ),
+    parts(
+        "FIN-WAIT-2 of nobody: acknowledgements",
+        "RFC 9293 §3.10.7.4, fifth, RFC 5961 §5.2: checked there as in ESTABLISHED; Linux keeps too little for it",
+        |it| {
+            is_orphan(it)
+                && it.flags().ack()
+                && (it.before().ack_is_too_old || it.segment().is_some_and(|segment| segment.ack.0 != 0))
+                && (it.linux().is_empty() || is_reset(it.linux()))
+                && only_ack(it.ours())
+        },
+    ),
+    parts("FIN-WAIT-2 of nobody: a SYN", "RFC 5961 §4.2: a challenge ACK; Linux sends a RST", |it| {
+        is_orphan(it) && it.flags().syn() && is_reset(it.linux()) && only_ack(it.ours())
+    }),
+    passes(
+        "FIN-WAIT-2 of nobody: a RST outside of the window",
+        "RFC 9293 §3.10.7.4, first: dropped; Linux acknowledges it",
+        |it| is_orphan(it) && it.flags().rst() && only_ack(it.linux()) && it.ours().is_empty(),
+    ),
+    passes(
+        "FIN-WAIT-2 of nobody: what is kept",
+        "RFC 7323 §4.3, RFC 2018 §4: timestamps are recorded and blocks reported; Linux has forgotten both",
+        |it| {
+            is_orphan(it)
+                && only_ack(it.linux())
+                && it.linux().iter().map(|text| bare(text)).eq(it.ours().iter().map(|text| bare(text)))
+        },
+    ),
+    passes(
+        "timestamps in TIME-WAIT",
+        "RFC 7323 §5.3, R3: recorded of every segment in the window; Linux does so of empty ones only",
+        |it| it.before().state == State::TimeWait && it.differ_in_echo(),
+    ),
+    passes(
+        "timestamp of a segment that acknowledges nothing new",
+        "RFC 7323 §5.3, R3: recorded wherever it acknowledges; this Linux does not with data and an old ACK",
+        |it| {
+            it.segment().is_some_and(|segment| segment.ack.0 < 0) && !it.before().ack_is_too_old && it.differ_in_echo()
+        },
+    ),
+    parts(
+        "a segment that acknowledges our ISN",
+        "RFC 5961 §5.2: nothing of ours lay before the SYN; Linux takes the SYN for data that was acknowledged",
+        |it| {
+            it.before().ack_is_isn && is_synchronized(it.before().state) && only_ack(it.ours()) && !is_reset(it.linux())
+        },
+    ),
+    parts(
+        "data across the peer's FIN",
+        "RFC 9293 §3.10.7.4, seventh: after the FIN the text is ignored; Linux resets",
+        |it| {
+            use State::{CloseWait, Closing, LastAck};
+            matches!(it.before().state, CloseWait | Closing | LastAck)
+                && it.segment().and_then(Segment::len_to_left_edge).is_some_and(|beyond| beyond > 0)
+                && is_reset(it.linux())
+                && !is_reset(it.ours())
+        },
+    ),
+    passes("no ACK bit in TIME-WAIT", "RFC 9293 §3.10.7.4, fifth: dropped; Linux does not look for it", |it| {
+        it.before().state == State::TimeWait
+            && !it.flags().ack()
+            && !it.flags().syn()
+            && only_ack(it.linux())
+            && it.ours().is_empty()
+    }),
+    parts(
+        "a SYN with a FIN",
+        "RFC 9293 §3.10.7.2, third: the SYN is taken, other controls may be; Linux takes it for an attack",
+        |it| {
+            it.before().state == State::Closed
+                && it.flags().contains(Flags::SYN | Flags::FIN)
+                && it.linux().is_empty()
+                && it.ours().iter().all(|text| text.starts_with("S."))
+        },
+    ),
+    passes("a pure ACK with an old timestamp", "RFC 7323 §5.3, R1: acknowledged; this Linux is silent", |it| {
+        it.segment().is_some_and(|segment| segment.stamp == Stamp::Old && segment.sequence_len() == 0)
+            && it.linux().is_empty()
+            && only_ack(it.ours())
+    }),
+    parts(
+        "CLOSE in SYN-RECEIVED",
+        "RFC 9293 §3.10.4: the FIN may be queued until ESTABLISHED; Linux sends it at once",
+        |it| {
+            it.before().state == State::SynReceived
+                && *it.step() == Step::Call(Call::Close)
+                && it.ours() == ["closed"]
+                && it.linux().iter().any(|text| text.starts_with("F."))
+        },
+    ),
+    parts(
+        "reading up to the urgent mark",
+        "RFC 9293 §3.8.5: the mark is told apart from the data (Info::urgent_ahead); Linux lets a read end there",
+        |it| {
+            let urgent = |step: &Step| matches!(step, Step::Segment(segment) if segment.flags.urg());
+            matches!(it.step(), Step::Call(Call::Read(_)))
+                && it.earlier(|step, _| urgent(step))
+                && read_len(it.linux()).is_some_and(|linux| read_len(it.ours()).is_some_and(|ours| linux < ours))
+        },
+    ),
+    passes(
+        "reading again after an error",
+        "RFC 9293 §3.10.3: RECEIVE of a connection that is no more gives an error, each time",
+        |it| {
+            matches!(it.step(), Step::Call(Call::Read(_)))
+                && it.linux() == ["end of stream"]
+                && it.ours() == ["error"]
+                && it.earlier(|step, ours| {
+                    matches!(step, Step::Call(Call::Read(_) | Call::Write(_))) && ours == ["error"]
+                })
+        },
+    ),
 ];
 
-fn segment<'a>(it: &Disagreement<'a>) -> Option<&'a Segment> {
-    match it.step {
-        Step::Segment(segment) => Some(segment),
-        Step::Call(_) | Step::Wait => None,
+/// Those that nothing may be said of: from there on the two are in different states.
+pub const PARTINGS: &[Difference] = &[
+    parts(
+        "a reset one before RCV.NXT, after a FIN",
+        "RFC 5961 §3.2: it is not at RCV.NXT; Linux takes it, since another system sends such",
+        |it| is_reset_before_fin(it) && it.linux().is_empty() && it.ours().is_empty(),
+    ),
+    parts(
+        "an echo that no SYN,ACK carried",
+        "RFC 7323 §3.2: TSecr echoes what was last sent, here an ACK; Linux takes echoes of its SYN,ACK only",
+        |it| {
+            it.before().state == State::SynReceived
+                && it.segment().is_some_and(|segment| segment.stamp != Stamp::Missing)
+                && it.before().last_words_were_an_ack
+        },
+    ),
+];
+
+/// FIN-WAIT-2 whose application has let go: Linux keeps no more of it than of TIME-WAIT.
+fn is_orphan(it: &Moment<'_>) -> bool {
+    it.before().state == State::FinWait2 && it.is_closed()
+}
+
+fn is_reset_before_fin(it: &Moment<'_>) -> bool {
+    it.flags().rst()
+        && it.segment().is_some_and(|segment| segment.place == Place::Left(-1))
+        && matches!(it.before().state, State::CloseWait | State::Closing | State::LastAck)
+}
+
+impl<'a> Moment<'a> {
+    fn at(&self) -> usize {
+        self.steps.len() - 1
+    }
+
+    fn step(&self) -> &'a Step {
+        &self.steps[self.at()]
+    }
+
+    fn linux(&self) -> &'a [String] {
+        &self.linux[self.at()]
+    }
+
+    fn ours(&self) -> &'a [String] {
+        &self.ours[self.at()]
+    }
+
+    fn before(&self) -> &'a Facts {
+        &self.facts[self.at()]
+    }
+
+    fn after(&self) -> &'a Facts {
+        &self.facts[self.at() + 1]
+    }
+
+    fn segment(&self) -> Option<&'a Segment> {
+        match self.step() {
+            Step::Segment(segment) => Some(segment),
+            Step::Call(_) | Step::Wait => None,
+        }
+    }
+
+    fn flags(&self) -> Flags {
+        self.segment().map_or(Flags::NONE, |segment| segment.flags)
+    }
+
+    /// Was there such a step before, with such words of ours?
+    fn earlier(&self, is_such: impl Fn(&Step, &[String]) -> bool) -> bool {
+        (0..self.at()).any(|at| is_such(&self.steps[at], &self.ours[at]))
+    }
+
+    /// The application has let go.
+    fn is_closed(&self) -> bool {
+        self.earlier(|step, _| *step == Step::Call(Call::Close))
+    }
+
+    /// Ours found the segment outside of the window: an ACK, or for a RST nothing.
+    fn answers_as_unacceptable(&self) -> bool {
+        if self.flags().rst() { self.ours().is_empty() } else { only_ack(self.ours()) }
+    }
+
+    /// Both say the same but for the timestamp that they echo.
+    fn differ_in_echo(&self) -> bool {
+        let without = |text: &String| {
+            let (head, tail) = text.split_once(" TS echo ").unwrap_or((text, ""));
+            format!("{head}{}", tail.split_once(' ').map_or(String::new(), |(_, rest)| format!(" {rest}")))
+        };
+        self.linux().iter().map(without).eq(self.ours().iter().map(without))
+    }
+
+    /// The peer's FIN was reached in this step.
+    fn passes_fin(&self) -> bool {
+        use State::{CloseWait, Closing, LastAck, TimeWait};
+        let passed = |facts: &Facts| matches!(facts.state, CloseWait | Closing | LastAck | TimeWait);
+        !passed(self.before()) && passed(self.after())
+    }
+
+    /// The right edge of the last block that we reported, if one was.
+    fn last_sack_edge(&self) -> Option<i32> {
+        let text = self.ours.iter().take(self.at()).rev().flatten().find(|text| text.contains(" ack "))?;
+        blocks(text).iter().map(|(_, right)| *right).max()
     }
 }
 
-fn ends_at_left_edge(segment: &Segment) -> bool {
-    segment.len > 0 && !segment.flags.fin() && segment.place == Place::Left(-i32::from(segment.len))
+fn is_synchronized(state: State) -> bool {
+    !matches!(state, State::Closed | State::Listen | State::SynSent | State::SynReceived)
 }
 
 fn only_ack(texts: &[String]) -> bool {
@@ -77,22 +389,54 @@ fn is_reset(texts: &[String]) -> bool {
     matches!(texts, [only] if only.starts_with('R'))
 }
 
-/// The text without SACK blocks that end at or before what it acknowledges, or lie in the block that follows.
-fn without_duplicate_sack(text: &str) -> String {
-    let Some((head, rest)) = text.split_once(" sack ") else { return text.to_owned() };
-    let ack = head.split(" ack ").nth(1).and_then(|rest| rest.split(' ').next()?.parse::<i32>().ok()).unwrap_or(0);
-    let edges = |block: &str| block.split_once(':').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
-    let blocks: Vec<(i32, i32)> = rest.split(" sack ").filter_map(edges).collect();
-    let duplicate = |at: usize| {
-        let (left, right) = blocks[at];
-        let inside = blocks.get(1).is_some_and(|next| next.0 <= left && right <= next.1);
-        at == 0 && (right.wrapping_sub(ack) <= 0 || inside)
-    };
-    let kept = (0..blocks.len()).filter(|at| !duplicate(*at));
-    kept.fold(head.to_owned(), |text, at| format!("{text} sack {}:{}", blocks[at].0, blocks[at].1))
+/// Every word of `fewer` is in `more`, in the same order.
+fn is_subset(fewer: &str, more: &str) -> bool {
+    let mut more = more.split(' ');
+    fewer.split(' ').all(|word| more.any(|other| other == word))
 }
 
-/// The one that explains a disagreement.
-pub fn explanation(disagreement: &Disagreement<'_>) -> Option<&'static Difference> {
-    DIFFERENCES.iter().find(|difference| (difference.matches)(disagreement))
+/// The text without timestamps and SACK blocks.
+fn bare(text: &str) -> &str {
+    text.split(" TS ").next().and_then(|text| text.split(" sack ").next()).unwrap_or(text)
+}
+
+/// How much a call to read gave.
+fn read_len(texts: &[String]) -> Option<u32> {
+    texts.first()?.strip_prefix("read ")?.split(' ').next()?.parse().ok()
+}
+
+fn blocks(text: &str) -> Vec<(i32, i32)> {
+    let edges = |block: &str| block.split_once(':').and_then(|(a, b)| Some((a.parse().ok()?, b.parse().ok()?)));
+    text.split(" sack ").skip(1).filter_map(edges).collect()
+}
+
+/// The text without the first `count` SACK blocks.
+fn without_sack(text: &str, count: usize) -> String {
+    let head = text.split(" sack ").next().unwrap_or(text);
+    blocks(text).iter().skip(count).fold(head.to_owned(), |text, (left, right)| format!("{text} sack {left}:{right}"))
+}
+
+/// The text with its first SACK block, a duplicate one, cut to what lies in the stream.
+fn within_stream(text: &str) -> String {
+    match blocks(text).first() {
+        Some((left, right)) if *left < 1 => {
+            let rest = without_sack(text, 1);
+            if *right <= 1 {
+                return rest;
+            }
+            let head = text.split(" sack ").next().unwrap_or(text);
+            format!("{head} sack 1:{right}{}", &rest[head.len()..])
+        }
+        _ => text.to_owned(),
+    }
+}
+
+/// The one that explains what the two said.
+pub fn explanation(moment: &Moment<'_>) -> Option<&'static Difference> {
+    DIFFERENCES.iter().find(|difference| (difference.matches)(moment))
+}
+
+/// The one that parts the two even where they said the same.
+pub fn parting(moment: &Moment<'_>) -> Option<&'static Difference> {
+    PARTINGS.iter().find(|difference| (difference.matches)(moment))
 }

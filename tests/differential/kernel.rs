@@ -31,6 +31,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("tcp_comp_sack_delay_ns", "0"),
     ("tcp_autocorking", "0"),
     ("tcp_syncookies", "0"),
+    // RFC 1337, F1: a reset does not end TIME-WAIT.
+    ("tcp_rfc1337", "1"),
     ("tcp_max_syn_backlog", "4096"),
 ];
 
@@ -187,6 +189,8 @@ impl Run {
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let fd = rustix::net::socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).expect("a socket");
         sockopt::set_socket_reuseaddr(&fd, true).expect("a socket");
+        // RFC 9293 §3.8.5: urgent data is part of the stream.
+        sockopt::set_socket_oobinline(&fd, true).expect("a socket");
         rustix::net::bind(&fd, &SocketAddrV4::new(END.into(), self.peer.ports.end)).expect("a free port");
         fd
     }

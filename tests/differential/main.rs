@@ -25,12 +25,14 @@
 //! ```
 
 mod differences;
+mod facts;
 mod kernel;
 mod ours;
 mod peer;
 mod script;
 
-use differences::{Disagreement, explanation};
+use differences::{Moment, explanation, parting};
+use facts::Facts;
 use kernel::Kernel;
 use peer::{Peer, Ports, Reply, is_after};
 use script::Script;
@@ -77,8 +79,8 @@ fn main() -> ExitCode {
         Comparison { kernel: Kernel::new(device), next_port: 0, explained: BTreeMap::new(), failed: 0 };
     if let Some(seed) = seed {
         let script = Script::generate(seed);
-        let (linux, ours) = comparison.both(std::slice::from_ref(&script)).remove(0);
-        println!("{}", side_by_side(&script, &linux, &ours, None));
+        let both = comparison.both(std::slice::from_ref(&script)).remove(0);
+        println!("{}", side_by_side(&script, &both, None));
         comparison.compare(&[script]);
     } else {
         let scripts = scripts.unwrap_or(0);
@@ -93,6 +95,13 @@ fn main() -> ExitCode {
     ExitCode::from(u8::from(comparison.failed > 0))
 }
 
+/// A script's outcome: what each said, step by step, and what is known of ours.
+struct Both {
+    linux: Trace,
+    ours: Trace,
+    facts: Vec<Facts>,
+}
+
 struct Comparison {
     kernel: Kernel,
     next_port: u16,
@@ -103,30 +112,30 @@ struct Comparison {
 
 impl Comparison {
     fn compare(&mut self, scripts: &[Script]) {
-        let traces = self.both(scripts);
-        let pairs = scripts.iter().zip(&traces);
+        let results = self.both(scripts);
+        let pairs = scripts.iter().zip(&results);
         let again: Vec<Script> = pairs
-            .filter(|(script, (linux, ours))| self.judge(script, linux, ours).is_err())
+            .filter(|(script, both)| self.judge(script, both).is_err())
             .map(|(script, _)| script.clone())
             .collect();
         // Real time may have disturbed the kernel's side: only what comes again counts.
-        let traces = if again.is_empty() { Vec::new() } else { self.both(&again) };
-        for (script, (linux, ours)) in again.iter().zip(&traces) {
-            let Err(at) = self.judge(script, linux, ours) else { continue };
+        let results = if again.is_empty() { Vec::new() } else { self.both(&again) };
+        for (script, both) in again.iter().zip(&results) {
+            let Err(at) = self.judge(script, both) else { continue };
             self.failed += 1;
-            println!("{}", side_by_side(script, linux, ours, Some(at)));
+            println!("{}", side_by_side(script, both, Some(at)));
         }
     }
 
     /// Runs scripts against both.
-    fn both(&mut self, scripts: &[Script]) -> Vec<(Trace, Trace)> {
+    fn both(&mut self, scripts: &[Script]) -> Vec<Both> {
         let peers = |ports: &[Ports]| -> Vec<Peer> {
             scripts.iter().zip(ports).map(|(script, ports)| Peer::new(script.clone(), *ports)).collect()
         };
         let ports: Vec<Ports> = scripts.iter().map(|_| self.ports()).collect();
         let linux = self.kernel.run(scripts, peers(&ports));
         let ours = scripts.iter().zip(peers(&ports)).map(|(script, peer)| ours::run(script, peer));
-        linux.into_iter().zip(ours).collect()
+        linux.into_iter().zip(ours).map(|(linux, (ours, facts))| Both { linux, ours, facts }).collect()
     }
 
     /// Ports that no recent connection had.
@@ -136,11 +145,27 @@ impl Comparison {
     }
 
     /// The first step that differs without an explanation.
-    fn judge(&mut self, script: &Script, linux: &Trace, ours: &Trace) -> Result<(), usize> {
-        let Some(at) = (0..ours.len()).find(|&at| linux[at] != ours[at]) else { return Ok(()) };
-        let disagreement = Disagreement { step: &script.steps[at], linux: &linux[at], ours: &ours[at] };
-        let difference = explanation(&disagreement).ok_or(at)?;
-        *self.explained.entry((difference.name, difference.because)).or_default() += 1;
+    fn judge(&mut self, script: &Script, both: &Both) -> Result<(), usize> {
+        for at in 0..script.steps.len() {
+            let moment = Moment {
+                steps: &script.steps[..=at],
+                linux: &both.linux[..=at],
+                ours: &both.ours[..=at],
+                facts: &both.facts[..at + 2],
+            };
+            let same = both.linux[at] == both.ours[at];
+            let difference = parting(&moment).or_else(|| explanation(&moment).filter(|_| !same));
+            let Some(difference) = difference else {
+                if same {
+                    continue;
+                }
+                return Err(at);
+            };
+            *self.explained.entry((difference.name, difference.because)).or_default() += 1;
+            if !difference.passes {
+                return Ok(());
+            }
+        }
         Ok(())
     }
 }
@@ -164,11 +189,12 @@ pub fn checksum_of(bytes: &[u8]) -> u16 {
     strata::wire::checksum::Sum::default().plus(bytes).checksum()
 }
 
-fn side_by_side(script: &Script, linux: &Trace, ours: &Trace, mark: Option<usize>) -> String {
+fn side_by_side(script: &Script, both: &Both, mark: Option<usize>) -> String {
+    let (linux, ours) = (&both.linux, &both.ours);
     let mut text = format!("\n{script}\n");
     for (at, step) in script.steps.iter().enumerate() {
         let sign = if mark == Some(at) { "=>" } else { "  " };
-        text += &format!("{sign} {at:2} {step}\n");
+        text += &format!("{sign} {at:2} {step}    ({})\n", both.facts[at].state);
         if linux[at] == ours[at] {
             text += &format!("        both   {}\n", linux[at].join(" | "));
         } else {

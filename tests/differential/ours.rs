@@ -1,5 +1,6 @@
 //! A script against our own stack, in virtual time.
 
+use crate::facts::{Facts, Watcher};
 use crate::peer::{END, END_MAC, PEER, Peer, Reply, answer_arp, segment_in};
 use crate::script::{Call, Role, Script, Step};
 use crate::{STEP, Trace, checksum_of, settled};
@@ -17,9 +18,11 @@ struct Ours {
     socket: Option<TcpId>,
     closed: bool,
     replies: Vec<Reply>,
+    watcher: Watcher,
 }
 
-pub fn run(script: &Script, mut peer: Peer) -> Trace {
+/// Gives what was said, and what was known before each step and after the last.
+pub fn run(script: &Script, mut peer: Peer) -> (Trace, Vec<Facts>) {
     let config = stack::Config {
         mac: END_MAC,
         addresses: vec!["192.0.2.1/24".parse().expect("a prefix")],
@@ -33,10 +36,18 @@ pub fn run(script: &Script, mut peer: Peer) -> Trace {
         socket: None,
         closed: false,
         replies: Vec::new(),
+        watcher: Watcher::new(),
     };
+    end.stack.set_observer(Some(Box::new(end.watcher.clone())));
     end.stack.start(end.now);
     end.wait();
-    script.steps.iter().map(|step| end.step(script, &mut peer, step)).collect()
+    let (mut trace, mut facts) = (Trace::new(), Vec::new());
+    for step in &script.steps {
+        facts.push(peer.facts(end.watcher.state(), step));
+        trace.push(end.step(script, &mut peer, step));
+    }
+    facts.push(peer.facts(end.watcher.state(), &Step::Wait));
+    (trace, facts)
 }
 
 impl Ours {

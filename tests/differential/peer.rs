@@ -1,7 +1,9 @@
 //! The peer by raw frames: it makes a script's segments from what an end has said, and reads what the end answers.
 
-use crate::script::{Place, Script, Segment, Stamp, letters};
+use crate::facts::Facts;
+use crate::script::{Place, Script, Segment, Stamp, Step, letters};
 use etherparse::{PacketBuilder, TcpHeader};
+use strata::event::TcpState;
 use strata::wire::tcp::{Flags, Header};
 use strata::wire::tcp_options::{Options, Timestamps};
 use strata::wire::{arp, ethernet, ipv4, protocol};
@@ -39,6 +41,12 @@ pub struct Peer {
     timestamps: bool,
     last_stamp: u32,
     clock: u32,
+    /// What the end sent last.
+    last_flags: Flags,
+    /// The number that others are counted from: the peer's ISN, or where it began anew.
+    base: u32,
+    /// The right edge when a segment was placed by it: the two ends' windows differ in size.
+    placed_by: Option<u32>,
 }
 
 /// A TCP segment of the end's.
@@ -49,7 +57,7 @@ pub struct Reply {
 
 impl Peer {
     pub fn new(script: Script, ports: Ports) -> Peer {
-        let (left, right) = (script.isn, script.isn);
+        let (isn, left, right) = (script.isn, script.isn, script.isn);
         Peer {
             script,
             ports,
@@ -61,12 +69,16 @@ impl Peer {
             timestamps: false,
             last_stamp: 0,
             clock: CLOCK,
+            last_flags: Flags::NONE,
+            base: isn,
+            placed_by: None,
         }
     }
 
     /// The frame of a segment.
     pub fn frame(&mut self, segment: &Segment) -> Vec<u8> {
         self.clock += TICKS;
+        self.placed_by = matches!(segment.place, Place::Right(_)).then_some(self.right);
         let seq = match segment.place {
             Place::Left(offset) => self.left.wrapping_add_signed(offset),
             Place::Right(offset) => self.right.wrapping_add_signed(offset),
@@ -81,12 +93,30 @@ impl Peer {
         }
         tcp.set_options_raw(&self.options(segment).emit()).expect("fewer than 40 bytes");
         // The stream's bytes tell their places, so that what was read can be compared.
-        let place = seq.wrapping_sub(self.script.isn);
+        let place = seq.wrapping_sub(self.base);
         let data: Vec<u8> = (0..u32::from(segment.len)).map(|at| (place.wrapping_add(at) % 251) as u8).collect();
         let mut bytes = Vec::new();
         let packet = PacketBuilder::ethernet2(PEER_MAC, END_MAC).ipv4(PEER, END, 64).tcp_header(tcp);
         packet.write(&mut bytes, &data).expect("a vector takes everything");
         bytes
+    }
+
+    /// What is known before a step, of ours in `state`.
+    pub fn facts(&self, state: TcpState, step: &Step) -> Facts {
+        let mut facts = Facts {
+            state,
+            ack_is_too_old: false,
+            ack_is_isn: false,
+            last_words_were_an_ack: self.last_flags == Flags::ACK,
+        };
+        if let Step::Segment(segment) = step
+            && segment.flags.ack()
+        {
+            let ack = self.end_next.wrapping_add_signed(segment.ack.0);
+            facts.ack_is_too_old = is_after(self.isn.wrapping_add(1), ack);
+            facts.ack_is_isn = ack == self.isn;
+        }
+        facts
     }
 
     fn options(&self, segment: &Segment) -> Options {
@@ -132,8 +162,12 @@ impl Peer {
             self.timestamps = header.options.timestamps.is_some() && self.script.offer.timestamps;
         }
         let text = self.text(reply);
+        self.last_flags = flags;
         if flags.rst() {
             return text;
+        }
+        if flags.contains(Flags::SYN | Flags::ACK) && self.placed_by.is_some() {
+            self.base = header.ack.wrapping_sub(1);
         }
         let next = header.seq.wrapping_add(reply.len + u32::from(flags.syn()) + u32::from(flags.fin()));
         if is_after(next, self.end_next) {
@@ -151,6 +185,15 @@ impl Peer {
         text
     }
 
+    /// A number of the peer's: where the last segment was placed by the right edge, what is near that is counted from
+    /// there.
+    fn name(&self, number: u32) -> String {
+        match self.placed_by.map(|right| number.wrapping_sub(right) as i32) {
+            Some(offset) if offset.abs() < 3000 => format!("right{offset:+}"),
+            _ => (number.wrapping_sub(self.base) as i32).to_string(),
+        }
+    }
+
     fn text(&self, reply: &Reply) -> String {
         let header = &reply.header;
         let (flags, options) = (header.flags, &header.options);
@@ -162,7 +205,7 @@ impl Peer {
         };
         let mut text = format!("{} {seq}({})", letters(flags), reply.len);
         if flags.ack() {
-            text += &format!(" ack {}", header.ack.wrapping_sub(self.script.isn) as i32);
+            text += &format!(" ack {}", self.name(header.ack));
         }
         if header.window == 0 && !flags.rst() {
             text += " win 0";
@@ -180,8 +223,7 @@ impl Peer {
             text += &format!(" TS echo {}", stamps.echo.wrapping_sub(CLOCK) as i32);
         }
         for (left, right) in &options.sack {
-            let relative = |edge: &u32| edge.wrapping_sub(self.script.isn) as i32;
-            text += &format!(" sack {}:{}", relative(left), relative(right));
+            text += &format!(" sack {}:{}", self.name(*left), self.name(*right));
         }
         text
     }

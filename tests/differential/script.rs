@@ -88,6 +88,19 @@ impl Segment {
         let (place, ack) = (Place::Left(0), Acknowledged(0));
         Segment { flags, place, len: 0, ack, stamp: Stamp::Present, urgent: 0 }
     }
+
+    /// SEG.LEN (RFC 9293 §3.4).
+    pub fn sequence_len(&self) -> i32 {
+        i32::from(self.len) + i32::from(self.flags.syn()) + i32::from(self.flags.fin())
+    }
+
+    /// How far the end of a segment that takes numbers lies beyond the left edge.
+    pub fn len_to_left_edge(&self) -> Option<i32> {
+        match self.place {
+            Place::Left(offset) if self.sequence_len() > 0 => Some(offset + self.sequence_len()),
+            Place::Left(_) | Place::Right(_) => None,
+        }
+    }
 }
 
 impl Script {
