@@ -417,6 +417,8 @@ pub enum TimerKind {
     SillyWindow,
     /// How long a connection that nobody holds any more waits for the peer's FIN.
     FinWait2,
+    /// The next data may leave, at the rate that congestion control has set.
+    Pacing,
 }
 
 impl fmt::Display for TimerKind {
@@ -432,6 +434,7 @@ impl fmt::Display for TimerKind {
             TimerKind::TimeWait => "TIME-WAIT timer",
             TimerKind::SillyWindow => "silly-window override timer",
             TimerKind::FinWait2 => "FIN-WAIT-2 timer",
+            TimerKind::Pacing => "pacing timer",
         })
     }
 }

@@ -52,6 +52,11 @@ pub struct Config {
     /// The most segments by which one acknowledgement opens the window in slow start: L of RFC 3465, by RFC 9406 §4.2
     /// 8 where nothing is paced; none for no limit.
     pub slow_start_limit: Option<u32>,
+    /// Data leaves at the rate of a window each round trip, and somewhat more, where the controller has no rate of its
+    /// own; else as the acknowledgements allow. `pacing` in this crate's source says why that is the default.
+    pub pacing: bool,
+    /// Data leaves no faster than this, in bytes a second: `SO_MAX_PACING_RATE`.
+    pub max_pacing_rate: Option<u64>,
     /// The congestion window shrinks while nothing is sent, or too little to fill it, for as long as a retransmission
     /// timeout (RFC 5681 §4.1, RFC 2861).
     pub restart_after_idle: bool,
@@ -195,6 +200,8 @@ impl Default for Config {
             congestion: Algorithm::CUBIC,
             initial_window: 10,
             slow_start_limit: Some(8),
+            pacing: false,
+            max_pacing_rate: None,
             restart_after_idle: true,
             empty_window_probes: false,
             prompt_syn: true,

@@ -87,6 +87,8 @@ pub struct Connection {
     pub(super) progress_at: Instant,
     pub(super) received_at: Instant,
     pub(super) sent_at: Instant,
+    /// Pacing: when the next data may leave.
+    pub(super) send_next_at: Instant,
     /// Probes in a row without an answer: of a closed window, and of an idle peer.
     pub(super) window_probes: u32,
     pub(super) keepalive_probes: u32,
@@ -164,6 +166,7 @@ impl Connection {
             progress_at: cx.now,
             received_at: cx.now,
             sent_at: cx.now,
+            send_next_at: cx.now,
             window_probes: 0,
             keepalive_probes: 0,
             released: false,
@@ -329,6 +332,7 @@ impl Connection {
             delivered: self.recovery.counts().delivered,
             dsack_dups: self.recovery.counts().duplicates,
             min_rtt: self.rtt.min_rtt(),
+            pacing_rate: self.pacing_rate(),
             delivery_rate: self.recovery.delivery_rate().map(|sample| rate_sample(sample).rate()),
             delivery_rate_app_limited: self.recovery.delivery_rate().is_some_and(|rate| rate.application_limited),
             probes: self.window_probes,

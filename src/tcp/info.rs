@@ -58,6 +58,8 @@ pub struct Info {
     pub dsack_dups: u64,
     /// The shortest round trip of the last five minutes.
     pub min_rtt: Option<Duration>,
+    /// How fast data leaves at the most, in bytes a second; none where the acknowledgements set the pace.
+    pub pacing_rate: Option<u64>,
     /// How fast data arrives, in bytes a second, by the last sample that was not held down by the application; and
     /// whether that one was all the same, as the highest there was.
     pub delivery_rate: Option<u64>,

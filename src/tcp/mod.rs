@@ -15,6 +15,7 @@
 //! | `send_buffer`, `send`, `transmit` | the send buffer and what goes next | §3.7.4, §3.8.6.2 |
 //! | `recovery`, `repair` | what is lost, and what is done about it | RFC 6675, 8985, 6582 |
 //! | `rtt`, `congestion`, `control` | time, and how much | RFC 6298, 5681, 7661 |
+//! | `pacing` | at a rate, not in bursts | draft-ietf-ccwg-bbr §5.6 |
 //! | `timeout`, `close`, `limiter` | patience, ends, and limits | §3.6, §3.8, RFC 5961 |
 //! | `time_wait` | what is left of a connection that is over | §3.6.1, RFC 1337, RFC 6191 |
 //!
@@ -33,6 +34,7 @@ mod info;
 mod limiter;
 pub mod listen;
 mod opening;
+mod pacing;
 mod reassembly;
 mod receive;
 mod recovery;

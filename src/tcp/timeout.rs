@@ -35,6 +35,7 @@ impl Connection {
                     self.tell(cx, || TcpEvent::TimerFired { timer, count: 1 });
                     self.give_up(cx, CloseReason::Finished);
                 }
+                TimerKind::Pacing => self.tell(cx, || TcpEvent::TimerFired { timer, count: 1 }),
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::event::TimerKind;
 use crate::time::Instant;
 
-pub const KINDS: [TimerKind; 10] = [
+pub const KINDS: [TimerKind; 11] = [
     TimerKind::Reordering,
     TimerKind::TailLossProbe,
     TimerKind::Retransmission,
@@ -14,6 +14,7 @@ pub const KINDS: [TimerKind; 10] = [
     TimerKind::TimeWait,
     TimerKind::SillyWindow,
     TimerKind::FinWait2,
+    TimerKind::Pacing,
 ];
 
 /// When each timer fires; [`Instant::FAR_FUTURE`] where none runs.

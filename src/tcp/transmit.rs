@@ -2,6 +2,7 @@
 
 use super::connection::Connection;
 use super::opening::headers;
+use super::pacing::quantum;
 use super::segment::emit;
 use super::seq::Seq;
 use super::state::State;
@@ -114,6 +115,9 @@ impl Connection {
 
     /// What is lost goes before what is new, but for F-RTO's second step.
     fn next_data(&self) -> Option<Next> {
+        if self.is_paced() {
+            return if self.recovery.goes_at_once() { self.next_again() } else { None };
+        }
         let new = || self.next_new().ok().map(|end| Next::New { end });
         if self.recovery.prefers_new_data() {
             let again = || if self.recovery.holds_retransmissions(self.snd.nxt) { None } else { self.next_again() };
@@ -172,10 +176,12 @@ impl Connection {
         if whole > 0 { Ok(snd.nxt + whole) } else { Err(Held::Small) }
     }
 
-    /// The most data of one frame: as many full segments as the device splits a frame into, or one.
+    /// The most data of one frame: as many full segments as the device splits a frame into and the pacing rate allows,
+    /// or one.
     fn frame_capacity(&self, mss: u64) -> u64 {
         let headers = headers(self.tuple.remote.ip()) + self.options_len();
         let room = self.super_frame.map_or(0, |len| len.saturating_sub(headers)) as u64;
+        let room = self.pacing_rate().map_or(room, |rate| room.min(quantum(rate, mss)));
         (room - room % mss).max(mss)
     }
 
@@ -253,6 +259,7 @@ impl Connection {
         let count = data.div_ceil(mss).max(1) as u32;
         self.recovery.on_sent(start, end, count, cx.now);
         let frame = self.send_range(cx, start, end, why);
+        self.pace(cx, data);
         self.after_data(cx);
         if matches!(why, SendReason::Data | SendReason::Fin) {
             self.arm_probe(cx);
@@ -277,6 +284,7 @@ impl Connection {
         self.totals.retransmissions += 1;
         let first = self.recovery.on_retransmitted(start, end, cx.now);
         let frame = self.send_range(cx, start, end, why);
+        self.pace(cx, end - start);
         if first {
             // As Linux: the first segment has its full time again.
             self.timers.stop(TimerKind::Retransmission);

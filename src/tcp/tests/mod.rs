@@ -8,6 +8,7 @@ mod data;
 mod defence;
 mod duplicates;
 mod opening;
+mod pacing;
 mod super_frames;
 mod timers;
 mod writing;

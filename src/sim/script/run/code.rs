@@ -277,6 +277,7 @@ fn figure(name: &str, info: &Info) -> Option<f64> {
         "tcpi_delivered" => info.delivered,
         "tcpi_dsack_dups" => info.dsack_dups,
         "tcpi_min_rtt" => info.min_rtt.map_or(u64::from(u32::MAX), |rtt| rtt.as_micros() as u64),
+        "tcpi_pacing_rate" => info.pacing_rate.unwrap_or(u64::MAX),
         "tcpi_delivery_rate" => info.delivery_rate.unwrap_or(0),
         "tcpi_delivery_rate_app_limited" => u64::from(info.delivery_rate_app_limited),
         "tcpi_probes" => u64::from(info.probes),

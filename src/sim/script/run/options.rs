@@ -134,6 +134,7 @@ fn change_of(name: &str, value: i64) -> Result<impl FnOnce(&mut Config), Stop> {
         "TCP_QUICKACK",
         "TCP_NOTSENT_LOWAT",
         "TCP_SYNCNT",
+        "SO_MAX_PACING_RATE",
     ];
     if !KNOWN.contains(&name) {
         return Err(Stop::unsupported(format!("the socket option {name}")));
@@ -161,6 +162,9 @@ fn change_of(name: &str, value: i64) -> Result<impl FnOnce(&mut Config), Stop> {
         "TCP_NOTSENT_LOWAT" => config.unsent_limit = usize::try_from(value).ok().filter(|limit| *limit > 0),
         // A SYN that is sent N times more, at 1, 2, 4 .. seconds.
         "TCP_SYNCNT" => config.give_up_syn = Duration::from_secs((2 << value.clamp(1, 20)) - 1),
+        "SO_MAX_PACING_RATE" => {
+            config.max_pacing_rate = u64::try_from(value).ok().filter(|rate| *rate < u64::from(u32::MAX))
+        }
         _ => {}
     })
 }
