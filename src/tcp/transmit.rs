@@ -247,7 +247,8 @@ impl Connection {
         let data = end.min(self.snd.buffer.end()) - start.min(self.snd.buffer.end());
         let why = if data == 0 { SendReason::Fin } else { why };
         let mss = self.effective_mss() as u64;
-        if !data.is_multiple_of(mss) {
+        // The octet of a window probe is no small segment of the application's: what follows need not wait for it.
+        if !data.is_multiple_of(mss) && why != SendReason::ZeroWindowProbe {
             self.snd.small = start + data;
         }
         self.pending.small_segment = false;

@@ -8,6 +8,7 @@ use crate::time::Instant;
 use crate::wire::{MacAddress, arp, ethernet};
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 /// When scripts begin: late enough that nothing lies before the beginning of time.
 const BEGINNING: Instant = Instant::from_secs(1_000);
@@ -20,6 +21,7 @@ const MAX_FRAMES_AT_ONCE: usize = 100_000;
 pub struct Machine {
     pub stack: Stack,
     pub now: Instant,
+    beginning: Instant,
     mac: MacAddress,
     address: Ipv4Addr,
     /// IP packets that the stack has sent and no event has looked at, with their times.
@@ -27,18 +29,24 @@ pub struct Machine {
 }
 
 impl Machine {
-    pub fn new(config: Config, address: Ipv4Addr, observer: Option<Box<dyn Observer>>) -> Result<Machine, Stop> {
+    pub fn new(
+        config: Config,
+        address: Ipv4Addr,
+        uptime: Duration,
+        observer: Option<Box<dyn Observer>>,
+    ) -> Result<Machine, Stop> {
+        let beginning = BEGINNING + uptime;
         let mac = MacAddress(config.mac);
         let mut stack = Stack::new(config, 9293);
         stack.set_observer(observer);
-        let mut machine = Machine { stack, now: BEGINNING, mac, address, outbound: VecDeque::new() };
-        machine.stack.start(BEGINNING);
+        let mut machine = Machine { stack, now: beginning, beginning, mac, address, outbound: VecDeque::new() };
+        machine.stack.start(beginning);
         machine.drain()?;
         Ok(machine)
     }
 
     pub fn beginning(&self) -> Instant {
-        BEGINNING
+        self.beginning
     }
 
     /// Collects what the stack sends now, and answers its ARP requests.

@@ -36,6 +36,7 @@ use settings::Settings;
 use sockets::File;
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::time::Duration;
 use sysctl::Sysctls;
 
 /// How a script is run.
@@ -48,6 +49,9 @@ pub struct Options {
     /// Overlook what stacks may well do in different ways: the order of options, the size of windows, an
     /// acknowledgment that another one overtakes.
     pub relaxed: bool,
+    /// How long the host has been up when the script begins. Its initial sequence numbers follow the clock, a step every
+    /// 4 µs (RFC 9293 §3.4.1), so that this can put them anywhere.
+    pub uptime: Duration,
 }
 
 /// The systems that scripts are written for.
@@ -62,7 +66,7 @@ impl Options {
     /// How scripts are run that were written for a stack: one of [`tcp::Config::PROFILES`].
     pub fn profile(name: &str) -> Option<Options> {
         let system = if name == "freebsd" { System::FreeBsd } else { System::Linux };
-        Some(Options { tcp: tcp::Config::profile(name)?, system, relaxed: false })
+        Some(Options { tcp: tcp::Config::profile(name)?, system, ..Options::default() })
     }
 }
 
@@ -185,7 +189,7 @@ impl Run {
             tcp: config.clone(),
             ..stack::Config::default()
         };
-        let machine = Machine::new(stack, settings.local, observer)?;
+        let machine = Machine::new(stack, settings.local, options.uptime, observer)?;
         let mut run = Run {
             previous: machine.beginning(),
             previous_inbound: None,
