@@ -8,7 +8,8 @@
 //! 4. [The TCP states](tcp_states): eleven of them, and what moves a connection from one to the next.
 //! 5. [Seeing through it](seeing): capture, layer tree, events, counters.
 //! 6. [Driving the core yourself](driving): a stack is a value; frames and the time go in, frames come out.
-//! 7. [What is required](requirements): each requirement of RFC 9293 and each trap, with its code and its test.
+//! 7. [The simulator](simulator): experiments from files, in virtual time, alone and by the thousand.
+//! 8. [What is required](requirements): each requirement of RFC 9293 and each trap, with its code and its test.
 
 pub mod driving;
 pub mod encapsulation;
@@ -16,4 +17,5 @@ pub mod neighbours;
 pub mod path_of_a_byte;
 pub mod requirements;
 pub mod seeing;
+pub mod simulator;
 pub mod tcp_states;

@@ -12,6 +12,7 @@ mod options;
 mod ping;
 mod sandbox;
 mod serve;
+mod sim;
 mod simulated;
 mod target;
 mod views;
@@ -43,6 +44,7 @@ enum Command {
     Ping(ping::Ping),
     Nc(nc::Nc),
     Drill(drill::Drill),
+    Sim(sim::Sim),
     Doctor(doctor::Doctor),
 }
 
@@ -60,6 +62,7 @@ pub fn main() -> ExitCode {
         Command::Ping(ping) => ping.run(),
         Command::Nc(nc) => nc.run(),
         Command::Drill(drill) => drill.run(),
+        Command::Sim(sim) => sim.run(),
         Command::Doctor(doctor) => doctor.run(),
     };
     match result {
