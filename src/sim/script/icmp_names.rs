@@ -13,6 +13,10 @@ const KINDS: &[(&str, u8)] = &[
     ("timestamp_reply", 14),
     ("timestamp", 13),
     ("timestampreply", 14),
+    ("information_request", 15),
+    ("information_reply", 16),
+    ("address_mask_request", 17),
+    ("address_mask_reply", 18),
 ];
 
 /// The same of ICMPv6.

@@ -1,9 +1,11 @@
-//! Tokens to the tree: the head of a script, its times and its kinds of events. `packet`, `call` and `expression` read
-//! what their names say.
+//! Tokens to the tree: the head of a script, its times and its kinds of events. The others read what their
+//! names say.
 
 mod call;
 mod expression;
+mod icmp;
 mod packet;
+mod tcp_options;
 #[cfg(test)]
 mod tests;
 

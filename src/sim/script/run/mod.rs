@@ -4,17 +4,19 @@
 //! to the event's time; an expected packet is looked for at once, so that one which comes too early is noticed. What
 //! the stack cannot do, and what this runner cannot, ends the script as unsupported: neither passed nor failed.
 //!
-//! `machine` is the stack with its clock, `mapping` the numbers of script and wire, `inbound` and `outbound` the
-//! packets of the two directions, `calls`, `options`, `poll` and `epoll` the system calls on `sockets`, `code` the
+//! `machine` is the stack with its clock, `mapping` the numbers of script and wire, `inbound`, `outbound`, `expect` and
+//! `compare` the packets of the two directions, `calls`, `options`, `poll` and `epoll` the system calls on `sockets`, `code` the
 //! assertions, `settings` what the script's options say of its surroundings, `commands` and `sysctl` what its commands
 //! would do to them.
 
 mod calls;
 mod code;
 mod commands;
+mod compare;
 mod constants;
 mod epoll;
 mod events;
+mod expect;
 mod inbound;
 mod machine;
 mod mapping;
@@ -152,6 +154,8 @@ struct Run {
     map: Mapping,
     files: BTreeMap<i64, File>,
     pending: Vec<Pending>,
+    /// What the script's code has named.
+    variables: code::Variables,
     /// How many bytes are in each pipe.
     pipes: Vec<usize>,
     settings: Settings,
@@ -197,6 +201,7 @@ impl Run {
             machine,
             files: BTreeMap::new(),
             pending: Vec::new(),
+            variables: code::Variables::new(),
             pipes: Vec::new(),
             relaxed: options.relaxed || settings.relaxed,
             settings,

@@ -1,10 +1,12 @@
-//! What the stack sent, read as a packet of the script's language and compared with what was expected.
+//! What the stack sent, read as a packet of the script's language.
 
 use super::Stop;
 use super::mapping::Mapping;
 use crate::event::FourTuple;
 use crate::sim::script::icmp_names;
-use crate::sim::script::syntax::{Body, Direction, Ecn, EcnCounter, Icmp, IpInfo, Packet, Tcp, TcpFlags, TcpOption};
+use crate::sim::script::syntax::{
+    Body, Direction, Ecn, EcnCounter, Icmp, IpInfo, Packet, Quote, Tcp, TcpFlags, TcpOption,
+};
 use crate::wire::checksum::Sum;
 use crate::wire::{icmpv4, ipv4, protocol, udp};
 use std::net::SocketAddr;
@@ -25,6 +27,10 @@ pub struct Sent {
 pub fn read(bytes: &[u8]) -> Result<Sent, Stop> {
     let wrong = |what: &str| Stop::failed("a sound packet", format!("one with {what}"));
     let (header, payload) = ipv4::Header::parse(bytes).map_err(|error| wrong(&error.to_string()))?;
+    // RFC 791 §3.1: bit 0 of the flags is reserved and zero.
+    if bytes[6] & 0x80 != 0 {
+        return Err(wrong("the reserved bit of IPv4 set"));
+    }
     if !ipv4::checksum_is_good(&bytes[..header.len()]) {
         return Err(wrong("a bad IPv4 checksum"));
     }
@@ -57,9 +63,9 @@ pub fn read(bytes: &[u8]) -> Result<Sent, Stop> {
             let icmp = Icmp {
                 kind: icmp_names::kind_name(kind),
                 code: (code != 0 || icmpv4::is_error(kind)).then(|| icmp_names::code_name(kind, code)),
-                mtu: None,
+                mtu: (kind == 3 && code == 4).then(|| payload.get(6..8).map_or(0, |mtu| word(mtu).into())),
                 id: (!icmpv4::is_error(kind)).then(|| u16::from_be_bytes([a, b])),
-                quote: None,
+                quote: payload.get(8..).filter(|_| icmpv4::is_error(kind)).and_then(quote),
             };
             (Body::Icmp(icmp), ends((0, 0)), &payload[payload.len()..])
         }
@@ -69,6 +75,29 @@ pub fn read(bytes: &[u8]) -> Result<Sent, Stop> {
     let ip = IpInfo { ecn: Some(ecn), tos: Some(header.traffic_class), flow_label: None, ttl: Some(header.ttl) };
     let packet = Packet { direction: Direction::Out, outer: Vec::new(), ip, body };
     Ok(Sent { packet, tuple, zeros: data.iter().all(|byte| *byte == 0), segments: 1, timestamp_error: None })
+}
+
+fn word(bytes: &[u8]) -> u16 {
+    u16::from_be_bytes([bytes[0], bytes[1]])
+}
+
+/// The packet that an error is about, by its IP header and the eight bytes behind it. Its numbers are the peer's, which
+/// scripts write as they are on the wire.
+fn quote(bytes: &[u8]) -> Option<Quote> {
+    let header_len = usize::from(bytes.first()? & 0xf) * 4;
+    let (total, protocol) = (usize::from(word(bytes.get(2..4)?)), *bytes.get(9)?);
+    let start = bytes.get(header_len..)?;
+    let len = |header: usize| Some(total.saturating_sub(header_len + header) as u16);
+    match protocol {
+        protocol::TCP => {
+            let seq = u32::from(word(start.get(4..6)?)) << 16 | u32::from(word(start.get(6..8)?));
+            // Where no more than eight bytes are quoted, the header's length is not among them.
+            let options = start.get(12).map_or(20, |offset| usize::from(offset >> 4) * 4);
+            Some(Quote::Tcp { seq, len: len(options)? })
+        }
+        protocol::UDP => Some(Quote::Udp { len: len(8)? }),
+        _ => None,
+    }
 }
 
 fn segment(bytes: &[u8]) -> Option<(Tcp, &[u8])> {
@@ -163,80 +192,4 @@ pub fn in_script_numbers(sent: &mut Packet, expected: &Packet, map: &mut Mapping
         tcp.ports = None;
     }
     error
-}
-
-/// Is what was sent what was expected? `relaxed` overlooks what stacks may well do in different ways.
-pub fn matches(expected: &Packet, sent: &Sent, relaxed: bool) -> bool {
-    let joined = sent.segments > 1;
-    let sent = &sent.packet;
-    let ip = (expected.ip, sent.ip);
-    let ecn = match ip.0.ecn {
-        Some(Ecn::Ect01) => matches!(ip.1.ecn, Some(Ecn::Ect0 | Ecn::Ect1)),
-        wanted => wanted.is_none() || wanted == ip.1.ecn,
-    };
-    let ip = ecn && (ip.0.tos.is_none() || ip.0.tos == ip.1.tos) && (ip.0.ttl.is_none() || ip.0.ttl == ip.1.ttl);
-    ip && match (&expected.body, &sent.body) {
-        (Body::Tcp(expected), Body::Tcp(sent)) => tcp_matches(expected, sent, relaxed, joined),
-        (Body::Udp { ports: None, len }, Body::Udp { len: sent, .. }) => len == sent,
-        (Body::Udp { ports, len }, Body::Udp { ports: sent, len: sent_len }) => ports == sent && len == sent_len,
-        (Body::Icmp(expected), Body::Icmp(sent)) => {
-            let number = |icmp: &Icmp| {
-                let code = icmp.code.as_deref().map_or(Some(0), icmp_names::code_v4);
-                (icmp_names::kind_v4(&icmp.kind), code)
-            };
-            number(expected) == number(sent) && (expected.id.is_none() || expected.id == sent.id)
-        }
-        (_, _) => false,
-    }
-}
-
-/// `joined`: it was several segments. A stack that hands such a train to its device as one sets PSH on it (Linux does
-/// so since 4.20, and did not before), whatever was written; segments by themselves know no trains.
-fn tcp_matches(expected: &Tcp, sent: &Tcp, relaxed: bool, joined: bool) -> bool {
-    const PSH: u16 = 0x008;
-    let window = match expected.window {
-        Some(window) if relaxed => sent.window.map(|sent| sent == 0) == Some(window == 0),
-        Some(window) => sent.window == Some(window),
-        None => true,
-    };
-    let options = match (&expected.options, &sent.options) {
-        (Some(expected), Some(sent)) if relaxed => as_set(expected) == as_set(sent),
-        (Some(expected), Some(sent)) => expected == sent,
-        (_, _) => true,
-    };
-    let ports = expected.ports.is_none() || expected.ports == sent.ports;
-    let numbers =
-        (expected.seq, expected.len, expected.ack.unwrap_or(0)) == (sent.seq, sent.len, sent.ack.unwrap_or(0));
-    let urgent = expected.urgent.unwrap_or(0) == sent.urgent.unwrap_or(0);
-    let differs = (expected.flags.bits ^ sent.flags.bits) & if joined { !PSH } else { !0 };
-    ports && differs == 0 && numbers && urgent && window && options
-}
-
-/// Without padding, in one order; sizes and shifts are a stack's own.
-fn as_set(options: &[TcpOption]) -> Vec<String> {
-    let real = options.iter().filter(|option| !matches!(option, TcpOption::Nop | TcpOption::Eol));
-    let mut texts: Vec<String> = real
-        .map(|option| match option {
-            TcpOption::WindowScale(_) => "wscale".into(),
-            option => option.to_string(),
-        })
-        .collect();
-    texts.sort();
-    texts
-}
-
-/// What is not compared is not shown either.
-pub fn as_told(sent: &Packet, expected: &Packet) -> Packet {
-    let mut told = sent.clone();
-    let keep = expected.ip;
-    told.ip = IpInfo {
-        ecn: sent.ip.ecn.filter(|_| keep.ecn.is_some()),
-        tos: sent.ip.tos.filter(|_| keep.tos.is_some()),
-        flow_label: None,
-        ttl: sent.ip.ttl.filter(|_| keep.ttl.is_some()),
-    };
-    if let (Body::Tcp(told), Body::Tcp(expected)) = (&mut told.body, &expected.body) {
-        told.window = told.window.filter(|_| expected.window.is_some());
-    }
-    told
 }
