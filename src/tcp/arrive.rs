@@ -95,7 +95,7 @@ impl Connection {
 
     /// RFC 2883 §4: of a segment that is thrown away, what had come before is reported all the same.
     fn note_old_data(&mut self, segment: &Segment<'_>, seq: u64) {
-        if seq < self.rcv.nxt && !segment.flags().syn() {
+        if seq < self.rcv.nxt && !segment.flags().syn() && !segment.flags().rst() {
             self.rcv.note_duplicate(seq, (seq + segment.sequence_len()).min(self.rcv.nxt));
         }
     }

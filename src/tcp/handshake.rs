@@ -65,9 +65,11 @@ impl Opening {
             self.syn_due = true;
             return Outcome::Stay;
         }
-        // First, check the sequence number.
-        if !(repeats_syn || seq < nxt + self.window() && (seq >= nxt || seq + segment.sequence_len() > nxt)) {
-            drop_segment(cx, DropReason::UnacceptableSegment);
+        // First, check the timestamp, as far as there is one, and the sequence number.
+        if self.timestamp_is_old(segment) || !repeats_syn && !self.is_in_window(segment, seq) {
+            let reason =
+                if self.timestamp_is_old(segment) { DropReason::OldTimestamp } else { DropReason::UnacceptableSegment };
+            drop_segment(cx, reason);
             if !flags.rst() && self.limiter.allows(cx.now) {
                 self.ack_due = Some(SendReason::UnacceptableSegment);
             }
@@ -92,6 +94,22 @@ impl Opening {
         }
         self.move_to(cx, Cause::AckOfSyn);
         Outcome::Established(self.establish(cx, repeats_syn.then_some(SendReason::HandshakeAck)))
+    }
+
+    /// RFC 7323 §5.3, R1.
+    fn timestamp_is_old(&self, segment: &Segment<'_>) -> bool {
+        let stamps = (self.peer.timestamp, segment.header.options.timestamps);
+        let is_old = matches!(stamps, (Some(recent), Some(theirs)) if Seq(theirs.value).before(Seq(recent)));
+        is_old && self.config.timestamps && !segment.flags().rst()
+    }
+
+    /// RFC 9293 §3.10.7.4, table 6. At a closed window no data is taken, but what acknowledges is heard (MUST-66).
+    fn is_in_window(&self, segment: &Segment<'_>, seq: u64) -> bool {
+        let nxt = self.peer.irs + 1;
+        match self.window() {
+            0 => seq == nxt,
+            window => seq < nxt + window && (seq >= nxt || seq + segment.sequence_len() > nxt),
+        }
     }
 
     /// RFC 5961 §3.2: exactly at RCV.NXT it counts, elsewhere in the window it is challenged.

@@ -74,6 +74,8 @@ pub struct Opening {
     follows_reset: bool,
     pub(super) syn_due: bool,
     pub(super) ack_due: Option<SendReason>,
+    /// An ACK has told of the window, scaled.
+    has_acknowledged: bool,
     pub(super) limiter: ChallengeLimiter,
     /// CLOSE was called in SYN-RECEIVED, and waits for ESTABLISHED (RFC 9293 §3.10.4).
     closing: Option<Closing>,
@@ -153,6 +155,7 @@ impl Opening {
             follows_reset: false,
             syn_due: true,
             ack_due: None,
+            has_acknowledged: false,
             limiter: ChallengeLimiter::default(),
             closing: None,
             closed: None,
@@ -290,7 +293,12 @@ impl Opening {
     pub(super) fn window(&self) -> u64 {
         // The record of a passive opening is too small to know of a larger buffer, at FreeBSD.
         let beyond = self.config.window_beyond_field && !self.passive;
-        if beyond { self.config.first_receive_buffer() as u64 } else { u64::from(self.offered_window()) }
+        if beyond {
+            return self.config.first_receive_buffer() as u64;
+        }
+        // What an ACK tells is rounded up.
+        let unit = if self.has_acknowledged { 1 << self.scale() } else { 1 };
+        u64::from(self.offered_window()).next_multiple_of(unit)
     }
 
     pub(super) fn establish(&mut self, cx: &mut Context<'_>, ack: Option<SendReason>) -> Box<Connection> {
@@ -318,8 +326,13 @@ impl Opening {
     }
 
     fn scaled_window(&self) -> u16 {
+        self.offered_window().div_ceil(1 << self.scale())
+    }
+
+    /// The shift of our windows: none before both have offered one.
+    fn scale(&self) -> u8 {
         let agreed = self.config.window_scale.filter(|_| self.peer.window_scale.is_some());
-        self.offered_window().div_ceil(1 << agreed.unwrap_or(0).min(MAX_WINDOW_SCALE))
+        agreed.unwrap_or(0).min(MAX_WINDOW_SCALE)
     }
 
     pub fn has_something_to_send(&self) -> bool {
@@ -331,6 +344,7 @@ impl Opening {
             return Some(self.send_syn(cx));
         }
         let why = self.ack_due.take()?;
+        self.has_acknowledged = true;
         let header = Header { options: self.timestamps_only(cx), ..self.header(1, Flags::ACK) };
         Some(emit(cx, &self.tuple, &header, Payload::default(), why))
     }

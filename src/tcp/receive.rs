@@ -227,7 +227,8 @@ impl Receiver {
     /// What has come past the first hole, the number of a FIN included.
     fn blocks(&self) -> impl Iterator<Item = Range<u64>> {
         let (ranges, fin) = (self.buffer.ranges(), self.fin.filter(|fin| *fin > self.nxt));
-        let alone = fin.filter(|fin| ranges.iter().all(|range| range.end != *fin)).map(|fin| fin..fin + 1);
+        let alone =
+            fin.filter(|fin| ranges.iter().all(|range| *fin < range.start || range.end < *fin)).map(|fin| fin..fin + 1);
         ranges.iter().map(move |range| range.start..range.end + u64::from(fin == Some(range.end))).chain(alone)
     }
 

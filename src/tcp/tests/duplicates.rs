@@ -23,12 +23,14 @@ fn answer_to(segments: &[&str]) -> String {
 // RFC 2883 §4
 #[test]
 fn what_came_twice_is_reported_once_and_first() {
-    let table: [(&[&str], &str); 9] = [
+    let table: [(&[&str], &str); 10] = [
         // Old data, wholly and in part.
         (&[". 1:501(500) ack 1", ". 1:501(500) ack 1"], ". 1:1(0) ack 501 win 9500 sack 1:501"),
         (&[". 1:501(500) ack 1", ". 101:201(100) ack 1"], ". 1:1(0) ack 501 win 9500 sack 101:201"),
         // Once: the next acknowledgement says nothing of it.
         (&[". 1:501(500) ack 1", ". 1:501(500) ack 1", ". 20000:20000(0) ack 1"], ". 1:1(0) ack 501 win 9500"),
+        // What a reset carries is no data.
+        (&[". 1:101(100) ack 1", "R. 51:101(50) ack 1", ". 20000:20000(0) ack 1"], ". 1:1(0) ack 101 win 9900"),
         // Past a hole: the block that holds it comes second (4).
         (&[". 101:301(200) ack 1", ". 201:301(100) ack 1"], ". 1:1(0) ack 1 win 10000 sack 201:301 sack 101:301"),
         // In part: what overlaps.
@@ -63,7 +65,9 @@ fn four_blocks_fit_without_timestamps() {
 /// The FIN's number belongs to the block that it ends, and the same FIN again is answered again (RFC 5681 §4.2).
 #[test]
 fn a_fin_past_a_hole_is_reported_and_answered_each_time() {
-    let table: [(&[&str], &str); 4] = [
+    let table: [(&[&str], &str); 5] = [
+        // Data where the FIN was: its number lies in the block.
+        (&["F. 101:101(0) ack 1", ". 101:111(10) ack 1"], ". 1:1(0) ack 1 win 10000 sack 101:102 sack 101:111"),
         (&["F. 101:201(100) ack 1"], ". 1:1(0) ack 1 win 10000 sack 101:202"),
         (&["F. 101:101(0) ack 1"], ". 1:1(0) ack 1 win 10000 sack 101:102"),
         (&["F. 101:101(0) ack 1", "F. 101:101(0) ack 1"], ". 1:1(0) ack 1 win 10000 sack 101:102 sack 101:102"),

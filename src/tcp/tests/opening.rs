@@ -23,6 +23,19 @@ fn active_open_acknowledges_the_syn_ack() {
     });
 }
 
+/// No window is open, and the handshake completes all the same (MUST-66).
+#[test]
+fn without_any_receive_buffer_the_handshake_completes() {
+    everywhere(|isn, irs| {
+        let mut end = End::passive(Config { receive_buffer: 0, ..plain() }, isn, irs, PEER_SYN);
+        assert_eq!(end.out(), ["S. 0:0(0) ack 1 win 0 mss 1460"]);
+        end.rcv(". 2:2(0) ack 1 win 10000");
+        assert_eq!((end.state(), end.out()), (State::SynReceived, vec![". 1:1(0) ack 1 win 0".into()]));
+        end.rcv(". 1:1(0) ack 1 win 10000");
+        assert_eq!(end.state(), State::Established);
+    });
+}
+
 // MUST-10
 #[test]
 fn simultaneous_open_meets_in_the_middle() {
