@@ -2,6 +2,7 @@
 //! what ours does.
 
 use crate::facts::Facts;
+use crate::peer::TICKS;
 use crate::script::{Call, Place, Segment, Stamp, Step};
 use strata::event::TcpState as State;
 use strata::wire::tcp::Flags;
@@ -46,6 +47,16 @@ pub const DIFFERENCES: &[Difference] = &[
         },
     ),
     parts(
+        "a segment right after the window, while the handshake is under way",
+        "RFC 9293 §3.10.7.4, table 6: SEG.SEQ < RCV.NXT + RCV.WND; Linux completes the handshake with it",
+        |it| {
+            it.before().state == State::SynReceived
+                && it.segment().is_some_and(|segment| segment.place == Place::Right(0))
+                && !is_reset(it.linux())
+                && only_ack(it.ours())
+        },
+    ),
+    parts(
         "a segment that ends at the left edge",
         "RFC 9293 §3.10.7.4, table 6: SEG.SEQ + SEG.LEN - 1 >= RCV.NXT; to Linux that is a place inside",
         |it| it.segment().is_some_and(|segment| segment.len_to_left_edge() == Some(0)) && it.answers_as_unacceptable(),
@@ -53,7 +64,18 @@ pub const DIFFERENCES: &[Difference] = &[
     passes(
         "a duplicate block for what lies before the first byte",
         "RFC 2883 §4 (1): a block reports data that was received",
-        |it| it.linux().iter().map(|text| within_stream(text)).eq(it.ours().iter().cloned()),
+        |it| match (it.linux(), it.ours()) {
+            ([linux], [ours]) => {
+                let first = it.before().first;
+                let is_before = blocks(linux).first().is_some_and(|(left, _)| *left < first);
+                // Without it there is room to report another that came twice.
+                let others = [ours.clone(), if reports_duplicate(ours) { without_sack(ours, 1) } else { ours.clone() }];
+                is_before
+                    && (it.same_but_echo(&within_stream(linux, first), ours)
+                        || others.iter().any(|ours| it.same_but_echo(&without_sack(linux, 1), ours)))
+            }
+            _ => false,
+        },
     ),
     passes(
         "no duplicate block with the acknowledgement of a FIN",
@@ -63,7 +85,12 @@ pub const DIFFERENCES: &[Difference] = &[
     passes(
         "SACK blocks beyond the FIN",
         "RFC 9293 §3.10.7.4, eighth: nothing follows the FIN; Linux answers before it throws that away",
-        |it| it.passes_fin() && it.linux().iter().map(|text| without_sack(text, 4)).eq(it.ours().iter().cloned()),
+        |it| {
+            let rest = |linux: &String, ours: &String| linux.strip_prefix(ours.as_str()).map(str::to_owned);
+            it.passes_fin()
+                && matches!((it.linux(), it.ours()), ([linux], [ours])
+                    if rest(linux, ours).is_some_and(|rest| rest.starts_with(" sack ")))
+        },
     ),
     passes(
         "SACK blocks in a reset",
@@ -95,8 +122,7 @@ pub const DIFFERENCES: &[Difference] = &[
                 && it.flags() == Flags::ACK
                 && it.before().state == State::Established
                 && it.before().ack_is_too_old
-                && only_ack(it.linux())
-                && only_ack(it.ours())
+                && it.took_text_or_timestamp()
         },
     ),
     parts(
@@ -128,10 +154,10 @@ pub const DIFFERENCES: &[Difference] = &[
     ),
     parts(
         "sequence number before ACK while the handshake is under way",
-        "RFC 9293 §3.10.7.4: first the sequence number, and an ACK where that is out of the window",
+        "RFC 9293 §3.10.7.4, RFC 7323 §5.3: first timestamp and sequence number, and an ACK where one is unacceptable",
         |it| {
             it.before().state == State::SynReceived
-                && it.segment().is_some_and(|segment| segment.place != Place::Left(0))
+                && it.segment().is_some_and(|segment| segment.place != Place::Left(0) || segment.stamp == Stamp::Old)
                 && it.flags().ack()
                 && is_reset(it.linux())
                 && only_ack(it.ours())
@@ -144,6 +170,65 @@ pub const DIFFERENCES: &[Difference] = &[
             it.flags().rst()
                 && (it.before().state == State::FinWait2 && it.is_closed() || it.last_sack_edge().is_some())
                 && it.linux().is_empty()
+                && only_ack(it.ours())
+        },
+    ),
+    passes(
+        "a reset that begins before RCV.NXT and carries what reaches past it",
+        "RFC 9293 §3.10.7.4, second: a RST outside the window is dropped in silence; Linux challenges it",
+        |it| {
+            it.flags().rst()
+                && it.segment().and_then(Segment::len_to_left_edge).is_some_and(|beyond| beyond > 0)
+                && it.segment().is_some_and(|segment| matches!(segment.place, Place::Left(offset) if offset < 0))
+                && only_ack(it.linux())
+                && it.ours().is_empty()
+        },
+    ),
+    passes(
+        "a reset right after the window, while the handshake is under way",
+        "RFC 9293 §3.10.7.4, second: a RST outside the window is dropped in silence; Linux challenges it",
+        |it| {
+            it.before().state == State::SynReceived
+                && it.flags().rst()
+                && it.segment().is_some_and(|segment| segment.place == Place::Right(0))
+                && only_ack(it.linux())
+                && it.ours().is_empty()
+        },
+    ),
+    passes(
+        "a SYN again, that Linux has sent before",
+        "RFC 9293 §3.5.1: it follows our first RST; Linux has counted the peer's RST as one of its own",
+        |it| {
+            let both = it.linux().first().zip(it.ours().first());
+            it.before().state == State::SynSent
+                && is_reset(it.linux())
+                && both.is_some_and(|(linux, ours)| linux == ours)
+                && matches!(it.ours(), [_, syn] if syn.starts_with("S "))
+                && (0..it.at())
+                    .any(|at| matches!(&it.linux[at][..], [only] if only.starts_with("S ")) && it.ours[at].is_empty())
+        },
+    ),
+    passes(
+        "a reset with a wrong ACK in SYN-SENT",
+        "RFC 9293 §3.10.7.3, first: it is dropped; Linux sends its SYN again as if it had reset something itself",
+        |it| {
+            it.before().state == State::SynSent
+                && it.flags().contains(Flags::RST | Flags::ACK)
+                && matches!(it.linux(), [only] if only.starts_with("S "))
+                && it.ours().is_empty()
+        },
+    ),
+    parts(
+        "a bare FIN past a hole, after CLOSE",
+        "RFC 9293 §3.6.1 (SHLD-3): data that arrives after CLOSE is reset, and there is none yet; Linux does not wait",
+        |it| {
+            matches!(it.before().state, State::FinWait1 | State::FinWait2)
+                && it.is_closed()
+                && it.flags().fin()
+                && it.segment().is_some_and(|segment| {
+                    segment.len == 0 && matches!(segment.place, Place::Left(1..) | Place::Right(_))
+                })
+                && is_reset(it.linux())
                 && only_ack(it.ours())
         },
     ),
@@ -167,7 +252,7 @@ pub const DIFFERENCES: &[Difference] = &[
             is_orphan(it)
                 && it.flags().ack()
                 && (it.before().ack_is_too_old || it.segment().is_some_and(|segment| segment.ack.0 != 0))
-                && (it.linux().is_empty() || is_reset(it.linux()))
+                && (it.linux().is_empty() || is_reset(it.linux()) || only_ack(it.linux()))
                 && only_ack(it.ours())
         },
     ),
@@ -189,16 +274,47 @@ pub const DIFFERENCES: &[Difference] = &[
         },
     ),
     passes(
+        "an unacceptable acknowledgement in TIME-WAIT",
+        "RFC 9293 §3.10.7.4, fifth: answered by an ACK, as RFC 5961 §5.2 says for old ones; Linux does not look at it",
+        |it| {
+            it.before().state == State::TimeWait
+                && it.flags().ack()
+                && it.segment().is_some_and(|segment| segment.ack.0 > 0 || segment.ack.0 < -2000)
+                && it.linux().is_empty()
+                && only_ack(it.ours())
+        },
+    ),
+    parts(
+        "an acknowledgement of our ISN, where both have sent a SYN",
+        "RFC 9293 §3.10.7.4, fifth: SND.UNA < SEG.ACK, else a RST; Linux takes it for the end of the handshake",
+        |it| {
+            it.before().ack_is_isn
+                && it.before().state == State::SynReceived
+                && only_ack(it.linux())
+                && is_reset(it.ours())
+        },
+    ),
+    parts(
+        "the last segment that the window allows",
+        "RFC 5681 §3.1: the congestion window allows it; Linux waits for an acknowledgement, to fill a larger frame",
+        |it| {
+            let (linux, ours) = (it.linux(), it.ours());
+            matches!(it.step(), Step::Call(Call::Write(_)))
+                && linux.len() + 1 == ours.len()
+                && linux.len() > 2
+                && ours.starts_with(linux)
+                && ours.last().is_some_and(|text| text.starts_with('.') && !text.contains("(0)"))
+        },
+    ),
+    passes(
         "timestamps in TIME-WAIT",
         "RFC 7323 §5.3, R3: recorded of every segment in the window; Linux does so of empty ones only",
         |it| it.before().state == State::TimeWait && it.differ_in_echo(),
     ),
     passes(
         "timestamp of a segment that acknowledges nothing new",
-        "RFC 7323 §5.3, R3: recorded wherever it acknowledges; this Linux does not with data and an old ACK",
-        |it| {
-            it.segment().is_some_and(|segment| segment.ack.0 < 0) && !it.before().ack_is_too_old && it.differ_in_echo()
-        },
+        "RFC 7323 §5.3, R3: recorded whatever it acknowledges; this Linux does not with an old ACK",
+        |it| it.differ_in_echo() && it.echoed_segment().is_some_and(|segment| segment.ack.0 < 0),
     ),
     parts(
         "a segment that acknowledges our ISN",
@@ -209,13 +325,21 @@ pub const DIFFERENCES: &[Difference] = &[
     ),
     parts(
         "data across the peer's FIN",
-        "RFC 9293 §3.10.7.4, seventh: after the FIN the text is ignored; Linux resets",
+        "RFC 9293 §3.10.7.4, seventh: after the FIN the text is ignored; Linux resets, or acknowledges",
         |it| {
             use State::{CloseWait, Closing, LastAck};
             matches!(it.before().state, CloseWait | Closing | LastAck)
                 && it.segment().and_then(Segment::len_to_left_edge).is_some_and(|beyond| beyond > 0)
-                && is_reset(it.linux())
+                && (is_reset(it.linux()) || only_ack(it.linux()))
                 && !is_reset(it.ours())
+        },
+    ),
+    parts(
+        "a FIN at two places, or data beyond one",
+        "RFC 9293 §3.10.7.4, eighth: nothing follows a FIN; whose peer contradicts itself may be acknowledged either way",
+        |it| {
+            let (plain, texts) = (it.contradicts_itself(), [it.linux(), it.ours()]);
+            plain && texts.iter().all(|texts| texts.len() == 1 && texts[0].starts_with('.') && texts[0].contains("(0)"))
         },
     ),
     passes("no ACK bit in TIME-WAIT", "RFC 9293 §3.10.7.4, fifth: dropped; Linux does not look for it", |it| {
@@ -287,8 +411,39 @@ pub const PARTINGS: &[Difference] = &[
         |it| {
             it.before().state == State::SynReceived
                 && it.segment().is_some_and(|segment| segment.stamp != Stamp::Missing)
-                && it.before().last_words_were_an_ack
+                && it.linux[..it.at()]
+                    .iter()
+                    .flatten()
+                    .rfind(|text| text.contains(" ack "))
+                    .is_some_and(|text| text.starts_with(". "))
         },
+    ),
+    parts(
+        "a segment that ends at the left edge, and acknowledges",
+        "RFC 9293 §3.10.7.4, table 6: SEG.SEQ + SEG.LEN - 1 >= RCV.NXT; to Linux that is a place inside",
+        |it| {
+            let has_sent = |_: &Step, ours: &[String]| ours.iter().any(|text| takes_numbers(text));
+            it.segment().is_some_and(|segment| segment.len_to_left_edge() == Some(0))
+                && it.flags().ack()
+                && !it.flags().rst()
+                && is_synchronized(it.before().state)
+                && it.earlier(has_sent)
+        },
+    ),
+    parts(
+        "data that acknowledges our ISN",
+        "RFC 5961 §5.2: nothing of ours lay before the SYN; Linux takes the SYN for data that was acknowledged",
+        |it| {
+            it.before().ack_is_isn
+                && is_synchronized(it.before().state)
+                && it.segment().is_some_and(|segment| segment.sequence_len() > 0)
+                && only_ack(it.ours())
+        },
+    ),
+    parts(
+        "FIN-WAIT-2 of nobody: a reset right after the window",
+        "RFC 5961 §3.2: outside of the window; Linux takes it",
+        |it| is_orphan(it) && it.flags().rst() && it.segment().is_some_and(|segment| segment.place == Place::Right(0)),
     ),
 ];
 
@@ -356,11 +511,42 @@ impl<'a> Moment<'a> {
 
     /// Both say the same but for the timestamp that they echo.
     fn differ_in_echo(&self) -> bool {
-        let without = |text: &String| {
-            let (head, tail) = text.split_once(" TS echo ").unwrap_or((text, ""));
-            format!("{head}{}", tail.split_once(' ').map_or(String::new(), |(_, rest)| format!(" {rest}")))
-        };
-        self.linux().iter().map(without).eq(self.ours().iter().map(without))
+        let (linux, ours) = (self.linux().iter(), self.ours().iter());
+        linux.map(|text| without_echo(text)).eq(ours.map(|text| without_echo(text)))
+    }
+
+    /// The segment whose timestamp ours echo in this step: the peer's clock goes by segments.
+    fn echoed_segment(&self) -> Option<&'a Segment> {
+        let (_, echo) = self.ours().iter().find_map(|text| text.split_once(" TS echo "))?;
+        let ticks: u32 = echo.split(' ').next()?.parse().ok()?;
+        let mut segments = self.steps.iter().filter_map(|step| match step {
+            Step::Segment(segment) => Some(segment),
+            Step::Call(_) | Step::Wait => None,
+        });
+        segments.nth((ticks / TICKS).checked_sub(1)? as usize)
+    }
+
+    /// The two are the same, or differ in the echo of a segment that acknowledges nothing new.
+    fn same_but_echo(&self, linux: &str, ours: &str) -> bool {
+        let echoes_old = self.echoed_segment().is_some_and(|segment| segment.ack.0 < 0);
+        linux == ours || echoes_old && without_echo(linux) == without_echo(ours)
+    }
+
+    /// Both acknowledge, Linux the segment's text too, or its timestamp.
+    fn took_text_or_timestamp(&self) -> bool {
+        let (linux, ours) = (self.linux(), self.ours());
+        let edges = [linux, ours].map(|texts| texts.first().and_then(|text| acknowledged(text)));
+        let len = self.segment().map_or(0, Segment::sequence_len);
+        let took_text = matches!(edges, [Some(linux), Some(ours)] if linux == ours + len);
+        only_ack(linux) && only_ack(ours) && (took_text || self.differ_in_echo())
+    }
+
+    /// The peer has put its FIN at two places, or data beyond it.
+    fn contradicts_itself(&self) -> bool {
+        let told = &self.facts[..self.steps.len()];
+        told.iter().filter_map(|facts| facts.fin).any(|fin| {
+            told.iter().any(|other| other.end.is_some_and(|end| end > fin) || other.fin.is_some_and(|it| it != fin))
+        })
     }
 
     /// The peer's FIN was reached in this step.
@@ -412,20 +598,45 @@ fn blocks(text: &str) -> Vec<(i32, i32)> {
 
 /// The text without the first `count` SACK blocks.
 fn without_sack(text: &str, count: usize) -> String {
-    let head = text.split(" sack ").next().unwrap_or(text);
-    blocks(text).iter().skip(count).fold(head.to_owned(), |text, (left, right)| format!("{text} sack {left}:{right}"))
+    let mut parts = text.split(" sack ");
+    let head = parts.next().unwrap_or(text);
+    parts.skip(count).fold(head.to_owned(), |text, block| format!("{text} sack {block}"))
+}
+
+/// The text without the echo of a timestamp.
+fn without_echo(text: &str) -> String {
+    let (head, tail) = text.split_once(" TS echo ").unwrap_or((text, ""));
+    format!("{head}{}", tail.split_once(' ').map_or(String::new(), |(_, rest)| format!(" {rest}")))
+}
+
+/// It is data, or a FIN.
+fn takes_numbers(text: &str) -> bool {
+    text.starts_with("F.") || text.starts_with('.') && !text.contains("(0)")
+}
+
+/// The number that a reply acknowledges.
+fn acknowledged(text: &str) -> Option<i32> {
+    text.split_once(" ack ")?.1.split(' ').next()?.parse().ok()
+}
+
+/// The first SACK block says what came twice (RFC 2883 §4): it is acknowledged, or lies in another.
+fn reports_duplicate(text: &str) -> bool {
+    let blocks = blocks(text);
+    let Some(((left, right), others)) = blocks.split_first() else { return false };
+    acknowledged(text).is_some_and(|ack| *right <= ack)
+        || others.iter().any(|(start, end)| start <= left && right <= end)
 }
 
 /// The text with its first SACK block, a duplicate one, cut to what lies in the stream.
-fn within_stream(text: &str) -> String {
+fn within_stream(text: &str, first: i32) -> String {
     match blocks(text).first() {
-        Some((left, right)) if *left < 1 => {
+        Some((left, right)) if *left < first => {
             let rest = without_sack(text, 1);
-            if *right <= 1 {
+            if *right <= first {
                 return rest;
             }
             let head = text.split(" sack ").next().unwrap_or(text);
-            format!("{head} sack 1:{right}{}", &rest[head.len()..])
+            format!("{head} sack {first}:{right}{}", &rest[head.len()..])
         }
         _ => text.to_owned(),
     }

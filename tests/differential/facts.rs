@@ -10,8 +10,11 @@ pub struct Facts {
     pub ack_is_too_old: bool,
     /// It acknowledges our ISN, as if our SYN were data.
     pub ack_is_isn: bool,
-    /// What we sent last was an ACK and nothing else.
-    pub last_words_were_an_ack: bool,
+    /// Where the text of the step's segment ends, and where its FIN lies: counted as in the traces.
+    pub end: Option<i32>,
+    pub fin: Option<i32>,
+    /// The first byte of the peer's stream, counted the same way.
+    pub first: i32,
 }
 
 /// Follows the state of the only connection.

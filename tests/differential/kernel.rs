@@ -53,14 +53,13 @@ struct Run {
 const NOW: strata::time::Instant = strata::time::Instant::ZERO;
 
 impl Kernel {
-    pub fn new(device: Box<dyn Device>) -> Kernel {
+    /// Fails where the kernel is too old (tcp_rto_min_us is of 6.11) to be set up so that replies can be compared.
+    pub fn new(device: Box<dyn Device>) -> Result<Kernel, String> {
         for (name, value) in SETTINGS {
-            // Settings come and go with versions; what is missing shows itself in the comparison.
-            if let Err(error) = fs::write(format!("/proc/sys/net/ipv4/{name}"), value) {
-                println!("note: net.ipv4.{name} cannot be set: {error}");
-            }
+            fs::write(format!("/proc/sys/net/ipv4/{name}"), value)
+                .map_err(|error| format!("this kernel's net.ipv4.{name} cannot be set: {error}"))?;
         }
-        Kernel { device }
+        Ok(Kernel { device })
     }
 
     /// Each script's trace, in lock-step.

@@ -8,7 +8,8 @@ use std::net::SocketAddr;
 use strata::event::CloseReason;
 use strata::frame::{Offload, Received};
 use strata::stack::{self, ListenerId, Stack, TcpId};
-use strata::tcp::{self, ReceiveError, SendError};
+use strata::tcp::congestion::Algorithm;
+use strata::tcp::{self, LossRecovery, ReceiveError, SendError};
 use strata::time::Instant;
 
 struct Ours {
@@ -21,12 +22,23 @@ struct Ours {
     watcher: Watcher,
 }
 
+/// As the kernel is set up: see `kernel::SETTINGS`.
+fn tcp_config() -> tcp::Config {
+    tcp::Config {
+        receive_buffer: 64 * 1024,
+        min_rto: STEP * 14,
+        congestion: Algorithm::RENO,
+        recovery: LossRecovery { rack: false, tlp: false, ..LossRecovery::default() },
+        ..tcp::Config::default()
+    }
+}
+
 /// Gives what was said, and what was known before each step and after the last.
 pub fn run(script: &Script, mut peer: Peer) -> (Trace, Vec<Facts>) {
     let config = stack::Config {
         mac: END_MAC,
         addresses: vec!["192.0.2.1/24".parse().expect("a prefix")],
-        tcp: tcp::Config { receive_buffer: 64 * 1024, min_rto: STEP * 14, ..tcp::Config::default() },
+        tcp: tcp_config(),
         ..stack::Config::default()
     };
     let mut end = Ours {

@@ -17,7 +17,7 @@ pub const PEER_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
 const WINDOW: u16 = 20_000;
 /// The peer's clock at the beginning; every step it goes on by [`TICKS`].
 const CLOCK: u32 = 1_000_000;
-const TICKS: u32 = 100;
+pub const TICKS: u32 = 100;
 
 /// The ports of one run of a script: the end's and the peer's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -41,12 +41,14 @@ pub struct Peer {
     timestamps: bool,
     last_stamp: u32,
     clock: u32,
-    /// What the end sent last.
-    last_flags: Flags,
     /// The number that others are counted from: the peer's ISN, or where it began anew.
     base: u32,
-    /// The right edge when a segment was placed by it: the two ends' windows differ in size.
-    placed_by: Option<u32>,
+    /// The first number of the stream, counted from there.
+    first: i32,
+    /// The right edges that segments were placed by: the two ends' windows differ in size.
+    edges: Vec<u32>,
+    /// The last segment was.
+    placed_by_edge: bool,
 }
 
 /// A TCP segment of the end's.
@@ -69,20 +71,19 @@ impl Peer {
             timestamps: false,
             last_stamp: 0,
             clock: CLOCK,
-            last_flags: Flags::NONE,
             base: isn,
-            placed_by: None,
+            first: 1,
+            edges: Vec::new(),
+            placed_by_edge: false,
         }
     }
 
     /// The frame of a segment.
     pub fn frame(&mut self, segment: &Segment) -> Vec<u8> {
         self.clock += TICKS;
-        self.placed_by = matches!(segment.place, Place::Right(_)).then_some(self.right);
-        let seq = match segment.place {
-            Place::Left(offset) => self.left.wrapping_add_signed(offset),
-            Place::Right(offset) => self.right.wrapping_add_signed(offset),
-        };
+        self.placed_by_edge = matches!(segment.place, Place::Right(_));
+        self.edges.extend(self.placed_by_edge.then_some(self.right));
+        let seq = self.place(segment);
         let flags = segment.flags;
         let mut tcp = TcpHeader::new(self.ports.peer, self.ports.end, seq, WINDOW);
         (tcp.syn, tcp.ack, tcp.fin) = (flags.syn(), flags.ack(), flags.fin());
@@ -101,20 +102,29 @@ impl Peer {
         bytes
     }
 
+    fn place(&self, segment: &Segment) -> u32 {
+        match segment.place {
+            Place::Left(offset) => self.left.wrapping_add_signed(offset),
+            Place::Right(offset) => self.right.wrapping_add_signed(offset),
+        }
+    }
+
     /// What is known before a step, of ours in `state`.
     pub fn facts(&self, state: TcpState, step: &Step) -> Facts {
-        let mut facts = Facts {
-            state,
-            ack_is_too_old: false,
-            ack_is_isn: false,
-            last_words_were_an_ack: self.last_flags == Flags::ACK,
-        };
-        if let Step::Segment(segment) = step
-            && segment.flags.ack()
-        {
+        let mut facts =
+            Facts { state, ack_is_too_old: false, ack_is_isn: false, fin: None, end: None, first: self.first };
+        let Step::Segment(segment) = step else { return facts };
+        if segment.flags.ack() {
             let ack = self.end_next.wrapping_add_signed(segment.ack.0);
             facts.ack_is_too_old = is_after(self.isn.wrapping_add(1), ack);
             facts.ack_is_isn = ack == self.isn;
+        }
+        let start = self.place(segment).wrapping_sub(self.base) as i32;
+        let data_end = start + i32::from(segment.len);
+        // What no end takes tells nothing of where the stream ends.
+        if data_end >= self.first && start < 1 << 20 && !segment.flags.rst() && !segment.flags.syn() {
+            facts.end = Some(data_end);
+            facts.fin = segment.flags.fin().then_some(data_end);
         }
         facts
     }
@@ -162,12 +172,16 @@ impl Peer {
             self.timestamps = header.options.timestamps.is_some() && self.script.offer.timestamps;
         }
         let text = self.text(reply);
-        self.last_flags = flags;
         if flags.rst() {
             return text;
         }
-        if flags.contains(Flags::SYN | Flags::ACK) && self.placed_by.is_some() {
-            self.base = header.ack.wrapping_sub(1);
+        if flags.contains(Flags::SYN | Flags::ACK) {
+            // Perhaps another connection: what is known of an old one's window is none of its.
+            (self.left, self.right) = (header.ack, header.ack);
+            if self.placed_by_edge {
+                self.base = header.ack.wrapping_sub(1);
+            }
+            self.first = header.ack.wrapping_sub(self.base) as i32;
         }
         let next = header.seq.wrapping_add(reply.len + u32::from(flags.syn()) + u32::from(flags.fin()));
         if is_after(next, self.end_next) {
@@ -185,10 +199,10 @@ impl Peer {
         text
     }
 
-    /// A number of the peer's: where the last segment was placed by the right edge, what is near that is counted from
-    /// there.
+    /// A number of the peer's: what is near a right edge that a segment was placed by is counted from there.
     fn name(&self, number: u32) -> String {
-        match self.placed_by.map(|right| number.wrapping_sub(right) as i32) {
+        let offsets = self.edges.iter().map(|edge| number.wrapping_sub(*edge) as i32);
+        match offsets.min_by_key(|offset| offset.abs()) {
             Some(offset) if offset.abs() < 3000 => format!("right{offset:+}"),
             _ => (number.wrapping_sub(self.base) as i32).to_string(),
         }
