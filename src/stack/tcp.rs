@@ -331,7 +331,7 @@ impl TcpTable {
                 if let NetworkError::FragmentationNeeded { mtu } = error {
                     opening.handle_path_mtu(believable(mtu));
                 } else {
-                    let outcome = opening.handle_icmp(cx, error.meaning(), hard);
+                    let outcome = opening.handle_icmp(cx, error.meaning(), hard.then(|| refusal(error)));
                     self.conclude(cx, id, outcome);
                 }
                 true
@@ -488,6 +488,21 @@ fn parse<'p>(packet: &'p Packet<'_>) -> Result<Segment<'p>, DropReason> {
         Err(ParseError::Header { .. }) => Err(DropReason::MalformedTcp),
         // RFC 9293 §3.1 (MUST-7)
         Err(ParseError::Options(_)) => Err(DropReason::BadTcpOption),
+    }
+}
+
+/// Who says that there is no such port, or no TCP, is the host itself; the others are on the way to it.
+fn refusal(error: NetworkError) -> CloseReason {
+    match error {
+        NetworkError::PortUnreachable | NetworkError::ProtocolUnreachable => CloseReason::Refused,
+        NetworkError::NetUnreachable
+        | NetworkError::HostUnreachable
+        | NetworkError::FragmentationNeeded { .. }
+        | NetworkError::SourceRouteFailed
+        | NetworkError::AdministrativelyProhibited
+        | NetworkError::TtlExceeded
+        | NetworkError::ReassemblyTimeExceeded
+        | NetworkError::ParameterProblem { .. } => CloseReason::Unreachable,
     }
 }
 

@@ -63,6 +63,8 @@ pub struct Config {
     /// A closed window is probed without data, which the peer must answer since the segment lies left of what it
     /// expects, as Linux does; else with one octet (RFC 9293 §3.8.6.1).
     pub empty_window_probes: bool,
+    /// Every acknowledgement but a challenge repeats our FIN until the peer has acknowledged it, as in FreeBSD.
+    pub acks_repeat_fin: bool,
     /// After the RST for an old connection of the peer's (RFC 9293 §3.5.1) the SYN goes again at once, as in Linux; else
     /// when its timer says.
     pub prompt_syn: bool,
@@ -173,6 +175,8 @@ impl Config {
             give_up_syn: Duration::from_secs(75),
             keepalive: Keepalive { count: 8, ..Keepalive::default() },
             prompt_syn: false,
+            acks_repeat_fin: true,
+            recovery: LossRecovery { rack: false, tlp: false, frto: false, ..LossRecovery::default() },
             ..Config::default()
         }
     }
@@ -204,6 +208,7 @@ impl Default for Config {
             max_pacing_rate: None,
             restart_after_idle: true,
             empty_window_probes: false,
+            acks_repeat_fin: false,
             prompt_syn: true,
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_millis(200),

@@ -236,15 +236,15 @@ impl Opening {
         }
     }
 
-    /// An ICMP error that quotes our SYN. RFC 5461: a hard one ends the attempt.
-    pub fn handle_icmp(&mut self, cx: &mut Context<'_>, meaning: &'static str, hard: bool) -> Outcome {
-        self.tell(cx, TcpEvent::IcmpError { meaning, hard });
-        if !hard || !self.config.icmp_ends_opening {
+    /// An ICMP error that quotes our SYN. RFC 5461: a hard one ends the attempt, for `hard`.
+    pub fn handle_icmp(&mut self, cx: &mut Context<'_>, meaning: &'static str, hard: Option<CloseReason>) -> Outcome {
+        self.tell(cx, TcpEvent::IcmpError { meaning, hard: hard.is_some() });
+        let Some(why) = hard.filter(|_| self.config.icmp_ends_opening) else {
             self.soft_error = Some(meaning);
             return Outcome::Stay;
-        }
+        };
         self.move_to(cx, Cause::GaveUp);
-        Outcome::Closed(CloseReason::Unreachable)
+        Outcome::Closed(why)
     }
 
     pub(super) fn take_syn(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {

@@ -118,7 +118,8 @@ impl Receiver {
         // Rounded up, so that scaling never takes back what was offered.
         let field = wnd.div_ceil(unit).min(u64::from(u16::MAX));
         let told = self.nxt + field * unit;
-        self.edge = self.edge.max(if self.beyond_field { told.max(edge) } else { told });
+        let whole = wish + u64::from(self.finished);
+        self.edge = self.edge.max(if self.beyond_field { told.max(whole) } else { told });
         self.unscaled = false;
         field as u16
     }

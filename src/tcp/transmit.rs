@@ -81,7 +81,7 @@ impl Connection {
                 // RFC 9293 §3.8.4 (SHLD-12): no data, one before what is expected, so that it must be answered.
                 Some(self.send_control(cx, Flags::ACK, self.snd.nxt - 1, SendReason::Keepalive))
             }
-            Next::Acknowledgement(why) => Some(self.send_control(cx, Flags::ACK, self.snd.acceptable(), why)),
+            Next::Acknowledgement(why) => Some(self.send_acknowledgement(cx, why)),
             Next::Nothing => {
                 self.arm_for_what_is_held(cx);
                 None
@@ -333,6 +333,16 @@ impl Connection {
         self.build(cx, header, payload, why)
     }
 
+    fn send_acknowledgement(&mut self, cx: &mut Context<'_>, why: SendReason) -> Frame {
+        let unheard = matches!(self.state, State::FinWait1 | State::Closing | State::LastAck);
+        match self.snd.fin.filter(|fin| unheard && self.snd.nxt > *fin) {
+            Some(fin) if self.config.acks_repeat_fin && !answers_nonsense(why) => {
+                self.send_control(cx, Flags::FIN | Flags::ACK, fin, why)
+            }
+            Some(_) | None => self.send_control(cx, Flags::ACK, self.snd.acceptable(), why),
+        }
+    }
+
     fn send_control(&mut self, cx: &mut Context<'_>, flags: Flags, position: u64, why: SendReason) -> Frame {
         let header = self.header(cx, flags, position);
         self.build(cx, header, Payload::default(), why)
@@ -391,4 +401,9 @@ impl Connection {
             (false, _) => 0,
         }
     }
+}
+
+/// Such an acknowledgement says only where we are.
+fn answers_nonsense(why: SendReason) -> bool {
+    matches!(why, SendReason::ChallengeAck | SendReason::UnacceptableSegment)
 }

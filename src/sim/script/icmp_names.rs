@@ -49,6 +49,9 @@ const CODES: &[(&str, u8)] = &[
     ("packet_filtered", 13),
     ("precedence_violation", 14),
     ("precedence_cutoff", 15),
+    // Of Time Exceeded.
+    ("ttl_exceeded_in_transit", 0),
+    ("frag_reass_exceeded", 1),
 ];
 
 const CODES_V6: &[(&str, u8)] = &[

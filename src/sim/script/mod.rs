@@ -9,7 +9,7 @@
 //! tcp     := [sport > dport] flags start:end(len) [ack n] [win n] [urg n] [<options>] | ... <...>
 //! flags   := - | any of F S R P . E W A U, or a digit for the ACE field
 //! udp     := udp [sport > dport] (len)
-//! icmp    := icmp type [code] [mtu n] [id n] [ '[' start:end(len) | udp (len) | raw (len) ']' ]
+//! icmp    := icmp type [code] [mtu n] [id n] [ '[' start:end(len) | udp (len) | raw (len) ']' ]     the latter also in front
 //! call    := [...end] name(arguments) = result [ERRNO] [(words)] [(words)]
 //! ```
 //!

@@ -206,13 +206,13 @@ fn hard_icmp_errors_end_an_opening_and_soft_ones_do_not() {
     let mut end = End::active(plain(), 3, 4);
     end.out();
     let outcome = end.with(|shape, cx| match shape {
-        Shape::Opening(opening) => opening.handle_icmp(cx, "host unreachable", false),
+        Shape::Opening(opening) => opening.handle_icmp(cx, "host unreachable", None),
         Shape::Connection(_) | Shape::Over(_) => panic!("not opening"),
     });
     end.conclude(outcome, None);
     assert_eq!(end.state(), State::SynSent);
     let outcome = end.with(|shape, cx| match shape {
-        Shape::Opening(opening) => opening.handle_icmp(cx, "port unreachable", true),
+        Shape::Opening(opening) => opening.handle_icmp(cx, "prohibited", Some(CloseReason::Unreachable)),
         Shape::Connection(_) | Shape::Over(_) => panic!("not opening"),
     });
     end.conclude(outcome, None);

@@ -19,18 +19,29 @@ impl Parser<'_> {
         if self.take_word("id") {
             icmp.id = Some(self.number("an identifier", 1 << 16)? as u16);
         }
-        if self.take_mark('[') {
-            icmp.quote = Some(if self.take_word("udp") {
-                Quote::Udp { len: self.len()? }
-            } else if self.take_word("raw") {
-                Quote::Raw { len: self.len()? }
-            } else {
-                let (seq, len) = self.range()?;
-                Quote::Tcp { seq, len }
-            });
-            self.mark(']')?;
+        if *self.peek() == Kind::Mark('[') {
+            icmp.quote = Some(self.quote()?);
         }
         Ok(icmp)
+    }
+
+    /// `[1:1001(1000)] icmp ..`, as older scripts have it: no IP information begins with a number.
+    pub(super) fn quote_comes_first(&self) -> bool {
+        *self.peek() == Kind::Mark('[') && matches!(self.peek_second(), Kind::Integer(_))
+    }
+
+    pub(super) fn quote(&mut self) -> Result<Quote, ParseError> {
+        self.mark('[')?;
+        let quote = if self.take_word("udp") {
+            Quote::Udp { len: self.len()? }
+        } else if self.take_word("raw") {
+            Quote::Raw { len: self.len()? }
+        } else {
+            let (seq, len) = self.range()?;
+            Quote::Tcp { seq, len }
+        };
+        self.mark(']')?;
+        Ok(quote)
     }
 
     fn icmp_name(&mut self, what: &str, known: fn(&str) -> bool) -> Result<String, ParseError> {

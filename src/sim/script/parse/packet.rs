@@ -2,7 +2,7 @@
 
 use super::Parser;
 use crate::sim::script::lexer::{Kind, ParseError};
-use crate::sim::script::syntax::{Body, Direction, Ecn, IpInfo, MplsLabel, Outer, Packet, Tcp, TcpFlags};
+use crate::sim::script::syntax::{Body, Direction, Ecn, Icmp, IpInfo, MplsLabel, Outer, Packet, Tcp, TcpFlags};
 use std::net::IpAddr;
 
 /// Headers around headers; no packet has more.
@@ -19,6 +19,11 @@ impl Parser<'_> {
             outer.push(header);
         }
         let place = self.place;
+        if self.quote_comes_first() {
+            let quote = Some(self.quote()?);
+            let icmp = Icmp { quote, ..self.icmp()? };
+            return Ok(Packet { direction, outer, ip: IpInfo::default(), body: Body::Icmp(icmp) });
+        }
         let ip = self.ip_info()?;
         if direction == Direction::In && ip.ecn == Some(Ecn::Ect01) {
             self.place = place + 1;
