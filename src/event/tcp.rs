@@ -172,6 +172,11 @@ pub enum TcpEvent {
         ssthresh: u64,
         why: CwndCause,
     },
+    /// Congestion control went from one of its phases to another, in its own words.
+    CongestionPhase {
+        from: &'static str,
+        to: &'static str,
+    },
     TimerSet {
         timer: TimerKind,
         at: Instant,
@@ -332,6 +337,8 @@ pub enum CwndCause {
     Idle,
     ApplicationLimited,
     Marked,
+    /// The controller has a model of the path, from which the window follows (BBR).
+    Model,
 }
 
 impl fmt::Display for CwndCause {
@@ -348,6 +355,7 @@ impl fmt::Display for CwndCause {
             CwndCause::Idle => "restart after idle",
             CwndCause::ApplicationLimited => "the application leaves it unused",
             CwndCause::Marked => "marked by the network (ECN)",
+            CwndCause::Model => "the model of the path",
         })
     }
 }

@@ -186,6 +186,7 @@ fn tcp(at: Instant, event: &TcpEvent) -> String {
         TcpEvent::RttSample { rtt, srtt, rttvar, rto } => {
             format!("RTT {}: SRTT {}, RTTVAR {}, RTO {}", Span(*rtt), Span(*srtt), Span(*rttvar), Span(*rto))
         }
+        TcpEvent::CongestionPhase { from, to } => format!("congestion control: {from} -> {to}"),
         TcpEvent::DeliveryRate { rate, delivered, interval, application_limited } => {
             let limited = if *application_limited { ", limited by the application" } else { "" };
             let delivered = count(*delivered as usize, "byte");

@@ -70,8 +70,9 @@ impl Connection {
         }
         self.tell_report(cx, &report, state);
         let rtt = self.take_rtt_sample(cx, &report, echoed);
-        self.hear_losses();
+        self.hear_losses(cx.now);
         self.conclude(cx, &report, before);
+        self.hear_repair(cx, &report, state);
         if report.acknowledged > 0 || report.sacked_older && rtt.is_some() {
             self.restart_retransmission_timer(cx);
         }

@@ -140,6 +140,7 @@ impl Connection {
             mss: mss as u64,
             initial_window: u64::from(segments) * mss as u64,
             rtt: opening.rtt.srtt(),
+            sack: config.sack && peer.sack,
             slow_start_limit: config.slow_start_limit,
             seed: u64::from(opening.secrets.isn) << 32 | u64::from(opening.secrets.timestamp_offset),
         });

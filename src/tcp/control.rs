@@ -69,23 +69,32 @@ impl Connection {
             ..Acknowledged::new(cx.now)
         };
         let slow_start = self.congestion.cwnd() < self.congestion.ssthresh();
-        let why = if slow_start { CwndCause::SlowStart } else { CwndCause::CongestionAvoidance };
+        let why = match (self.congestion.governs_recovery(), slow_start) {
+            (true, _) => CwndCause::Model,
+            (false, true) => CwndCause::SlowStart,
+            (false, false) => CwndCause::CongestionAvoidance,
+        };
         self.change_congestion(cx, why, |congestion, _now| {
             congestion.on_delivered(&ack);
             if heard.grows {
                 congestion.on_acknowledged(&ack);
             }
         });
+        if self.congestion.holds_rate_down() {
+            self.recovery.limit_rate(self.effective_mss() as u64);
+        }
     }
 
     pub(super) fn in_flight(&self) -> u64 {
         self.recovery.in_flight(self.effective_mss() as u64)
     }
 
-    /// RFC 7661 §4.1: in slow start a window more than half used counts as used, since it doubles each round.
+    /// RFC 7661 §4.1: in slow start a window more than half used counts as used, since it doubles each round. A
+    /// controller with a rate knows of no slow start, and its window is meant to have room.
     fn cwnd_limited(&self) -> bool {
         let cwnd = self.congestion.cwnd();
-        self.usage.limited || cwnd < self.congestion.ssthresh() && cwnd < 2 * self.usage.most
+        let doubles = cwnd < self.congestion.ssthresh() && self.congestion.pacing_rate().is_none();
+        self.usage.limited || doubles && cwnd < 2 * self.usage.most
     }
 
     /// Data has left: how full is the window?
@@ -130,9 +139,10 @@ impl Connection {
     }
 
     /// Congestion control hears of each segment that was judged lost since it last did.
-    pub(super) fn hear_losses(&mut self) {
+    pub(super) fn hear_losses(&mut self, now: Instant) {
         for lost in self.recovery.take_losses() {
             self.congestion.on_segment_lost(&LostSegment {
+                now,
                 len: lost.len,
                 sent_in_flight: lost.sent_in_flight,
                 lost: lost.lost,
@@ -149,8 +159,12 @@ impl Connection {
         why: CwndCause,
         change: impl FnOnce(&mut dyn CongestionControl, Instant),
     ) {
-        let from = self.congestion.cwnd();
+        let (from, phase) = (self.congestion.cwnd(), self.congestion.phase());
         change(&mut *self.congestion, cx.now);
+        let now = self.congestion.phase();
+        if phase != now {
+            self.tell(cx, || TcpEvent::CongestionPhase { from: phase, to: now });
+        }
         let (to, ssthresh) = (self.congestion.cwnd(), self.congestion.ssthresh());
         if from != to {
             self.tell(cx, || TcpEvent::Cwnd { from, to, ssthresh, why });
@@ -168,6 +182,7 @@ impl Connection {
             mss: window.mss,
             initial_window: window.initial,
             rtt: self.rtt.srtt(),
+            sack: self.sack,
             slow_start_limit: self.config.slow_start_limit,
             seed: now.as_nanos() ^ self.snd.nxt,
         };

@@ -62,6 +62,14 @@ impl Connection {
         }
     }
 
+    /// All that was lost at a timeout has been acknowledged.
+    pub(super) fn hear_repair(&mut self, cx: &mut Context<'_>, report: &Report, from: CongestionState) {
+        let loss = CongestionState::Loss;
+        if from == loss && self.recovery.state() != loss && report.undone.is_none() && report.entered.is_none() {
+            self.change_congestion(cx, CwndCause::RecoveryOver, |congestion, now| congestion.on_repaired(now));
+        }
+    }
+
     /// How many bytes may be in flight: what congestion control says, unless its window is just coming down.
     pub(super) fn cwnd(&self) -> u64 {
         let cwnd = self.congestion.cwnd();
@@ -154,7 +162,7 @@ impl Connection {
         // As Linux: the time that has passed lets one segment out.
         report.delivered = if report.lost.segments > 0 { self.effective_mss() as u64 } else { 0 };
         self.tell_report(cx, &report, state);
-        self.hear_losses();
+        self.hear_losses(cx.now);
         self.conclude(cx, &report, before);
     }
 }

@@ -1,6 +1,6 @@
 //! The controllers by name: the one place that knows them all.
 
-use super::{CongestionControl, Cubic, Reno, Start, Unlimited};
+use super::{Bbr, CongestionControl, Cubic, Reno, Start, Unlimited};
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
@@ -14,7 +14,7 @@ use thiserror::Error;
 /// assert_eq!(config.congestion, Algorithm::RENO);
 /// assert_eq!(
 ///     "vegas".parse::<Algorithm>().unwrap_err().to_string(),
-///     "there is no congestion controller `vegas`; there are none, reno, cubic",
+///     "there is no congestion controller `vegas`; there are none, reno, cubic, bbr",
 /// );
 /// # Ok::<(), strata::tcp::congestion::UnknownAlgorithm>(())
 /// ```
@@ -44,8 +44,13 @@ impl Algorithm {
             Box::new(Cubic::new(start))
         });
 
+    pub const BBR: Algorithm =
+        Algorithm::new("bbr", "paced by a model of the path, version 3 (draft-ietf-ccwg-bbr)", |start| {
+            Box::new(Bbr::new(start))
+        });
+
     /// Those that are known by name. A program may use others.
-    pub const ALL: &[Algorithm] = &[Algorithm::NONE, Algorithm::RENO, Algorithm::CUBIC];
+    pub const ALL: &[Algorithm] = &[Algorithm::NONE, Algorithm::RENO, Algorithm::CUBIC, Algorithm::BBR];
 
     /// A controller of your own: its name, a line about it, and how it begins.
     pub const fn new(

@@ -13,6 +13,8 @@ pub struct Start {
     pub initial_window: u64,
     /// The round trip that the handshake took, where it was measured.
     pub rtt: Option<Duration>,
+    /// The peer tells what arrived past a hole: more than one loss of a round can be seen.
+    pub sack: bool,
     /// The most segments by which one acknowledgement opens the window in slow start (RFC 3465 §2.3: L).
     pub slow_start_limit: Option<u32>,
     /// Whatever chance the controller needs begins here.
@@ -95,6 +97,7 @@ impl RateSample {
 /// A segment that was judged lost, in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct LostSegment {
+    pub now: Instant,
     pub len: u64,
     /// In flight when it was sent, itself included.
     pub sent_in_flight: u64,

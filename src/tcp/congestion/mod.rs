@@ -10,12 +10,14 @@
 //! | `window` | cwnd and ssthresh, and what happens to them under every controller | RFC 5681, 2861, 7661 |
 //! | `algorithm` | the controllers by name | |
 //! | `none`, `reno` | no control; slow start, congestion avoidance, halving | RFC 5681, 6582 |
+//! | `bbr` | a model of the path: rate and round trip | draft-ietf-ccwg-bbr |
 //! | `cubic`, `hystart` | a window that grows with time; when to leave slow start | RFC 9438, 9406 |
 //!
 //! Adding a controller is one file here and one line in `algorithm`; a program can bring its own without either: an
 //! [`Algorithm`] is a value.
 
 mod algorithm;
+mod bbr;
 mod cubic;
 mod facts;
 mod hystart;
@@ -24,6 +26,7 @@ mod reno;
 mod window;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use bbr::Bbr;
 pub use cubic::Cubic;
 pub use facts::{Acknowledged, Congested, LostSegment, RateSample, Start};
 pub use none::Unlimited;
@@ -64,6 +67,11 @@ pub trait CongestionControl: Send + Debug {
         None
     }
 
+    /// What it sends now is less than the path takes, on purpose: samples of the rate are to be marked.
+    fn holds_rate_down(&self) -> bool {
+        false
+    }
+
     /// The controller sets its own window during loss recovery, where others are led to ssthresh by what is delivered.
     fn governs_recovery(&self) -> bool {
         false
@@ -101,6 +109,9 @@ pub trait CongestionControl: Send + Debug {
         window.cwnd = window.ssthresh;
     }
 
+    /// The same after a timeout, from which the window has been growing all the while.
+    fn on_repaired(&mut self, _now: Instant) {}
+
     /// The retransmission timer fired; `again` when this loss has already been reacted to.
     fn on_timeout(&mut self, now: Instant, in_flight: u64, again: bool) {
         // RFC 5681 §3.1: ssthresh is held when the same segment times out again.
@@ -135,7 +146,15 @@ pub(crate) mod testing {
 
     /// Segments of a thousand bytes, and ten of them to begin with.
     pub fn start() -> Start {
-        Start { now: Instant::ZERO, mss: 1000, initial_window: 10_000, rtt: None, slow_start_limit: Some(8), seed: 1 }
+        Start {
+            now: Instant::ZERO,
+            mss: 1000,
+            initial_window: 10_000,
+            rtt: None,
+            sack: true,
+            slow_start_limit: Some(8),
+            seed: 1,
+        }
     }
 
     /// An acknowledgement that uses the whole window.

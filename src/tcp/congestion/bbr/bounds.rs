@@ -1,0 +1,208 @@
+//! What losses say of the path (§5.5.10), and what is taken back when they were none (§5.5.11).
+
+use super::super::{LostSegment, RateSample};
+use super::model::scale;
+use super::{Bbr, INFINITE, State};
+
+/// BBR.LossThresh, and BBR.Beta, in percent.
+const LOSS_THRESHOLD: u64 = 2;
+const BETA: u64 = 70;
+
+/// In bytes, and bytes a second.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Until the next probe.
+    pub bw_shortterm: u64,
+    pub inflight_shortterm: u64,
+    /// The most in flight that probing has found to be safe.
+    pub inflight_longterm: u64,
+    /// The most of the round: what was delivered, and how fast.
+    pub bw_latest: u64,
+    pub inflight_latest: u64,
+    /// Something was lost in this round; where the round ends, and whether this acknowledgement ends it.
+    loss_in_round: bool,
+    round_delivered: u64,
+    pub loss_round_starts: bool,
+    /// How many acknowledgements of this round told of losses.
+    losses: u32,
+    /// BBR.is_bw_probe_sample: what is acknowledged was sent while probing, and no loss of that has been answered yet.
+    pub probing: bool,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds {
+            bw_shortterm: INFINITE,
+            inflight_shortterm: INFINITE,
+            inflight_longterm: INFINITE,
+            bw_latest: 0,
+            inflight_latest: 0,
+            loss_in_round: false,
+            round_delivered: 0,
+            loss_round_starts: false,
+            losses: 0,
+            probing: false,
+        }
+    }
+}
+
+/// As it was before the losses.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Undo {
+    /// The state that they ended.
+    pub state: Option<State>,
+    bw_shortterm: u64,
+    inflight_shortterm: u64,
+    inflight_longterm: u64,
+}
+
+impl Bounds {
+    /// UpdateLatestDeliverySignals.
+    pub fn hear_delivery(&mut self, sample: &RateSample, delivered: u64) {
+        self.bw_latest = self.bw_latest.max(sample.rate());
+        self.inflight_latest = self.inflight_latest.max(sample.delivered);
+        self.loss_round_starts = sample.prior_delivered >= self.round_delivered;
+        if self.loss_round_starts {
+            self.round_delivered = delivered;
+        }
+    }
+
+    /// AdvanceLatestDeliverySignals.
+    pub fn advance(&mut self, sample: &RateSample) {
+        if self.loss_round_starts {
+            (self.bw_latest, self.inflight_latest) = (sample.rate(), sample.delivered);
+            self.losses = 0;
+        }
+    }
+
+    /// ResetCongestionSignals.
+    pub fn reset_signals(&mut self) {
+        (self.loss_in_round, self.bw_latest, self.inflight_latest) = (false, 0, 0);
+    }
+
+    /// ResetShortTermModel.
+    pub fn reset_short_term(&mut self) {
+        (self.bw_shortterm, self.inflight_shortterm) = (INFINITE, INFINITE);
+    }
+
+    /// The acknowledgement told of so many lost bytes; how many did so in this round.
+    pub fn count_losses(&mut self, lost: u64) -> u32 {
+        self.losses = self.losses.saturating_add(u32::from(lost > 0));
+        self.losses
+    }
+}
+
+impl Bbr {
+    /// IsInflightTooHigh.
+    pub(super) fn is_too_high(&self, lost: u64, in_flight: u64) -> bool {
+        lost > scale(in_flight, LOSS_THRESHOLD) || lost > 0 && !self.sack
+    }
+
+    /// NoteLoss. The state is saved once for a recovery.
+    pub(super) fn note_loss(&mut self) {
+        if !self.bounds.loss_in_round {
+            self.bounds.round_delivered = self.delivered;
+            if !self.in_recovery {
+                self.save_state();
+            }
+        }
+        self.bounds.loss_in_round = true;
+    }
+
+    /// SaveStateUponLoss, but for the window.
+    fn save_state(&mut self) {
+        self.undo = Undo {
+            state: None,
+            bw_shortterm: self.bounds.bw_shortterm,
+            inflight_shortterm: self.bounds.inflight_shortterm,
+            inflight_longterm: self.bounds.inflight_longterm,
+        };
+    }
+
+    /// HandleLostPacket.
+    pub(super) fn handle_lost(&mut self, lost: &LostSegment) {
+        self.note_loss();
+        if self.bounds.probing && self.is_too_high(lost.lost, lost.sent_in_flight) {
+            self.inflight_too_high(inflight_at_loss(lost), lost.application_limited);
+        }
+    }
+
+    /// HandleInflightTooHigh: once for each probe.
+    pub(super) fn inflight_too_high(&mut self, in_flight: u64, application_limited: bool) {
+        self.cycle.too_high = true;
+        self.bounds.probing = false;
+        if !application_limited {
+            let least = scale(self.target_inflight(), BETA);
+            self.bounds.inflight_longterm = in_flight.max(least);
+        }
+        if self.state == State::Up {
+            self.undo.state = Some(State::Up);
+            self.start_down();
+        }
+    }
+
+    /// UpdateCongestionSignals: once in a round with losses, unless they are to be expected.
+    pub(super) fn adapt_short_term(&mut self) {
+        if !self.bounds.loss_round_starts {
+            return;
+        }
+        if self.bounds.loss_in_round && !self.state.is_probing() {
+            let (bw, cwnd, bounds) = (self.max_bw.max(), self.window.cwnd, &mut self.bounds);
+            let lower = |bound: u64, first: u64, latest: u64| {
+                let bound = if bound == INFINITE { first } else { bound };
+                latest.max(scale(bound, BETA))
+            };
+            bounds.bw_shortterm = lower(bounds.bw_shortterm, bw, bounds.bw_latest);
+            bounds.inflight_shortterm = lower(bounds.inflight_shortterm, cwnd, bounds.inflight_latest);
+        }
+        self.bounds.loss_in_round = false;
+    }
+
+    /// HandleSpuriousLossDetection.
+    pub(super) fn handle_spurious_loss(&mut self) {
+        self.restore_window();
+        let (bounds, undo) = (&mut self.bounds, std::mem::take(&mut self.undo));
+        bounds.loss_in_round = false;
+        bounds.bw_shortterm = bounds.bw_shortterm.max(undo.bw_shortterm);
+        bounds.inflight_shortterm = bounds.inflight_shortterm.max(undo.inflight_shortterm);
+        bounds.inflight_longterm = bounds.inflight_longterm.max(undo.inflight_longterm);
+        self.full_pipe.reset(0);
+        match undo.state {
+            Some(State::Startup) if self.state != State::Startup => {
+                self.full_pipe.reached = false;
+                if self.state != State::ProbeRtt {
+                    self.enter_startup();
+                }
+            }
+            Some(State::Up) if self.state != State::Up && self.state != State::ProbeRtt => self.start_refill(),
+            Some(_) | None => {}
+        }
+    }
+}
+
+/// InflightAtLoss: the segment may be a train of many; with how much of it did the losses cross the threshold?
+fn inflight_at_loss(lost: &LostSegment) -> u64 {
+    let (in_flight, lost_before) = (lost.sent_in_flight.saturating_sub(lost.len), lost.lost.saturating_sub(lost.len));
+    let budget = (in_flight * LOSS_THRESHOLD).saturating_sub(100 * lost_before);
+    in_flight + budget / (100 - LOSS_THRESHOLD)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::time::Instant;
+
+    #[test]
+    fn the_prefix_of_a_train_at_which_losses_cross_the_threshold() {
+        for (len, sent_in_flight, lost, expected) in [
+            // 2% of 98,000 is all that the train may lose: 2,000 of it.
+            (10_000, 108_000, 10_000, 100_000),
+            (1000, 100_000, 3000, 99_000),
+            (10_000, 10_000, 10_000, 0),
+        ] {
+            let lost =
+                LostSegment { now: Instant::ZERO, len, sent_in_flight, lost, delivered: 0, application_limited: false };
+            assert_eq!(inflight_at_loss(&lost), expected);
+        }
+    }
+}

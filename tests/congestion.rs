@@ -1,0 +1,123 @@
+//! Congestion control as it shows from outside: flows through a bottleneck in virtual time, alone and against each other.
+
+use std::time::Duration;
+use strata::sim::experiment::{Amount, Experiment, Flow, FlowOutcome, Host, Link, Outcome};
+use strata::sim::network::Shape;
+use strata::tcp::congestion::Algorithm;
+
+fn shape(rate: u64, queue: usize, faults: &str) -> Shape {
+    Shape { rate: Some(rate), queue, faults: faults.parse().expect("netem's words"), ..Shape::default() }
+}
+
+/// As many senders as controllers behind one switch, as many receivers behind the other, and the bottleneck between.
+fn dumbbell(bottleneck: Shape, controllers: &[Algorithm], seconds: u64) -> Experiment {
+    let side = |letter: char| (0..controllers.len()).map(move |n| format!("{letter}{n}"));
+    let access = || shape(1_000_000_000, 1000, "delay 100us");
+    let mut links = vec![Link::between("left", "right", bottleneck)];
+    links.extend(side('s').map(|host| Link::between(host, "left", access())));
+    links.extend(side('r').map(|host| Link::between("right", host, access())));
+    let amount = Amount::During(Duration::from_secs(seconds));
+    let flow = |(n, algorithm): (usize, &Algorithm)| Flow {
+        congestion: Some(*algorithm),
+        ..Flow::new(format!("s{n}"), format!("r{n}"), amount)
+    };
+    Experiment {
+        hosts: side('s').chain(side('r')).map(Host::named).collect(),
+        switches: vec!["left".into(), "right".into()],
+        links,
+        flows: controllers.iter().enumerate().map(flow).collect(),
+        ..Experiment::default()
+    }
+}
+
+fn run(experiment: &Experiment) -> Outcome {
+    let outcome = experiment.run().expect("nothing is wrong with it");
+    for flow in &outcome.flows {
+        println!(
+            "{:>6} {:6.2} Mbit/s, RTT {:?} to {:?}, {} RTOs, {} recoveries, {} bytes again, {} drops",
+            flow.congestion,
+            flow.goodput() / 1e6,
+            flow.min_rtt.unwrap_or_default(),
+            flow.mean_rtt.unwrap_or_default(),
+            flow.rtos,
+            flow.recoveries,
+            flow.retransmitted_bytes,
+            flow.queue_drops,
+        );
+    }
+    println!("   jain {:?}", outcome.jain);
+    outcome
+}
+
+/// 10 Mbit/s of frames; data is 1448 bytes of each 1514.
+const RATE: u64 = 10_000_000;
+const MOST: f64 = 10_000_000.0 * 1448.0 / 1514.0;
+
+/// 41 ms without a queue: 34 packets are under way when the link is full.
+fn bottleneck(queue: usize) -> Shape {
+    shape(RATE, queue, "delay 20ms")
+}
+
+fn share(flow: &FlowOutcome) -> f64 {
+    flow.goodput() / MOST
+}
+
+#[test]
+fn a_single_flow_fills_a_link_with_a_shallow_queue() {
+    // A third of what is under way.
+    for (algorithm, least) in [(Algorithm::RENO, 0.80), (Algorithm::CUBIC, 0.92), (Algorithm::BBR, 0.90)] {
+        let outcome = run(&dumbbell(bottleneck(11), &[algorithm], 10));
+        let flow = &outcome.flows[0];
+        assert!(share(flow) > least, "{}: {}", flow.congestion, share(flow));
+        assert_eq!(flow.rtos, 0, "{}", flow.congestion);
+    }
+}
+
+#[test]
+fn bbr_fills_a_link_with_a_deep_queue_and_loses_nothing() {
+    let outcome = run(&dumbbell(bottleneck(200), &[Algorithm::BBR, Algorithm::BBR], 10));
+    let sum: f64 = outcome.flows.iter().map(share).sum();
+    assert!(sum > 0.9, "{sum}");
+    for flow in &outcome.flows {
+        assert_eq!((flow.retransmitted_bytes, flow.queue_drops), (0, 0), "{flow:?}");
+        assert!(
+            flow.mean_rtt < Some(Duration::from_millis(110)),
+            "one product of queue, and not five: {:?}",
+            flow.mean_rtt
+        );
+    }
+}
+
+#[test]
+fn losses_by_chance_do_not_hold_bbr_back() {
+    let lossy = |algorithm| {
+        let outcome = run(&dumbbell(shape(RATE, 100, "delay 20ms loss 1%"), &[algorithm], 10));
+        share(&outcome.flows[0])
+    };
+    let (bbr, reno) = (lossy(Algorithm::BBR), lossy(Algorithm::RENO));
+    assert!(bbr > 0.8 && bbr > 2.0 * reno, "{bbr} {reno}");
+}
+
+#[test]
+fn two_flows_of_one_controller_share_fairly() {
+    for algorithm in [Algorithm::RENO, Algorithm::CUBIC, Algorithm::BBR] {
+        let outcome = run(&dumbbell(bottleneck(40), &[algorithm, algorithm], 20));
+        assert!(outcome.jain > Some(0.95), "{algorithm}: {:?}", outcome.jain);
+        let sum: f64 = outcome.flows.iter().map(share).sum();
+        assert!(sum > 0.9, "{algorithm}: {sum}");
+    }
+}
+
+/// Shown as they are: nobody starves.
+#[test]
+fn flows_of_different_controllers_live_beside_each_other() {
+    for pair in [[Algorithm::CUBIC, Algorithm::RENO], [Algorithm::BBR, Algorithm::CUBIC]] {
+        for queue in [20, 80] {
+            println!("queue of {queue} packets");
+            let outcome = run(&dumbbell(bottleneck(queue), &pair, 20));
+            assert!(outcome.flows.iter().all(|flow| share(flow) > 0.15), "{pair:?}");
+            let sum: f64 = outcome.flows.iter().map(share).sum();
+            assert!(sum > 0.9, "{pair:?}: {sum}");
+        }
+    }
+}
