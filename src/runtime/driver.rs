@@ -133,6 +133,32 @@ fn run(host: &Host, mut nic: Nic, stop: &AtomicBool) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether to look once more before sleeping (busy polling).
+pub(super) struct Patience {
+    span: Duration,
+    /// When something was last there.
+    since: Option<Instant>,
+}
+
+impl Patience {
+    pub fn new(span: Duration) -> Patience {
+        Patience { span, since: None }
+    }
+
+    /// After a turn that leaves nothing to do, and in which something was there or not.
+    pub fn is_over(&mut self, host: &Host, busy: bool) -> bool {
+        if self.span.is_zero() {
+            return true;
+        }
+        let now = host.now();
+        if busy || self.since.is_none() {
+            self.since = Some(now);
+        }
+        std::hint::spin_loop();
+        self.since.is_none_or(|since| now.since(since) >= self.span)
+    }
+}
+
 /// Waits for a frame, for the bell, for room in the device if it was full, or for the deadline.
 pub(super) fn sleep(host: &Host, nic: &Nic, turn: Turn) -> io::Result<()> {
     let bell = host.bell().expect("a host in real time has a bell");

@@ -3,7 +3,7 @@
 //! Where a [`Driver`](super::Driver) has to wake whoever waits in another thread, a [`LocalDriver`] goes on with the
 //! tasks that the first half of a turn has made ready, and then takes its second half.
 
-use super::driver::{begin, sleep};
+use super::driver::{Patience, begin, sleep};
 use super::host::Host;
 use super::nic::Nic;
 use crate::device::Device;
@@ -17,6 +17,7 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 type Task = LocalBoxFuture<'static, ()>;
 
@@ -47,6 +48,7 @@ pub struct LocalDriver {
     nic: Nic,
     tasks: FuturesUnordered<Task>,
     spawned: Spawner,
+    busy_poll: Duration,
 }
 
 /// Adds tasks to the driver that it came from.
@@ -77,7 +79,14 @@ impl LocalDriver {
         observer: Option<Box<dyn Observer>>,
     ) -> io::Result<LocalDriver> {
         let host = begin(config, seed, device.as_ref(), observer)?;
-        Ok(LocalDriver { host, nic: Nic::new(device), tasks: FuturesUnordered::new(), spawned: Spawner::default() })
+        let (nic, tasks, spawned) = (Nic::new(device), FuturesUnordered::new(), Spawner::default());
+        Ok(LocalDriver { host, nic, tasks, spawned, busy_poll: Duration::ZERO })
+    }
+
+    /// How long to look for frames again and again before sleeping; zero, the default, sleeps at once. A processor is
+    /// the price of what waking up would take.
+    pub fn set_busy_poll(&mut self, span: Duration) {
+        self.busy_poll = span;
     }
 
     pub fn host(&self) -> &Host {
@@ -94,6 +103,7 @@ impl LocalDriver {
         let place = result.clone();
         self.spawned.spawn(async move { *place.borrow_mut() = Some(main.await) });
         let waker = Waker::from(Arc::new(Bell(self.host.clone())));
+        let mut patience = Patience::new(self.busy_poll);
         loop {
             let arrival = self.nic.receive(&self.host)?;
             // Between the halves of a turn, so that an answer leaves with the acknowledgement of its question.
@@ -102,7 +112,8 @@ impl LocalDriver {
             if let Some(result) = result.borrow_mut().take() {
                 return Ok(result);
             }
-            if turn.idle && !arrival.full {
+            let busy = arrival.any || turn.busy;
+            if turn.idle && !arrival.full && patience.is_over(&self.host, busy) {
                 sleep(&self.host, &self.nic, turn)?;
             }
         }
@@ -129,7 +140,6 @@ mod tests {
     use crate::runtime::{Driver, blocking};
     use std::io::{Read, Write};
     use std::net::{Shutdown, SocketAddr};
-    use std::time::Duration;
 
     const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)), 7);
 

@@ -1,0 +1,93 @@
+//! What the machine did meanwhile: CPU time by thread and process, and what the hypervisor took.
+
+use std::process::Command;
+use std::time::Duration;
+
+/// The ticks of `/proc/stat` a second (`getconf CLK_TCK`).
+const TICKS: f64 = 100.0;
+
+/// The CPU time of all processors since boot, in seconds.
+#[derive(Clone, Copy, Debug)]
+pub struct Times {
+    pub busy: f64,
+    pub stolen: f64,
+    all: f64,
+}
+
+impl Times {
+    pub fn now() -> Times {
+        let stat = std::fs::read_to_string("/proc/stat").expect("/proc");
+        let line = stat.lines().next().unwrap_or_default();
+        let ticks: Vec<f64> = line.split_whitespace().skip(1).filter_map(|ticks| ticks.parse().ok()).collect();
+        // user nice system idle iowait irq softirq steal; what guests used is in user already.
+        let at = |index: usize| ticks.get(index).copied().unwrap_or(0.0) / TICKS;
+        let idle = at(3) + at(4);
+        let all: f64 = (0..8).map(at).sum();
+        Times { busy: all - idle - at(7), stolen: at(7), all }
+    }
+
+    pub fn since(self, before: Times) -> Times {
+        Times { busy: self.busy - before.busy, stolen: self.stolen - before.stolen, all: self.all - before.all }
+    }
+
+    /// The share of all time that somebody else's machine ran.
+    pub fn stolen_share(self) -> f64 {
+        self.stolen / self.all.max(1.0 / TICKS)
+    }
+}
+
+/// Whose CPU time is asked for.
+#[derive(Clone, Debug)]
+pub enum Worker {
+    /// A thread of this process, by its number.
+    Thread(i32),
+    /// Processes with all their threads, by their numbers.
+    Processes(Vec<u32>),
+}
+
+impl Worker {
+    /// This thread.
+    pub fn this_thread() -> Worker {
+        Worker::Thread(rustix::thread::gettid().as_raw_nonzero().get())
+    }
+
+    pub fn cpu(&self) -> Duration {
+        match self {
+            Worker::Thread(number) => {
+                let path = format!("/proc/self/task/{number}/schedstat");
+                let text = std::fs::read_to_string(path).expect("a thread that lives");
+                let nanos = text.split_whitespace().next().and_then(|nanos| nanos.parse().ok());
+                Duration::from_nanos(nanos.expect("a number"))
+            }
+            Worker::Processes(numbers) => numbers.iter().map(|number| of_process(*number)).sum(),
+        }
+    }
+}
+
+/// With its threads that have ended.
+fn of_process(number: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).expect("a process that lives");
+    // After the name, which may hold anything: the state is the third field, utime and stime the 14th and 15th.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: f64 = fields.skip(11).take(2).filter_map(|ticks| ticks.parse::<f64>().ok()).sum();
+    Duration::from_secs_f64(ticks / TICKS)
+}
+
+/// Keeps this process, and whatever it starts, to one processor.
+pub fn pin_to_one_processor() {
+    let mut one = rustix::thread::CpuSet::new();
+    one.set(0);
+    rustix::thread::sched_setaffinity(None, &one).expect("a processor that exists");
+}
+
+/// The resident memory of this process, in bytes.
+pub fn resident() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a resident set");
+    line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") * 1024.0
+}
+
+pub fn run(command: &mut Command) {
+    let status = command.status().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    assert!(status.success(), "{command:?}: {status}");
+}
