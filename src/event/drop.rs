@@ -76,6 +76,8 @@ drop_reasons! {
     ClosedForReceiving => "data after the application has closed",
     SynQueueFull => "the listener's SYN queue is full",
     AcceptQueueFull => "the listener's accept queue is full",
+    TooManyConnections => "the stack has as many connections as it may",
+    OutOfMemory => "the TCP buffers take as much memory as they may",
     // devices
     Oversize => "frame larger than the device carries",
 }

@@ -78,6 +78,13 @@ pub enum TcpEvent {
         to: TcpState,
         why: StateCause,
     },
+    /// A cookie left with our SYN-ACK, or came back with the peer's ACK, and the options with it.
+    SynCookie {
+        sent: bool,
+        mss: Option<u16>,
+        window_scale: Option<u8>,
+        sack: bool,
+    },
     /// The options of a SYN: ours (`sent`) or the peer's.
     Synchronise {
         sent: bool,
@@ -209,6 +216,8 @@ pub enum SendReason {
     /// Our RST has ended an old connection of the peer's (RFC 9293 §3.5.1).
     SynAfterReset,
     SynAck,
+    /// The SYN queue is full: nothing is kept but what the SYN-ACK itself says (RFC 4987 §3.6).
+    SynCookie,
     Data,
     Fin,
     /// The retransmission timer fired (RFC 6298 §5.4).
@@ -240,6 +249,8 @@ pub enum SendReason {
     /// An acknowledgement that answers a segment outside the window (RFC 9293 §3.10.7.4).
     UnacceptableSegment,
     TimeWaitAck,
+    /// The accept queue is full, and who connects is to know.
+    AcceptQueueFull,
     /// The connection was aborted by its application.
     Abort,
     /// Answers a segment that belongs to no connection (RFC 9293 §3.10.7.1).
@@ -252,6 +263,7 @@ impl fmt::Display for SendReason {
             SendReason::Syn => "SYN",
             SendReason::SynAfterReset => "SYN again: a RST has ended the peer's old connection",
             SendReason::SynAck => "SYN-ACK",
+            SendReason::SynCookie => "SYN-ACK with a cookie: the SYN queue is full",
             SendReason::Data => "data",
             SendReason::Fin => "FIN",
             SendReason::RetransmitTimeout => "retransmission: the timer ran out",
@@ -273,6 +285,7 @@ impl fmt::Display for SendReason {
             SendReason::ChallengeAck => "challenge ACK (RFC 5961)",
             SendReason::UnacceptableSegment => "ACK: the segment was outside the window",
             SendReason::TimeWaitAck => "ACK of a repeated FIN in TIME-WAIT",
+            SendReason::AcceptQueueFull => "RST: the accept queue is full",
             SendReason::Abort => "RST: the application aborted",
             SendReason::NoConnection => "RST: no connection there",
         })

@@ -167,6 +167,9 @@ fn tcp_facts(event: &TcpEvent) -> Value {
         TcpEvent::Synchronise { sent, isn, mss, window_scale, sack, timestamps } => json!({
             "sent": sent, "isn": isn, "mss": mss, "window_scale": window_scale, "sack": sack, "timestamps": timestamps,
         }),
+        TcpEvent::SynCookie { sent, mss, window_scale, sack } => {
+            json!({ "sent": sent, "mss": mss, "window_scale": window_scale, "sack": sack })
+        }
         TcpEvent::SegmentSent { seq, len, why } => json!({ "seq": seq, "len": len, "why": text(why) }),
         TcpEvent::Acknowledged { bytes, in_flight } => json!({ "bytes": bytes, "in_flight": in_flight }),
         TcpEvent::DuplicateAck { count } => json!({ "count": count }),

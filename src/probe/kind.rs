@@ -39,6 +39,7 @@ kinds! {
     IcmpError => "icmp_error",
     Delivered => "delivered",
     TcpState => "tcp_state",
+    TcpSynCookie => "tcp_syn_cookie",
     TcpSynchronise => "tcp_synchronise",
     TcpSegmentSent => "tcp_segment_sent",
     TcpRetransmission => "tcp_retransmission",
@@ -96,6 +97,7 @@ impl Kind {
     fn of_tcp(event: &TcpEvent) -> Kind {
         match event {
             TcpEvent::State { .. } => Kind::TcpState,
+            TcpEvent::SynCookie { .. } => Kind::TcpSynCookie,
             TcpEvent::Synchronise { .. } => Kind::TcpSynchronise,
             TcpEvent::SegmentSent { why, .. } if is_retransmission(*why) => Kind::TcpRetransmission,
             TcpEvent::SegmentSent { .. } => Kind::TcpSegmentSent,

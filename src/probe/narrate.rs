@@ -161,15 +161,16 @@ fn tcp(at: Instant, event: &TcpEvent) -> String {
     match event {
         TcpEvent::State { from, to, why } => format!("{from} -> {to}: {why}"),
         TcpEvent::Synchronise { sent, isn, mss, window_scale, sack, timestamps } => {
-            let said = [
-                Some(format!("ISN {isn:#010x}")),
-                mss.map(|mss| format!("MSS {mss}")),
-                window_scale.map(|shift| format!("window scale {shift}")),
-                sack.then(|| "SACK".into()),
-                timestamps.then(|| "timestamps".into()),
-            ];
-            let said: Vec<String> = said.into_iter().flatten().collect();
+            let mut said = vec![format!("ISN {isn:#010x}")];
+            said.extend(options(*mss, *window_scale, *sack));
+            said.extend(timestamps.then(|| "timestamps".into()));
             format!("{}: {}", if *sent { "our SYN" } else { "SYN" }, said.join(", "))
+        }
+        TcpEvent::SynCookie { sent, mss, window_scale, sack } => {
+            let said = options(*mss, *window_scale, *sack).collect::<Vec<_>>().join(", ");
+            let where_to =
+                if *sent { "the SYN queue is full; our SYN-ACK keeps" } else { "a SYN-ACK's cookie is back:" };
+            format!("{where_to} {}", if said.is_empty() { "no options" } else { &said })
         }
         TcpEvent::SegmentSent { seq, len, why } => segment_sent(*seq, *len, *why),
         TcpEvent::Acknowledged { bytes, in_flight } => {
@@ -215,6 +216,15 @@ fn tcp(at: Instant, event: &TcpEvent) -> String {
         TcpEvent::Urgent { ahead } => format!("urgent data up to {} ahead", count(*ahead as usize, "byte")),
         TcpEvent::Closed { why } => format!("connection over: {why}"),
     }
+}
+
+fn options(mss: Option<u16>, window_scale: Option<u8>, sack: bool) -> impl Iterator<Item = String> {
+    let said = [
+        mss.map(|mss| format!("MSS {mss}")),
+        window_scale.map(|shift| format!("window scale {shift}")),
+        sack.then(|| "SACK".into()),
+    ];
+    said.into_iter().flatten()
 }
 
 fn segment_sent(seq: u32, len: usize, why: SendReason) -> String {
@@ -335,6 +345,10 @@ mod tests {
                     timestamps: false,
                 }),
                 "our SYN: ISN 0x00000001",
+            ),
+            (
+                tcp(TcpEvent::SynCookie { sent: false, mss: Some(1460), window_scale: None, sack: true }),
+                "a SYN-ACK's cookie is back: MSS 1460, SACK",
             ),
             (
                 tcp(TcpEvent::State {

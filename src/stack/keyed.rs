@@ -25,9 +25,9 @@ impl Key {
         Secrets { isn: clock.wrapping_add(self.hash("isn", tuple)), timestamp_offset: self.hash("timestamp", tuple) }
     }
 
-    fn hash(&self, purpose: &str, tuple: &FourTuple) -> u32 {
+    pub fn hash(&self, purpose: &str, value: &impl Hash) -> u32 {
         let mut hasher = SipHasher24::new_with_key(&self.0);
-        (purpose, tuple).hash(&mut hasher);
+        (purpose, value).hash(&mut hasher);
         hasher.finish() as u32
     }
 }

@@ -30,8 +30,16 @@ impl TcpTable {
             }
             return;
         };
+        if self.recall(cx, tuple, segment, &path_mtu, id) {
+            return;
+        }
+        let is_crowded = self.is_crowded();
         let listener = &mut self.listeners[id].listener;
         match listener.handle_segment(segment) {
+            Answer::Open if is_crowded => {
+                cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason: DropReason::TooManyConnections });
+            }
+            Answer::Cookie => self.answer_with_cookie(cx, tuple, segment, id),
             Answer::Open => {
                 listener.opening_began();
                 let config = listener.config.clone();

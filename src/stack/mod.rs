@@ -19,6 +19,7 @@
 //! ```
 
 mod calls;
+mod cookies;
 mod deadlines;
 mod keyed;
 mod layers;
@@ -97,6 +98,8 @@ pub struct Config {
     pub closed_port: ClosedPort,
     /// How many connections that nobody holds may be in TIME-WAIT, at under 100 bytes each; for more the oldest go.
     pub time_wait_limit: usize,
+    /// How many TCP connections there may be, those that are opening included; further ones are not let in.
+    pub connection_limit: usize,
 }
 
 impl Default for Config {
@@ -111,6 +114,7 @@ impl Default for Config {
             tcp: crate::tcp::Config::default(),
             closed_port: ClosedPort::default(),
             time_wait_limit: 32_768,
+            connection_limit: 65_536,
         }
     }
 }

@@ -71,7 +71,8 @@ pub(super) struct TcpTable {
     /// The largest IP packet of our link: what we can receive.
     pub(super) mtu: usize,
     /// The longest IP packet that our device splits into segments by itself.
-    segmentation: Option<usize>,
+    pub(super) segmentation: Option<usize>,
+    connection_limit: usize,
     pub(super) closed_port: ClosedPort,
     pub(super) sockets: SlotMap<TcpId, Socket>,
     pub(super) by_tuple: HashMap<FourTuple, TcpId, Key>,
@@ -100,6 +101,7 @@ impl TcpTable {
             key,
             mtu: config.mtu,
             segmentation: config.segmentation,
+            connection_limit: config.connection_limit,
             closed_port: config.closed_port,
         }
     }
@@ -157,7 +159,7 @@ impl TcpTable {
     fn handle_in_opening(&mut self, cx: &mut Context<'_>, id: TcpId, segment: Segment<'_>) {
         // The handshake cannot complete while nobody accepts: the SYN,ACK will be sent again.
         if segment.flags().ack() && !segment.flags().rst() && self.accept_queue_is_full(id) {
-            return cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason: DropReason::AcceptQueueFull });
+            return self.refuse_to_queue(cx, id, &segment);
         }
         let socket = &mut self.sockets[id];
         let Shape::Opening(opening) = &mut socket.shape else { return };
@@ -171,6 +173,15 @@ impl TcpTable {
             self.settle(id);
         } else {
             self.conclude(cx, id, outcome);
+        }
+    }
+
+    fn refuse_to_queue(&mut self, cx: &mut Context<'_>, id: TcpId, segment: &Segment<'_>) {
+        cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason: DropReason::AcceptQueueFull });
+        let (tuple, resets) = (*self.tuple(id), self.config(id).reset_on_overflow);
+        if let Some(header) = segment.reset_reply().filter(|_| resets) {
+            self.reply(tuple, header, SendReason::AcceptQueueFull);
+            self.fail(cx, id, CloseReason::Aborted);
         }
     }
 
@@ -300,6 +311,11 @@ impl TcpTable {
             self.shrink_to_time_wait(cx, id);
         }
         None
+    }
+
+    /// There are as many connections as there may be.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.sockets.len() >= self.connection_limit
     }
 
     pub fn poll_wakeup(&mut self) -> Option<SocketId> {

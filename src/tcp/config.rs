@@ -97,12 +97,29 @@ pub struct Config {
     /// A SYN within the window resets the connection, as RFC 793 had it. **Unsafe** in the same way; RFC 5961 §4.2
     /// challenges it.
     pub syn_in_window_resets: bool,
+    /// What a listener does with a SYN that its queue has no room for.
+    pub syn_cookies: SynCookies,
+    /// When the accept queue is full, who connects gets a RST, so that it knows; else nothing, so that it tries again
+    /// (`tcp_abort_on_overflow`).
+    pub reset_on_overflow: bool,
     /// A listener drops a SYN that carries FIN, which no stack sends to open a connection.
     pub drop_syn_fin: bool,
     /// Time to live of the packets (MUST-49).
     pub ttl: u8,
     /// DiffServ and ECN bits of the packets (MUST-48).
     pub traffic_class: u8,
+}
+
+/// When a listener answers with a cookie (RFC 4987 §3.6), and keeps nothing of the handshake. Of what was offered only
+/// timestamps can bring back window scaling and SACK. `tcp_syncookies`: 0, 1, 2.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SynCookies {
+    /// A SYN that finds no room is dropped.
+    Never,
+    /// When the SYN queue is full.
+    WhenFull,
+    /// To try them out.
+    Always,
 }
 
 /// Keepalive (RFC 9293 §3.8.4): off by default (MUST-25), and then not before two hours (MUST-28).
@@ -224,6 +241,8 @@ impl Default for Config {
             icmp_ends_opening: true,
             any_reset_in_window: false,
             syn_in_window_resets: false,
+            syn_cookies: SynCookies::WhenFull,
+            reset_on_overflow: false,
             drop_syn_fin: false,
             ttl: 64,
             traffic_class: 0,

@@ -1,9 +1,11 @@
 //! A listener: it waits for SYNs, and keeps two queues, of handshakes that are under way and of connections that wait
 //! to be accepted (RFC 9293 §3.10.7.2).
 
-use super::config::Config;
+use super::config::{Config, SynCookies};
+use super::cookie;
 use super::segment::Segment;
 use crate::event::DropReason;
+use crate::time::Instant;
 use crate::wire::tcp::Header;
 use std::collections::VecDeque;
 
@@ -17,6 +19,7 @@ pub struct Listener<Id> {
     opening: usize,
     /// The accept queue.
     accepted: VecDeque<Id>,
+    cookies_until: Instant,
 }
 
 /// What a segment without a connection asks of the listener on its port.
@@ -24,13 +27,21 @@ pub struct Listener<Id> {
 pub enum Answer {
     /// Begin a handshake.
     Open,
+    /// Answer with a cookie: there is no room for a handshake.
+    Cookie,
     Reset(Header),
     Drop(DropReason),
 }
 
-impl<Id: Copy + PartialEq> Listener<Id> {
+impl<Id> Listener<Id> {
     pub fn new(config: Config, backlog: usize) -> Listener<Id> {
-        Listener { config, backlog: backlog.max(1), opening: 0, accepted: VecDeque::new() }
+        Listener {
+            config,
+            backlog: backlog.max(1),
+            opening: 0,
+            accepted: VecDeque::new(),
+            cookies_until: Instant::ZERO,
+        }
     }
 
     /// RFC 9293 §3.10.7.2.
@@ -46,13 +57,23 @@ impl<Id: Copy + PartialEq> Listener<Id> {
         if !flags.syn() || flags.fin() && self.config.drop_syn_fin {
             return Answer::Drop(DropReason::BadTcpFlags);
         }
-        if self.opening >= self.backlog {
-            return Answer::Drop(DropReason::SynQueueFull);
-        }
         if self.is_full() {
             return Answer::Drop(DropReason::AcceptQueueFull);
         }
-        Answer::Open
+        match (self.config.syn_cookies, self.opening >= self.backlog) {
+            (SynCookies::Never | SynCookies::WhenFull, false) => Answer::Open,
+            (SynCookies::Never, true) => Answer::Drop(DropReason::SynQueueFull),
+            (SynCookies::WhenFull, true) | (SynCookies::Always, _) => Answer::Cookie,
+        }
+    }
+
+    pub fn cookie_sent(&mut self, now: Instant) {
+        self.cookies_until = now + cookie::LIFETIME;
+    }
+
+    /// A cookie left so lately that it may come back. Otherwise no ACK is worth the look.
+    pub fn expects_cookies(&self, now: Instant) -> bool {
+        now < self.cookies_until
     }
 
     /// No further connection can be queued: a handshake that would complete has to wait.
@@ -75,13 +96,13 @@ impl<Id: Copy + PartialEq> Listener<Id> {
         self.accepted.push_back(id);
     }
 
-    pub fn accept(&mut self) -> Option<Id> {
-        self.accepted.pop_front()
+    /// A cookie came back: there was no opening.
+    pub fn recalled(&mut self, id: Id) {
+        self.accepted.push_back(id);
     }
 
-    /// A connection died before anybody accepted it.
-    pub fn forget(&mut self, id: Id) {
-        self.accepted.retain(|accepted| *accepted != id);
+    pub fn accept(&mut self) -> Option<Id> {
+        self.accepted.pop_front()
     }
 
     pub fn waiting(&self) -> usize {
@@ -114,6 +135,7 @@ mod tests {
         for (flags, expected) in table {
             let answer = match listener.handle_segment(&segment(flags)) {
                 Answer::Open => "open",
+                Answer::Cookie => "cookie",
                 Answer::Reset(header) => {
                     assert_eq!((header.seq, header.flags), (9, Flags::RST), "RFC 9293 §3.10.7.2");
                     "reset"
@@ -126,9 +148,11 @@ mod tests {
 
     #[test]
     fn both_queues_are_bounded() {
-        let mut listener = Listener::new(Config::default(), 2);
+        let mut listener = Listener::new(Config { syn_cookies: SynCookies::Never, ..Config::default() }, 2);
         (0..2).for_each(|_| listener.opening_began());
         assert_eq!(listener.handle_segment(&segment(Flags::SYN)), Answer::Drop(DropReason::SynQueueFull));
+        listener.config.syn_cookies = SynCookies::WhenFull;
+        assert_eq!(listener.handle_segment(&segment(Flags::SYN)), Answer::Cookie);
         listener.established(1);
         listener.established(2);
         assert_eq!(listener.handle_segment(&segment(Flags::SYN)), Answer::Drop(DropReason::AcceptQueueFull));

@@ -17,6 +17,7 @@
 //! | `rtt`, `congestion`, `control` | time, and how much | RFC 6298, 5681, 7661 |
 //! | `pacing` | at a rate, not in bursts | draft-ietf-ccwg-bbr §5.6 |
 //! | `timeout`, `close`, `limiter` | patience, ends, and limits | §3.6, §3.8, RFC 5961 |
+//! | `cookie` | handshakes of which nothing is kept | RFC 4987 |
 //! | `time_wait` | what is left of a connection that is over | §3.6.1, RFC 1337, RFC 6191 |
 //!
 //! Invariants: the right edge of our window never moves left; what is in flight always adds up; nothing a peer sends
@@ -29,6 +30,7 @@ mod config;
 pub mod congestion;
 mod connection;
 mod control;
+pub mod cookie;
 mod handshake;
 mod info;
 mod limiter;
@@ -56,7 +58,7 @@ mod tests;
 
 pub use crate::wire::tcp_options::Layout as OptionLayout;
 pub use arrive::Arrival;
-pub use config::{Config, Keepalive};
+pub use config::{Config, Keepalive, SynCookies};
 pub use congestion::CongestionControl;
 pub use connection::Connection;
 pub use info::{ConnectError, Info, ListenError, ReceiveError, SendError, Status};

@@ -128,6 +128,22 @@ impl Opening {
         opening
     }
 
+    /// An ACK brought back the cookie of our SYN-ACK: what that SYN-ACK had answered is known again.
+    pub fn recalled(
+        cx: &mut Context<'_>,
+        tuple: FourTuple,
+        config: Config,
+        (peer, secrets): (PeerSyn, Secrets),
+        mtu: usize,
+    ) -> Opening {
+        let PeerSyn { mss, window_scale, sack, .. } = peer;
+        let mut opening = Opening::new(cx, tuple, config, secrets, mtu, State::Listen);
+        (opening.passive, opening.syn_due, opening.peer) = (true, false, peer);
+        opening.tell(cx, TcpEvent::SynCookie { sent: false, mss, window_scale, sack });
+        opening.move_to(cx, Cause::SynReceived);
+        opening
+    }
+
     fn new(
         cx: &mut Context<'_>,
         tuple: FourTuple,
@@ -189,8 +205,7 @@ impl Opening {
 
     /// The MSS that we announce: RFC 9293 §3.7.1 (MUST-67), the MTU less the fixed headers.
     pub fn advertised_mss(&self) -> u16 {
-        let limit = self.mtu.saturating_sub(headers(self.tuple.remote.ip())).clamp(1, usize::from(u16::MAX)) as u16;
-        self.config.mss.map_or(limit, |mss| mss.clamp(1, limit))
+        advertised_mss(&self.config, self.mtu, self.tuple.remote.ip())
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {
@@ -464,6 +479,12 @@ impl Opening {
     pub(super) fn tell(&self, cx: &mut Context<'_>, event: TcpEvent) {
         cx.tell(|| Event::Tcp { connection: self.tuple, event });
     }
+}
+
+/// What we announce on a link of `mtu`.
+pub(super) fn advertised_mss(config: &Config, mtu: usize, remote: IpAddr) -> u16 {
+    let limit = mtu.saturating_sub(headers(remote)).clamp(1, usize::from(u16::MAX)) as u16;
+    config.mss.map_or(limit, |mss| mss.clamp(1, limit))
 }
 
 /// The fixed headers of IP and TCP, in bytes.

@@ -3,8 +3,8 @@
 use super::Stop;
 use super::commands::RouteMetric;
 use crate::stack::ClosedPort;
-use crate::tcp::Config;
 use crate::tcp::congestion::Algorithm;
+use crate::tcp::{Config, SynCookies};
 use std::time::Duration;
 
 /// What the settings of a script have said that is no part of a connection's own settings.
@@ -72,7 +72,6 @@ const KERNEL_ONLY: &[&str] = &[
     "tcp_tw_reuse",
     "tcp_base_mss",
     "tcp_mem",
-    "tcp_syncookies",
     "ip_local_port_range",
     "rmem_max",
     "wmem_max",
@@ -241,6 +240,14 @@ fn linux(name: &str, number: u64, numbers: &[u64], config: &mut Config) -> bool 
         "tcp_keepalive_intvl" => config.keepalive.interval = seconds,
         "tcp_keepalive_probes" => config.keepalive.count = count,
         "tcp_fin_timeout" => config.fin_wait_2 = seconds,
+        "tcp_syncookies" => {
+            config.syn_cookies = match number {
+                0 => SynCookies::Never,
+                1 => SynCookies::WhenFull,
+                _ => SynCookies::Always,
+            }
+        }
+        "tcp_abort_on_overflow" => config.reset_on_overflow = on,
         // A SYN that is sent N times more, at 1, 2, 4 .. seconds.
         "tcp_syn_retries" | "tcp_synack_retries" => {
             config.give_up_syn = Duration::from_secs((2u64 << number.min(10)) - 1);
@@ -265,7 +272,7 @@ fn is_what_holds_anyway(name: &str, number: u64) -> bool {
         // Two is what both have by default: ECN only where the peer asks for it, which a stack without it passes.
         "ecn.enable" | "tcp_ecn" => number != 1,
         "fastopen.server_enable" | "fastopen.client_enable" | "tcp_fastopen" | "tcp_mtu_probing" => number == 0,
-        "rexmit_drop_options" | "tcp_thin_linear_timeouts" | "tcp_abort_on_overflow" | "tcp_rfc1337" => number == 0,
+        "rexmit_drop_options" | "tcp_thin_linear_timeouts" | "tcp_rfc1337" => number == 0,
         "tcp_dsack" => number <= 1,
         "mssdflt" => number == 536,
         "path_mtu_discovery" | "rfc3042" | "rfc3390" | "do_prr" | "rfc6675_pipe" => number == 1,
