@@ -174,6 +174,8 @@ impl Connection {
             return Break(());
         }
         self.widen_window(cx);
+        self.totals.data_segments_received += 1;
+        self.totals.largest_received = self.totals.largest_received.max(segment.data.len());
         let before = self.rcv.nxt;
         if segment.flags().fin() {
             self.rcv.cut_at_fin(seq, seq + segment.data.len() as u64);
@@ -187,6 +189,7 @@ impl Connection {
                 cx.tell(|| Event::Delivered { layer: Layer::Tcp, len: bytes as usize });
             }
             Inserted::OutOfOrder => {
+                self.totals.out_of_order += 1;
                 let missing = seq.saturating_sub(before);
                 self.tell(cx, || TcpEvent::OutOfOrder { bytes: segment.data.len(), missing });
             }

@@ -56,6 +56,15 @@ pub(super) struct Totals {
     pub segments_sent: u64,
     pub segments_received: u64,
     pub retransmissions: u64,
+    pub data_segments_sent: u64,
+    pub data_segments_received: u64,
+    pub bytes_sent: u64,
+    pub bytes_retransmitted: u64,
+    /// Segments that came past a hole.
+    pub out_of_order: u64,
+    pub timeouts: u64,
+    /// The most data that a segment brought.
+    pub largest_received: usize,
 }
 
 /// The connection record of RFC 9293 §3.3.1 (TCB).
@@ -347,6 +356,13 @@ impl Connection {
             segments_sent: self.totals.segments_sent,
             segments_received: self.totals.segments_received,
             retransmissions: self.totals.retransmissions,
+            data_segments_sent: self.totals.data_segments_sent,
+            data_segments_received: self.totals.data_segments_received,
+            bytes_sent: self.totals.bytes_sent,
+            bytes_retransmitted: self.totals.bytes_retransmitted,
+            out_of_order: self.totals.out_of_order,
+            timeouts: self.totals.timeouts,
+            largest_received: self.totals.largest_received,
             congestion: self.config.congestion.name(),
             urgent_ahead: self.rcv.urgent.map(|urgent| urgent.saturating_sub(self.rcv.buffer.read_position())),
             soft_error: self.soft_error,

@@ -81,6 +81,17 @@ pub struct Info {
     pub segments_sent: u64,
     pub segments_received: u64,
     pub retransmissions: u64,
+    /// Of those segments the ones with data, retransmissions included, and the bytes that they carried; and what of it
+    /// was carried again.
+    pub data_segments_sent: u64,
+    pub data_segments_received: u64,
+    pub bytes_sent: u64,
+    pub bytes_retransmitted: u64,
+    /// Segments that came past a hole, and timeouts of the retransmission timer.
+    pub out_of_order: u64,
+    pub timeouts: u64,
+    /// The most data that a segment has brought, in bytes.
+    pub largest_received: usize,
     pub congestion: &'static str,
     /// How far ahead of the reader the urgent data ends (MUST-33); none when there is none.
     pub urgent_ahead: Option<u64>,

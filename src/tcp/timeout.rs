@@ -46,6 +46,7 @@ impl Connection {
             return;
         }
         let count = self.rtt.backoff() + 1;
+        self.totals.timeouts += 1;
         self.tell(cx, || TcpEvent::TimerFired { timer: TimerKind::Retransmission, count });
         if self.patience_is_over(cx, self.config.give_up) {
             return self.give_up(cx, CloseReason::TimedOut);

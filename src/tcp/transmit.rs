@@ -283,6 +283,7 @@ impl Connection {
 
     fn send_again(&mut self, cx: &mut Context<'_>, start: u64, end: u64, why: SendReason) -> Frame {
         self.totals.retransmissions += 1;
+        self.totals.bytes_retransmitted += end.min(self.snd.buffer.end()).saturating_sub(start);
         let first = self.recovery.on_retransmitted(start, end, cx.now);
         let frame = self.send_range(cx, start, end, why);
         self.pace(cx, end - start);
@@ -352,6 +353,10 @@ impl Connection {
         let mss = self.effective_mss();
         let segments = payload.len().div_ceil(mss).max(1);
         self.totals.segments_sent += segments as u64;
+        if !payload.is_empty() {
+            self.totals.data_segments_sent += segments as u64;
+            self.totals.bytes_sent += payload.len() as u64;
+        }
         self.rcv.on_ack_sent();
         self.stop_timer(cx, TimerKind::DelayedAck);
         let mut frame = emit(cx, &self.tuple, &header, payload, why);

@@ -51,6 +51,10 @@ pub fn constant(name: &str) -> Option<f64> {
         ("TCPI_OPT_SACK", 2),
         ("TCPI_OPT_WSCALE", 4),
         ("TCPI_OPT_ECN", 8),
+        ("TCPI_OPT_ECN_SEEN", 16),
+        ("TCPI_OPT_SYN_DATA", 32),
+        ("TCPI_OPT_USEC_TS", 64),
+        ("TCPI_OPT_TFO_CHILD", 128),
         ("TCP_INFINITE_SSTHRESH", 0x7fff_ffff),
         ("TCP_CA_Open", 0),
         ("TCP_CA_Disorder", 1),
@@ -106,6 +110,17 @@ fn figure(name: &str, info: &Info, system: System) -> Option<f64> {
         "tcpi_rcv_wscale" => u64::from(info.rcv_window_scale.unwrap_or(0)),
         "tcpi_snd_wnd" => info.snd_wnd,
         "tcpi_rcv_wnd" => info.rcv_wnd,
+        "tcpi_data_segs_out" => info.data_segments_sent,
+        "tcpi_data_segs_in" => info.data_segments_received,
+        "tcpi_bytes_sent" => info.bytes_sent,
+        "tcpi_bytes_retrans" => info.bytes_retransmitted,
+        "tcpi_rcv_ooopack" => info.out_of_order,
+        "tcpi_total_rto" => info.timeouts,
+        // Linux begins with a guess.
+        "tcpi_rcv_mss" if info.largest_received == 0 => info.advertised_mss.min(536) as u64,
+        "tcpi_rcv_mss" => info.largest_received as u64,
+        // Since 4.15 Linux leaves it so.
+        "tcpi_fackets" => 0,
         // Timeouts in a row are what it counts.
         "tcpi_retransmits" => u64::from(info.backoff),
         _ => return None,
