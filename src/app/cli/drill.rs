@@ -4,12 +4,14 @@ use super::failure::{Doing, Failure};
 use super::views::tree_style;
 use crate::event::Observer;
 use crate::probe::layer_tree::{self, Detail};
-use crate::probe::{Fanout, capture};
+use crate::probe::{Fanout, capture, pcapng};
+use crate::sim::script::record::{self, Choice, End, Flow};
 use crate::sim::script::{self, Options, Outcome};
 use crate::tcp::Config;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -22,7 +24,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 #[command(after_help = "Exit status: 0 none failed, 1 some failed, 2 wrong use or a file that is no packet script.")]
 pub struct Drill {
     /// The scripts; of a folder, all in it and below
-    #[arg(value_name = "FILE.pkt", required = true)]
+    #[arg(value_name = "FILE.pkt", required_unless_present = "record")]
     scripts: Vec<PathBuf>,
 
     /// The stack whose policy the scripts were written for
@@ -52,6 +54,22 @@ pub struct Drill {
     /// Show the layers of every frame
     #[arg(long)]
     trace: bool,
+
+    /// Write a script of a TCP connection in this capture (pcapng or pcap) instead of running any
+    #[arg(long, value_name = "FILE.pcapng", conflicts_with = "scripts")]
+    record: Option<PathBuf>,
+
+    /// Which connection to record: its number, or an address of one of its ends; the first by default
+    #[arg(long, value_name = "N|ADDR[:PORT]", requires = "record")]
+    flow: Option<Flow>,
+
+    /// Which end of it is the stack: the side that answered by default
+    #[arg(long, value_name = "ADDR[:PORT]", requires = "record")]
+    local: Option<End>,
+
+    /// Where to write the recorded script instead of the standard output
+    #[arg(short, long, value_name = "FILE.pkt", requires = "record")]
+    output: Option<PathBuf>,
 }
 
 /// What is told of one script.
@@ -64,6 +82,9 @@ struct Report {
 
 impl Drill {
     pub fn run(self) -> Result<u8, Failure> {
+        if let Some(capture) = &self.record {
+            return self.write_script(capture);
+        }
         let mut files = Vec::new();
         for path in &self.scripts {
             collect(path, &mut files)?;
@@ -90,6 +111,22 @@ impl Drill {
             });
         }
         Ok(status)
+    }
+
+    /// Makes a script of a capture.
+    fn write_script(&self, capture: &Path) -> Result<u8, Failure> {
+        let shown = capture.display();
+        let wrong = |error: &dyn Display| Failure::wrong_use(format!("{shown}: {error}"));
+        let file = std::fs::File::open(capture).map_err(|error| wrong(&error))?;
+        let frames = pcapng::read(std::io::BufReader::new(file)).map_err(|error| wrong(&error))?;
+        let name = capture.file_name().unwrap_or_default().to_string_lossy();
+        let choice = Choice { flow: self.flow, local: self.local };
+        let text = record::record(&frames, &name, &choice).map_err(|error| wrong(&error))?;
+        match &self.output {
+            None => anstream::print!("{text}"),
+            Some(path) => std::fs::write(path, text).doing(format_args!("cannot write {}", path.display()))?,
+        }
+        Ok(0)
     }
 
     /// On all cores; the reports stand in the order of the files.

@@ -13,7 +13,8 @@
 //! call    := [...end] name(arguments) = result [ERRNO] [(words)] [(words)]
 //! ```
 //!
-//! `run` runs the tree against a stack. `lexer` makes tokens, `parse` the tree of `syntax`, `print` text again: `parse(print(tree)) == tree`.
+//! `run` runs the tree against a stack, `record` makes a script from a capture. `lexer` makes tokens, `parse` the tree of
+//! `syntax`, `print` text again: `parse(print(tree)) == tree`.
 //!
 //! ```
 //! use strata::sim::script::{self, Options, Outcome};
@@ -24,13 +25,16 @@
 //! # Ok::<(), script::ParseError>(())
 //! ```
 
+mod decode;
 mod icmp_names;
 mod lexer;
 mod parse;
 mod print;
+pub mod record;
 pub mod run;
 pub mod syntax;
 
 pub use lexer::ParseError;
 pub use parse::{parse, parse_with};
+pub use record::record;
 pub use run::{Options, Outcome, run};

@@ -50,9 +50,7 @@ fn segments(tcp: &Tcp, ip: IpInfo, map: &mut Mapping, settings: &Settings) -> Re
         None => map.tuple(),
     };
     map.select(tuple);
-    if let Some(ack) = tcp.ack {
-        map.set_last_ack(map.to_live(ack, tcp.flags.bits & 2 != 0));
-    }
+    map.pass(tcp.seq, tcp.seq.wrapping_add(u32::from(tcp.len) + u32::from(tcp.flags.bits & 1)));
     if tcp.flags.bits & 2 != 0 {
         map.learn_peer_scales(tcp.options.iter().flatten().any(|option| matches!(option, TcpOption::WindowScale(_))));
     }

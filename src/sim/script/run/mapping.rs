@@ -162,14 +162,14 @@ impl Mapping {
         Some(found.abs_diff(wanted))
     }
 
-    /// What we expect next of the peer, by the latest packet to the stack.
+    /// What the stack expects next of the peer, by a packet of the stack.
     pub fn set_last_ack(&mut self, live: u32) {
         self.numbers.last_ack = Some(live);
     }
 
-    /// The same by the first packet of the stack.
-    pub fn guess_last_ack(&mut self, live: u32) {
-        self.numbers.last_ack.get_or_insert(live);
+    /// The same by a packet to the stack, which it has perhaps not acknowledged yet.
+    pub fn pass(&mut self, seq: u32, end: u32) {
+        self.numbers.last_ack = self.numbers.last_ack.map(|last| if last == seq { end } else { last });
     }
 
     pub fn last_ack(&self) -> u32 {
