@@ -206,6 +206,11 @@ impl Link {
         self.neighbours.confirm(cx, next_hop);
     }
 
+    /// An upper layer hears nothing although it sends: is the neighbour still there? (RFC 1122 §2.3.2.1)
+    pub fn doubt(&mut self, cx: &mut Context<'_>, next_hop: IpAddr) {
+        self.neighbours.doubt(cx, next_hop);
+    }
+
     pub fn next_deadline(&self) -> Option<Instant> {
         [self.neighbours.next_deadline(), self.claims.next_deadline()].into_iter().flatten().min()
     }

@@ -127,7 +127,7 @@ impl Layers {
         }
     }
 
-    /// RFC 4861 §7.3.1: a connection that hears from its peer knows that the neighbour on the way lives.
+    /// RFC 4861 §7.3.1: a connection that makes progress knows that the neighbour on the way lives.
     fn confirm_neighbour(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
         if let Some(next_hop) = self.ip.next_hop(packet.source) {
             self.link.confirm(cx, next_hop);
@@ -154,6 +154,12 @@ impl Layers {
         self.link.handle_timeout(cx);
         self.ip.handle_timeout(cx);
         self.tcp.handle_timeout(cx);
+        // RFC 9293 §3.8.3 (MUST-20): nothing came back three times.
+        while let Some(remote) = self.tcp.doubted.pop_front() {
+            if let Some(next_hop) = self.ip.next_hop(remote) {
+                self.link.doubt(cx, next_hop);
+            }
+        }
         self.answer_problems(cx);
         self.report_failures(cx);
     }

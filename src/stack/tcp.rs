@@ -82,6 +82,8 @@ pub(super) struct TcpTable {
     deadlines: Deadlines<TcpId>,
     pub(super) time_waits: TimeWaits,
     replies: VecDeque<Reply>,
+    /// Peers of whom nothing was heard for long although something was sent.
+    pub(super) doubted: VecDeque<IpAddr>,
     pub(super) wakeups: VecDeque<SocketId>,
 }
 
@@ -96,6 +98,7 @@ impl TcpTable {
             ready: VecDeque::new(),
             deadlines: Deadlines::default(),
             replies: VecDeque::new(),
+            doubted: VecDeque::new(),
             wakeups: VecDeque::new(),
             time_waits: TimeWaits::new(key.clone(), config.time_wait_limit),
             key,
@@ -144,25 +147,27 @@ impl TcpTable {
         };
         match &mut self.socket(id).shape {
             Shape::Connection(connection) => {
-                if connection.handle_segment(cx, &segment) == Arrival::NewIncarnation {
-                    self.begin_anew(cx, id, &segment, path_mtu);
-                } else {
-                    self.settle(id);
+                let arrival = connection.handle_segment(cx, &segment);
+                match arrival {
+                    Arrival::NewIncarnation => self.begin_anew(cx, id, &segment, path_mtu),
+                    Arrival::Handled | Arrival::Progress => self.settle(id),
                 }
+                arrival == Arrival::Progress
             }
             Shape::Opening(_) => self.handle_in_opening(cx, id, segment),
             Shape::Failed { .. } => unreachable!("a failed opening leaves the table of connections"),
         }
-        true
     }
 
-    fn handle_in_opening(&mut self, cx: &mut Context<'_>, id: TcpId, segment: Segment<'_>) {
+    /// True when the handshake is over, so that the neighbour lives.
+    fn handle_in_opening(&mut self, cx: &mut Context<'_>, id: TcpId, segment: Segment<'_>) -> bool {
         // The handshake cannot complete while nobody accepts: the SYN,ACK will be sent again.
         if segment.flags().ack() && !segment.flags().rst() && self.accept_queue_is_full(id) {
-            return self.refuse_to_queue(cx, id, &segment);
+            self.refuse_to_queue(cx, id, &segment);
+            return false;
         }
         let socket = &mut self.sockets[id];
-        let Shape::Opening(opening) = &mut socket.shape else { return };
+        let Shape::Opening(opening) = &mut socket.shape else { return false };
         let outcome = opening.handle_segment(cx, &segment);
         if let Outcome::Established(mut connection) = outcome {
             connection.set_super_frame(self.segmentation);
@@ -171,8 +176,10 @@ impl TcpTable {
             socket.shape = Shape::Connection(connection);
             self.queue_for_accept(id);
             self.settle(id);
+            true
         } else {
             self.conclude(cx, id, outcome);
+            false
         }
     }
 
@@ -231,6 +238,12 @@ impl TcpTable {
     /// After anything happened to a socket: queues it, files its deadline, wakes who waits, removes what is over.
     pub fn settle(&mut self, id: TcpId) {
         let socket = &mut self.sockets[id];
+        let doubts = match &mut socket.shape {
+            Shape::Opening(opening) => opening.take_doubt().then_some(opening.tuple().remote.ip()),
+            Shape::Connection(connection) => connection.take_doubt().then_some(connection.tuple().remote.ip()),
+            Shape::Failed { .. } => None,
+        };
+        self.doubted.extend(doubts.filter(|_| self.doubted.len() < MAX_REPLIES));
         let (has_something_to_send, deadline, wake, over) = match &mut socket.shape {
             Shape::Opening(opening) => (opening.has_something_to_send(), opening.next_deadline(), false, false),
             Shape::Connection(connection) => (

@@ -22,6 +22,9 @@ const TS_RECENT_LIFETIME: Duration = Duration::from_secs(24 * 24 * 3600);
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Arrival {
     Handled,
+    /// Something of ours was acknowledged for the first time, or new data came, which tells that our acknowledgements
+    /// arrive: who takes our packets lives (RFC 4861 §7.3.1).
+    Progress,
     /// A SYN that may begin a new incarnation of this connection, which is in TIME-WAIT (RFC 9293 §3.10.7.4, MAY-2):
     /// the record is to be dropped and the segment to go to the listener.
     NewIncarnation,
@@ -35,8 +38,9 @@ impl Connection {
         self.totals.segments_received += 1;
         self.received_at = cx.now;
         self.keepalive_probes = 0;
+        let before = (self.snd.una, self.rcv.nxt);
         let _ended_early = self.walk_through_steps(cx, segment);
-        Arrival::Handled
+        if before == (self.snd.una, self.rcv.nxt) { Arrival::Handled } else { Arrival::Progress }
     }
 
     /// The segment that completed the handshake: RFC 9293 §3.10.7.3 and §3.10.7.4 go on with what else it holds.

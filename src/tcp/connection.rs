@@ -108,6 +108,8 @@ pub struct Connection {
     pub(super) totals: Totals,
     /// Something changed that the application may be waiting for.
     pub(super) wake: bool,
+    /// R1 has passed: whoever leads to the peer should be asked whether it lives.
+    pub(super) doubts_path: bool,
 }
 
 impl Connection {
@@ -184,6 +186,7 @@ impl Connection {
             soft_error: opening.soft_error(),
             totals: Totals::default(),
             wake: true,
+            doubts_path: false,
             config,
         };
         connection.arm_keepalive(cx);
@@ -375,6 +378,11 @@ impl Connection {
     }
 
     /// Has something changed since this was last asked?
+    /// RFC 9293 §3.8.3 (MUST-20): advice to the layers below.
+    pub fn take_doubt(&mut self) -> bool {
+        std::mem::take(&mut self.doubts_path)
+    }
+
     pub fn take_wake(&mut self) -> bool {
         std::mem::take(&mut self.wake)
     }

@@ -9,6 +9,7 @@ use super::rtt::RttEstimator;
 use super::segment::{Segment, emit};
 use super::seq::Seq;
 use super::state::{self, Cause, State};
+use super::timeout::R1;
 use crate::event::{CloseReason, Context, Event, FourTuple, SendReason, TcpEvent, TimerKind};
 use crate::frame::{Frame, Payload};
 use crate::time::Instant;
@@ -81,6 +82,7 @@ pub struct Opening {
     closing: Option<Closing>,
     /// A hard ICMP error or a RST ended the attempt.
     closed: Option<CloseReason>,
+    doubts_path: bool,
     soft_error: Option<&'static str>,
 }
 
@@ -175,6 +177,7 @@ impl Opening {
             limiter: ChallengeLimiter::default(),
             closing: None,
             closed: None,
+            doubts_path: false,
             soft_error: None,
         }
     }
@@ -233,8 +236,14 @@ impl Opening {
             self.move_to(cx, Cause::GaveUp);
             return Outcome::Closed(CloseReason::TimedOut);
         }
+        self.doubts_path |= count == R1;
         self.rtt.back_off();
         Outcome::Stay
+    }
+
+    /// RFC 9293 §3.8.3 (MUST-20), as [`Connection::take_doubt`].
+    pub fn take_doubt(&mut self) -> bool {
+        std::mem::take(&mut self.doubts_path)
     }
 
     /// R2 of the SYN (MUST-23), unless the application has its own.

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// Keepalive settings below this count as this: a probe must have the time to be answered.
 const SHORTEST_KEEPALIVE: Duration = Duration::from_millis(10);
 
+/// After so many timeouts in a row the layers below hear of it (RFC 9293 §3.8.3, SHLD-10: at least three).
+pub(super) const R1: u32 = 3;
+
 impl Connection {
     pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {
         while let Some(timer) = self.timers.take_due(cx.now) {
@@ -51,6 +54,7 @@ impl Connection {
         if self.patience_is_over(cx, self.config.give_up) {
             return self.give_up(cx, CloseReason::TimedOut);
         }
+        self.doubts_path |= count == R1;
         let (state, in_flight) = (self.recovery.state(), self.flight_size());
         self.rtt.back_off();
         let fresh = self.recovery.on_timeout(cx.now, self.snd.una, self.snd.nxt, self.effective_mss() as u64);

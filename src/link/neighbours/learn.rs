@@ -77,4 +77,17 @@ impl Neighbours {
             NeighbourState::Incomplete | NeighbourState::Failed | NeighbourState::Unknown => {}
         }
     }
+
+    /// An upper layer's packets seem to go nowhere: it is asked, without waiting for what was known to grow old
+    /// (RFC 1122 §2.3.2.1). Once asked, it is not asked again for that.
+    pub fn doubt(&mut self, cx: &mut Context<'_>, address: IpAddr) {
+        let Some(entry) = self.table.entry(address) else { return };
+        match entry.state {
+            NeighbourState::Reachable | NeighbourState::Stale | NeighbourState::Delay => {
+                self.move_to(cx, address, NeighbourState::Probe, "an upper layer hears nothing");
+                self.solicit(cx, address);
+            }
+            NeighbourState::Probe | NeighbourState::Incomplete | NeighbourState::Failed | NeighbourState::Unknown => {}
+        }
+    }
 }

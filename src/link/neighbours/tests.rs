@@ -21,6 +21,7 @@ enum Step {
     /// A message to us.
     HintToUs(MacAddress),
     Confirm,
+    Doubt,
     /// So many seconds pass, every deadline in them kept.
     Pass(f64),
 }
@@ -57,6 +58,10 @@ impl Cache {
                 self.bench.run(|cx| neighbours.confirm(cx, address));
                 0
             }
+            Step::Doubt => {
+                self.bench.run(|cx| neighbours.doubt(cx, address));
+                0
+            }
             Step::Pass(seconds) => {
                 self.pass(Duration::from_secs_f64(seconds));
                 0
@@ -86,7 +91,7 @@ type Story = (&'static str, &'static [(Step, NeighbourState, usize, usize)]);
 
 #[test]
 fn each_step_leads_where_the_rfc_says() {
-    use Step::{Answer, Confirm, Hint, HintToUs, Pass, Send};
+    use Step::{Answer, Confirm, Doubt, Hint, HintToUs, Pass, Send};
     // Seconds: 45 is more than any reachable time can be, 14 less.
     let table: &[Story] = &[
         ("resolved and used", &[(Send, Incomplete, 1, 0), (Answer(A), Reachable, 1, 1), (Send, Reachable, 1, 2)]),
@@ -159,6 +164,28 @@ fn each_step_leads_where_the_rfc_says() {
                 (Send, Reachable, 0, 2),
             ],
         ),
+        (
+            "an upper layer doubts, and it answers",
+            &[
+                (Send, Incomplete, 1, 0),
+                (Answer(A), Reachable, 1, 1),
+                (Pass(2.0), Reachable, 1, 1),
+                (Doubt, Probe, 2, 1),
+                (Doubt, Probe, 2, 1),
+                (Answer(A), Reachable, 2, 1),
+            ],
+        ),
+        (
+            "an upper layer doubts, and is right",
+            &[
+                (HintToUs(A), Stale, 0, 0),
+                (Doubt, Probe, 1, 0),
+                (Pass(2.0), Probe, 3, 0),
+                (Pass(1.0), Failed, 3, 0),
+                (Doubt, Failed, 3, 0),
+            ],
+        ),
+        ("who is not known cannot be doubted", &[(Doubt, Unknown, 0, 0)]),
         (
             "a confirmation in time of probing counts",
             &[(HintToUs(A), Stale, 0, 0), (Send, Delay, 0, 1), (Pass(5.5), Probe, 1, 1), (Confirm, Reachable, 1, 1)],

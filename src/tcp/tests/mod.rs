@@ -125,7 +125,7 @@ impl End {
         let outcome = self.with(|shape, cx| match shape {
             Shape::Opening(opening) => opening.handle_segment(cx, &segment),
             Shape::Connection(connection) => {
-                assert_eq!(connection.handle_segment(cx, &segment), Arrival::Handled);
+                assert_ne!(connection.handle_segment(cx, &segment), Arrival::NewIncarnation);
                 Outcome::Stay
             }
             Shape::Over(_) => Outcome::Stay,
