@@ -78,6 +78,13 @@ pub enum TcpEvent {
         to: TcpState,
         why: StateCause,
     },
+    /// With what this connection holds the buffers of all take `taken` of `limit` bytes, so that memory is now this:
+    /// "scarce".
+    Memory {
+        level: &'static str,
+        taken: usize,
+        limit: usize,
+    },
     /// A cookie left with our SYN-ACK, or came back with the peer's ACK, and the options with it.
     SynCookie {
         sent: bool,

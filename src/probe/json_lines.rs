@@ -167,6 +167,7 @@ fn tcp_facts(event: &TcpEvent) -> Value {
         TcpEvent::Synchronise { sent, isn, mss, window_scale, sack, timestamps } => json!({
             "sent": sent, "isn": isn, "mss": mss, "window_scale": window_scale, "sack": sack, "timestamps": timestamps,
         }),
+        TcpEvent::Memory { level, taken, limit } => json!({ "level": level, "taken": taken, "limit": limit }),
         TcpEvent::SynCookie { sent, mss, window_scale, sack } => {
             json!({ "sent": sent, "mss": mss, "window_scale": window_scale, "sack": sack })
         }

@@ -39,6 +39,7 @@ kinds! {
     IcmpError => "icmp_error",
     Delivered => "delivered",
     TcpState => "tcp_state",
+    TcpMemory => "tcp_memory",
     TcpSynCookie => "tcp_syn_cookie",
     TcpSynchronise => "tcp_synchronise",
     TcpSegmentSent => "tcp_segment_sent",
@@ -97,6 +98,7 @@ impl Kind {
     fn of_tcp(event: &TcpEvent) -> Kind {
         match event {
             TcpEvent::State { .. } => Kind::TcpState,
+            TcpEvent::Memory { .. } => Kind::TcpMemory,
             TcpEvent::SynCookie { .. } => Kind::TcpSynCookie,
             TcpEvent::Synchronise { .. } => Kind::TcpSynchronise,
             TcpEvent::SegmentSent { why, .. } if is_retransmission(*why) => Kind::TcpRetransmission,

@@ -166,6 +166,9 @@ fn tcp(at: Instant, event: &TcpEvent) -> String {
             said.extend(timestamps.then(|| "timestamps".into()));
             format!("{}: {}", if *sent { "our SYN" } else { "SYN" }, said.join(", "))
         }
+        TcpEvent::Memory { level, taken, limit } => {
+            format!("memory is {level}: all buffers take {taken} of {limit} bytes")
+        }
         TcpEvent::SynCookie { sent, mss, window_scale, sack } => {
             let said = options(*mss, *window_scale, *sack).collect::<Vec<_>>().join(", ");
             let where_to =

@@ -2,7 +2,8 @@
 
 use super::tcp::Shape;
 use super::{
-    BindError, ListenerId, PingError, PingId, PingReply, Stack, TcpId, UdpId, UdpReceiveError, UdpSendError, ports,
+    BindError, ListenerId, PingError, PingId, PingReply, Stack, TcpId, TcpUsage, UdpId, UdpReceiveError, UdpSendError,
+    ports,
 };
 use crate::event::FourTuple;
 use crate::icmp;
@@ -110,12 +111,17 @@ impl Stack {
     /// The same, with what the writer says of its data.
     pub fn tcp_send_with(&mut self, now: Instant, id: TcpId, data: &[u8], how: Writing) -> Result<usize, SendError> {
         let (mut cx, layers) = self.enter(now);
+        let memory = layers.tcp.memory();
         let sent = match &mut layers.tcp.socket(id).shape {
-            Shape::Connection(connection) => connection.send_with(&mut cx, data, how),
+            Shape::Connection(connection) => {
+                connection.set_memory(memory);
+                connection.send_with(&mut cx, data, how)
+            }
             Shape::Opening(_) => Err(SendError::WouldBlock),
             Shape::Failed { reason, .. } => Err(SendError::Closed(*reason)),
         };
         layers.tcp.settle(id);
+        layers.tcp.tell_memory(&mut cx, id);
         sent
     }
 
@@ -187,9 +193,9 @@ impl Stack {
         self.layers.tcp.states()
     }
 
-    /// How many connections that nobody holds are in TIME-WAIT.
-    pub fn tcp_time_waits(&self) -> usize {
-        self.layers.tcp.time_waits.len()
+    /// How many connections there are, and what they hold.
+    pub fn tcp_usage(&self) -> TcpUsage {
+        self.layers.tcp.usage()
     }
 
     pub fn tcp_local_addr(&self, id: TcpId) -> SocketAddr {

@@ -100,6 +100,18 @@ pub struct Config {
     pub time_wait_limit: usize,
     /// How many TCP connections there may be, those that are opening included; further ones are not let in.
     pub connection_limit: usize,
+    /// How many bytes the buffers of all TCP connections may take, but for 4 KiB that each of them gets in any case.
+    pub tcp_memory_limit: usize,
+}
+
+/// What TCP takes up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct TcpUsage {
+    /// Connections, those that are opening included, and those in TIME-WAIT that nobody holds.
+    pub connections: usize,
+    pub time_waits: usize,
+    /// What the buffers hold, in bytes.
+    pub memory: usize,
 }
 
 impl Default for Config {
@@ -115,6 +127,7 @@ impl Default for Config {
             closed_port: ClosedPort::default(),
             time_wait_limit: 32_768,
             connection_limit: 65_536,
+            tcp_memory_limit: 512 << 20,
         }
     }
 }

@@ -3,13 +3,13 @@
 use super::deadlines::Deadlines;
 use super::keyed::Key;
 use super::time_wait::{Record, TimeWaits};
-use super::{ClosedPort, ListenerId, SocketId, TcpId};
-use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason, TcpState};
+use super::{ClosedPort, ListenerId, SocketId, TcpId, TcpUsage};
+use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason, TcpEvent, TcpState};
 use crate::frame::Payload;
 use crate::ip::{MIN_PATH_MTU, NetworkError, Outgoing, Packet};
 use crate::random::Random;
 use crate::tcp::listen::Listener;
-use crate::tcp::{Arrival, Config, Connection, Opening, Outcome, Segment, Seq, emit};
+use crate::tcp::{Arrival, Config, Connection, Memory, Opening, Outcome, Segment, Seq, emit};
 use crate::time::Instant;
 use crate::wire::checksum::Sum;
 use crate::wire::tcp::{Header, ParseError};
@@ -45,6 +45,8 @@ pub(super) struct Socket {
     ready: bool,
     /// Its entry among the deadlines.
     filed: Option<Instant>,
+    /// What its buffers hold, as it was last counted.
+    memory: usize,
     /// The connection in TIME-WAIT whose place an opening took: it comes back if nothing comes of that.
     pub(super) former: Option<Box<Record>>,
 }
@@ -73,6 +75,10 @@ pub(super) struct TcpTable {
     /// The longest IP packet that our device splits into segments by itself.
     pub(super) segmentation: Option<usize>,
     connection_limit: usize,
+    memory_limit: usize,
+    /// What the buffers of all connections hold, and what was last said of it.
+    memory_taken: usize,
+    memory_told: Memory,
     pub(super) closed_port: ClosedPort,
     pub(super) sockets: SlotMap<TcpId, Socket>,
     pub(super) by_tuple: HashMap<FourTuple, TcpId, Key>,
@@ -105,6 +111,9 @@ impl TcpTable {
             mtu: config.mtu,
             segmentation: config.segmentation,
             connection_limit: config.connection_limit,
+            memory_limit: config.tcp_memory_limit,
+            memory_taken: 0,
+            memory_told: Memory::default(),
             closed_port: config.closed_port,
         }
     }
@@ -145,13 +154,16 @@ impl TcpTable {
             }
             return false;
         };
+        let memory = self.memory();
         match &mut self.socket(id).shape {
             Shape::Connection(connection) => {
+                connection.set_memory(memory);
                 let arrival = connection.handle_segment(cx, &segment);
                 match arrival {
                     Arrival::NewIncarnation => self.begin_anew(cx, id, &segment, path_mtu),
                     Arrival::Handled | Arrival::Progress => self.settle(id),
                 }
+                self.tell_memory(cx, id);
                 arrival == Arrival::Progress
             }
             Shape::Opening(_) => self.handle_in_opening(cx, id, segment),
@@ -228,8 +240,8 @@ impl TcpTable {
     }
 
     pub(super) fn insert(&mut self, shape: Shape, tuple: FourTuple, listener: Option<ListenerId>) -> TcpId {
-        let (released, ready, filed, former) = (false, false, None, None);
-        let id = self.sockets.insert(Socket { shape, listener, released, ready, filed, former });
+        let (released, ready, filed, memory, former) = (false, false, None, 0, None);
+        let id = self.sockets.insert(Socket { shape, listener, released, ready, filed, memory, former });
         self.by_tuple.insert(tuple, id);
         self.settle(id);
         id
@@ -254,6 +266,8 @@ impl TcpTable {
             ),
             Shape::Failed { .. } => (false, None, false, false),
         };
+        let held = if let Shape::Connection(connection) = &socket.shape { connection.memory_held() } else { 0 };
+        self.memory_taken = self.memory_taken - std::mem::replace(&mut socket.memory, held) + held;
         if has_something_to_send && !socket.ready {
             socket.ready = true;
             self.ready.push_back(id);
@@ -274,6 +288,7 @@ impl TcpTable {
     pub(super) fn remove_if_released(&mut self, id: TcpId) {
         if let Some(socket) = self.sockets.get(id).filter(|socket| socket.released) {
             self.deadlines.forget(id, socket.filed);
+            self.memory_taken -= socket.memory;
             self.sockets.remove(id);
         }
     }
@@ -324,6 +339,28 @@ impl TcpTable {
             self.shrink_to_time_wait(cx, id);
         }
         None
+    }
+
+    pub fn memory(&self) -> Memory {
+        Memory::of(self.memory_taken, self.memory_limit)
+    }
+
+    /// Says so when the last change of `id` has made memory scarce, or plenty again.
+    pub fn tell_memory(&mut self, cx: &mut Context<'_>, id: TcpId) {
+        let (level, taken, limit) = (self.memory(), self.memory_taken, self.memory_limit);
+        if level != self.memory_told
+            && let Some(socket) = self.sockets.get(id)
+        {
+            self.memory_told = level;
+            let connection = *socket.shape.tuple();
+            let event = TcpEvent::Memory { level: level.name(), taken, limit };
+            cx.tell(|| Event::Tcp { connection, event });
+        }
+    }
+
+    pub fn usage(&self) -> TcpUsage {
+        let (connections, time_waits) = (self.sockets.len(), self.time_waits.len());
+        TcpUsage { connections, time_waits, memory: self.memory_taken }
     }
 
     /// There are as many connections as there may be.
@@ -473,11 +510,7 @@ impl TcpTable {
     }
 
     pub fn tuple(&self, id: TcpId) -> &FourTuple {
-        match self.shape(id) {
-            Shape::Opening(opening) => opening.tuple(),
-            Shape::Connection(connection) => connection.tuple(),
-            Shape::Failed { tuple, .. } => tuple,
-        }
+        self.shape(id).tuple()
     }
 
     pub fn config(&self, id: TcpId) -> &Config {
@@ -490,6 +523,14 @@ impl TcpTable {
 }
 
 impl Shape {
+    fn tuple(&self) -> &FourTuple {
+        match self {
+            Shape::Opening(opening) => opening.tuple(),
+            Shape::Connection(connection) => connection.tuple(),
+            Shape::Failed { tuple, .. } => tuple,
+        }
+    }
+
     pub fn state(&self) -> TcpState {
         match self {
             Shape::Opening(opening) => opening.state(),

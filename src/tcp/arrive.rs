@@ -5,6 +5,7 @@
 //! have been processed (MUST-58, MUST-59).
 
 use super::connection::Connection;
+use super::memory::{FLOOR, Memory};
 use super::reassembly::Inserted;
 use super::receive::Acknowledge;
 use super::segment::Segment;
@@ -177,6 +178,12 @@ impl Connection {
             self.reset(cx, CloseReason::Aborted);
             return Break(());
         }
+        let end = (seq + segment.data.len() as u64).min(self.rcv.edge());
+        if self.memory == Memory::Exhausted && beyond && self.rcv.buffer.exceeds(end, FLOOR) {
+            self.drop_segment(cx, DropReason::OutOfMemory);
+            self.rcv.ack_due = Some(SendReason::DuplicateAck);
+            return Break(());
+        }
         self.widen_window(cx);
         self.totals.data_segments_received += 1;
         self.totals.largest_received = self.totals.largest_received.max(segment.data.len());
@@ -208,7 +215,7 @@ impl Connection {
         let wished = self.right_sizing.on_data(cx.now, self.rtt.srtt(), self.rcv.buffer.read_position());
         let (from, most) = (self.rcv.capacity(), self.config.receive_buffer);
         let to = wished.map_or(from, |wished| usize::try_from(wished).unwrap_or(most).min(most));
-        if to > from {
+        if to > from && self.memory == Memory::Plenty {
             self.rcv.widen(to);
             self.tell(cx, || TcpEvent::ReceiveBuffer { from, to });
         }

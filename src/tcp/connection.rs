@@ -8,6 +8,7 @@ use super::congestion::{CongestionControl, Start};
 use super::control::{Usage, rate_sample};
 use super::info::{Info, ReceiveError, SendError, Status};
 use super::limiter::ChallengeLimiter;
+use super::memory::Memory;
 use super::opening::{Opening, headers};
 use super::receive::Receiver;
 use super::recovery::Recovery;
@@ -110,6 +111,8 @@ pub struct Connection {
     pub(super) wake: bool,
     /// R1 has passed: whoever leads to the peer should be asked whether it lives.
     pub(super) doubts_path: bool,
+    /// How much the stack has left for buffers.
+    pub(super) memory: Memory,
 }
 
 impl Connection {
@@ -187,6 +190,7 @@ impl Connection {
             totals: Totals::default(),
             wake: true,
             doubts_path: false,
+            memory: Memory::default(),
             config,
         };
         connection.arm_keepalive(cx);
@@ -267,7 +271,7 @@ impl Connection {
     /// there when the acknowledgements come.
     pub(super) fn send_capacity(&self) -> usize {
         let flight = usize::try_from(2 * self.congestion.cwnd().min(u64::MAX / 2)).unwrap_or(usize::MAX);
-        self.config.initial_send_buffer.max(flight).min(self.config.send_buffer)
+        self.memory.bound(self.config.initial_send_buffer.max(flight).min(self.config.send_buffer))
     }
 
     /// RECEIVE (RFC 9293 §3.10.3): 0 bytes mean that the peer has finished.
@@ -377,12 +381,12 @@ impl Connection {
         self.snd.mss().saturating_sub(self.options_len()).max(1)
     }
 
-    /// Has something changed since this was last asked?
     /// RFC 9293 §3.8.3 (MUST-20): advice to the layers below.
     pub fn take_doubt(&mut self) -> bool {
         std::mem::take(&mut self.doubts_path)
     }
 
+    /// Has something changed since this was last asked?
     pub fn take_wake(&mut self) -> bool {
         std::mem::take(&mut self.wake)
     }

@@ -17,6 +17,7 @@
 //! | `rtt`, `congestion`, `control` | time, and how much | RFC 6298, 5681, 7661 |
 //! | `pacing` | at a rate, not in bursts | draft-ietf-ccwg-bbr §5.6 |
 //! | `timeout`, `close`, `limiter` | patience, ends, and limits | §3.6, §3.8, RFC 5961 |
+//! | `memory` | bounds over all connections | |
 //! | `cookie` | handshakes of which nothing is kept | RFC 4987 |
 //! | `time_wait` | what is left of a connection that is over | §3.6.1, RFC 1337, RFC 6191 |
 //!
@@ -35,6 +36,7 @@ mod handshake;
 mod info;
 mod limiter;
 pub mod listen;
+mod memory;
 mod opening;
 mod pacing;
 mod reassembly;
@@ -62,6 +64,7 @@ pub use config::{Config, Keepalive, SynCookies};
 pub use congestion::CongestionControl;
 pub use connection::Connection;
 pub use info::{ConnectError, Info, ListenError, ReceiveError, SendError, Status};
+pub use memory::Memory;
 pub use opening::{Opening, Outcome, Secrets};
 pub use recovery::LossRecovery;
 pub use segment::{Segment, emit};

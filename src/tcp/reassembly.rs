@@ -11,6 +11,8 @@ use std::ops::Range;
 /// of a whole window may be missing.
 const MAX_RANGES: usize = 128;
 const BYTES_PER_RANGE: u64 = 512;
+/// When memory is scarce: how much larger than what it holds a ring may become.
+const SPARSENESS: usize = 16;
 /// The smallest ring.
 const MIN_RING: usize = 2048;
 
@@ -24,6 +26,8 @@ pub struct ReceiveBuffer {
     read: u64,
     next: u64,
     ranges: SmallVec<[Range<u64>; 1]>,
+    /// Memory is scarce.
+    thrifty: bool,
 }
 
 /// What became of the bytes of a segment.
@@ -40,7 +44,7 @@ pub enum Inserted {
 impl ReceiveBuffer {
     /// An empty buffer whose next byte has the given position.
     pub fn new(next: u64) -> ReceiveBuffer {
-        ReceiveBuffer { ring: Vec::new(), last_len: 0, read: next, next, ranges: SmallVec::new() }
+        ReceiveBuffer { ring: Vec::new(), last_len: 0, read: next, next, ranges: SmallVec::new(), thrifty: false }
     }
 
     /// RCV.NXT as far as data goes.
@@ -64,9 +68,23 @@ impl ReceiveBuffer {
     }
 
     /// Bytes of memory held.
-    #[cfg(test)]
     pub fn allocated(&self) -> usize {
         self.ring.len()
+    }
+
+    /// From now on memory is given back when little of it is used, and a byte far past a hole gets no buffer.
+    pub fn be_thrifty(&mut self, thrifty: bool) {
+        if thrifty && !self.thrifty {
+            self.last_len = 0;
+            self.thrifty = true;
+            self.shrink();
+        }
+        self.thrifty = thrifty;
+    }
+
+    /// Would bytes up to `end` need more than is held, and more than `floor`?
+    pub fn exceeds(&self, end: u64, floor: usize) -> bool {
+        end.saturating_sub(self.read) as usize > self.ring.len().max(floor)
     }
 
     /// Puts `data` at `position`. Bytes that are there already stay as they are; the caller has cut the data to the
@@ -105,11 +123,21 @@ impl ReceiveBuffer {
         }
         let merged =
             touched.iter().fold(start..end, |merged, range| merged.start.min(range.start)..merged.end.max(range.end));
+        if self.thrifty && self.is_too_sparse(merged.end, data.len()) {
+            return Inserted::Nothing;
+        }
         self.reserve(merged.end);
         self.put(start, data);
         self.ranges.drain(first..last);
         self.ranges.insert(first, merged);
         Inserted::OutOfOrder
+    }
+
+    /// Would a ring up to `end` be larger than what it holds by far?
+    fn is_too_sparse(&self, end: u64, more: usize) -> bool {
+        let held: u64 = self.ranges.iter().map(|range| range.end - range.start).sum();
+        let deserved = SPARSENESS * (self.readable() + held as usize + more);
+        self.exceeds(end, deserved.max(MIN_RING))
     }
 
     fn most_ranges(&self, end: u64) -> usize {
@@ -161,8 +189,19 @@ impl ReceiveBuffer {
         self.read += len as u64;
         if self.read == self.next && self.ranges.is_empty() {
             // Half of it, so that what was large once does not stay large.
-            self.last_len = self.ring.len() / 2;
+            self.last_len = if self.thrifty { 0 } else { self.ring.len() / 2 };
             self.ring = Vec::new();
+        } else if self.thrifty {
+            self.shrink();
+        }
+    }
+
+    /// A ring that is hardly used is exchanged for one that fits.
+    fn shrink(&mut self) {
+        let end = self.ranges.last().map_or(self.next, |range| range.end);
+        let needed = ((end - self.read) as usize).next_power_of_two().max(MIN_RING);
+        if 8 * needed <= self.ring.len() {
+            self.exchange(needed);
         }
     }
 
@@ -176,7 +215,11 @@ impl ReceiveBuffer {
         if needed <= self.ring.len() {
             return;
         }
-        let len = needed.max(self.last_len).next_power_of_two().max(MIN_RING);
+        self.exchange(needed.max(self.last_len).next_power_of_two().max(MIN_RING));
+    }
+
+    /// Moves what is held to a ring of `len` bytes.
+    fn exchange(&mut self, len: usize) {
         let old = std::mem::replace(&mut self.ring, vec![0; len]);
         let held: SmallVec<[Range<u64>; 4]> =
             std::iter::once(self.read..self.next).chain(self.ranges.iter().cloned()).collect();
@@ -202,6 +245,23 @@ impl ReceiveBuffer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_thrifty_buffer_gives_back_and_does_not_reach_far() {
+        let mut buffer = ReceiveBuffer::new(0);
+        buffer.insert(0, &[7; 100_000]);
+        buffer.read(&mut [0; 99_990]);
+        assert_eq!(buffer.allocated(), 1 << 17, "what will be wanted again");
+        buffer.be_thrifty(true);
+        assert_eq!(buffer.allocated(), MIN_RING);
+        assert_eq!(buffer.insert(100_000 + 90_000, b"x"), Inserted::Nothing);
+        assert_eq!(buffer.allocated(), MIN_RING, "a byte far past a hole");
+        assert_eq!(buffer.insert(100_000 + 10_000, &[8; 1000]), Inserted::OutOfOrder, "not so far for a thousand");
+        let mut rest = [0; 20];
+        assert_eq!((buffer.read(&mut rest), &rest[..10]), (10, &[7; 10][..]));
+        buffer.be_thrifty(false);
+        assert_eq!(buffer.insert(100_000 + 90_000, b"x"), Inserted::OutOfOrder);
+    }
     use proptest::prelude::*;
 
     #[test]

@@ -43,6 +43,15 @@ impl SendBuffer {
         (self.end - self.start) as usize
     }
 
+    /// Bytes of memory held, at most: what is left of a chunk holds all of it.
+    pub fn allocated(&self) -> usize {
+        match self.len() {
+            0 => 0,
+            len if len <= SMALL_CHUNK => SMALL_CHUNK,
+            len => len.next_multiple_of(LARGE_CHUNK),
+        }
+    }
+
     pub fn write(&mut self, mut data: &[u8]) {
         while !data.is_empty() {
             if self.tail.capacity() == self.tail.len() {

@@ -1,5 +1,6 @@
 //! A whole stack against a peer of raw frames, in virtual time.
 
+mod memory;
 mod neighbour;
 mod time_wait;
 
@@ -29,6 +30,7 @@ impl Observer for Told {
             Event::Tcp { event: TcpEvent::State { from, to, why }, .. } => format!("{from} -> {to}: {why}"),
             Event::Tcp { event: TcpEvent::TimerFired { timer, .. }, .. } => format!("{timer} fired"),
             Event::Neighbour { from, to, why, .. } => format!("neighbour {from} -> {to}: {why}"),
+            Event::Tcp { event: TcpEvent::Memory { level, .. }, .. } => format!("memory is {level}"),
             Event::Tcp { event: TcpEvent::TimerStopped { timer }, .. } => format!("{timer} stopped"),
             Event::Dropped { reason, .. } => reason.text().to_owned(),
             _ => return,

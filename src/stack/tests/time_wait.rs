@@ -46,13 +46,13 @@ fn to_time_wait(
 fn it_ends_after_two_msl_and_says_so() {
     let (mut wire, listener) = wire(10);
     to_time_wait(&mut wire, listener, peer(1, 4000), &Options::default(), false);
-    assert_eq!((wire.stack.tcp_time_waits(), wire.stack.tcp_unfinished()), (1, 0));
+    assert_eq!((wire.stack.tcp_usage().time_waits, wire.stack.tcp_unfinished()), (1, 0));
     assert!(wire.wait(Duration::from_secs(59)).is_empty());
-    assert_eq!(wire.stack.tcp_time_waits(), 1);
+    assert_eq!(wire.stack.tcp_usage().time_waits, 1);
     wire.told();
     assert!(wire.wait(Duration::from_secs(2)).is_empty());
     assert_eq!(wire.told(), ["TIME-WAIT timer fired", "TIME-WAIT -> CLOSED: 2MSL are over"]);
-    assert_eq!(wire.stack.tcp_time_waits(), 0);
+    assert_eq!(wire.stack.tcp_usage().time_waits, 0);
 }
 
 #[test]
@@ -71,9 +71,9 @@ fn the_fin_again_is_acknowledged_and_starts_it_again() {
         "RFC 7323 §5.3: not in the window"
     );
     wire.wait(Duration::from_secs(50));
-    assert_eq!(wire.stack.tcp_time_waits(), 1);
+    assert_eq!(wire.stack.tcp_usage().time_waits, 1);
     wire.wait(Duration::from_secs(11));
-    assert_eq!(wire.stack.tcp_time_waits(), 0);
+    assert_eq!(wire.stack.tcp_usage().time_waits, 0);
 }
 
 /// RFC 1337.
@@ -85,7 +85,7 @@ fn no_reset_ends_it() {
     for (flags, seq) in [(Flags::RST, 2), (Flags::RST, 1), (Flags::RST | Flags::ACK, 2), (Flags::RST | Flags::SYN, 9)] {
         assert!(wire.segment(from, PORT, (flags, CLIENT_ISN + seq, isn + 2), &Options::default(), b"").is_empty());
     }
-    assert_eq!(wire.stack.tcp_time_waits(), 1);
+    assert_eq!(wire.stack.tcp_usage().time_waits, 1);
     assert_eq!(wire.told(), ["RST in TIME-WAIT, which it may not end (RFC 1337)"; 4]);
 }
 
@@ -143,9 +143,9 @@ fn a_syn_that_nobody_stands_behind_leaves_it_where_it_was() {
         let reset = (Flags::RST, CLIENT_ISN + 101, 0);
         assert_eq!(answers[0].flags, Flags::SYN | Flags::ACK);
         assert!(wire.segment(from, PORT, reset, &Options::default(), b"").is_empty());
-        assert_eq!(wire.stack.tcp_time_waits(), 1, "hold {hold}");
+        assert_eq!(wire.stack.tcp_usage().time_waits, 1, "hold {hold}");
         wire.wait(Duration::from_secs(31));
-        assert_eq!(wire.stack.tcp_time_waits(), 0, "the time that was left");
+        assert_eq!(wire.stack.tcp_usage().time_waits, 0, "the time that was left");
     }
 }
 
@@ -171,7 +171,7 @@ fn the_oldest_gives_way_and_is_told() {
         let (_, _) = to_time_wait(&mut wire, listener, peer(1, port), &Options::default(), false);
         wire.wait(Duration::from_secs(1));
     }
-    assert_eq!(wire.stack.tcp_time_waits(), 3);
+    assert_eq!(wire.stack.tcp_usage().time_waits, 3);
     // The oldest is forgotten: its FIN belongs to no connection.
     let fin = (Flags::FIN | Flags::ACK, CLIENT_ISN + 1, 1);
     assert_eq!(wire.segment(peer(1, 4000), PORT, fin, &Options::default(), b"")[0].flags, Flags::RST);
