@@ -130,11 +130,13 @@ pub struct Frame {
     start: usize,
     payload: Payload,
     pub offload: Offload,
+    /// The lowest two bits of the packet's traffic class, where its transport has a say in them (RFC 3168 §5).
+    pub ecn: u8,
 }
 
 impl Frame {
     pub fn new(id: FrameId, payload: Payload) -> Frame {
-        Frame { id, head: [0; HEADROOM], start: HEADROOM, payload, offload: Offload::default() }
+        Frame { id, head: [0; HEADROOM], start: HEADROOM, payload, offload: Offload::default(), ecn: 0 }
     }
 
     pub fn id(&self) -> FrameId {

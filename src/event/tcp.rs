@@ -176,6 +176,8 @@ pub enum TcpEvent {
         from: CongestionState,
         to: CongestionState,
     },
+    /// Data came that the network has marked: congestion experienced (RFC 3168 §6.1.3).
+    Marked,
     /// A loss was none: what had been sent first arrived after all, as this proves.
     Spurious {
         why: SpuriousCause,
@@ -247,6 +249,8 @@ pub enum SendReason {
     /// Every second full segment is acknowledged at once (RFC 9293 §3.8.6.3).
     SecondSegment,
     DelayedAck,
+    /// The network has marked what came, or the peer says that it has reacted to that (RFC 3168 §6.1.3).
+    CongestionEcho,
     OutOfOrderAck,
     DuplicateAck,
     FinAck,
@@ -284,6 +288,7 @@ impl fmt::Display for SendReason {
             SendReason::Keepalive => "keepalive probe",
             SendReason::SecondSegment => "ACK: second full segment",
             SendReason::DelayedAck => "ACK: the delayed-ACK timer ran out",
+            SendReason::CongestionEcho => "ACK at once: the network marks packets (ECN)",
             SendReason::OutOfOrderAck => "ACK at once: a hole in the data",
             SendReason::DuplicateAck => "ACK at once: data that had already come",
             SendReason::FinAck => "ACK of the peer's FIN",

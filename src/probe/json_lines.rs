@@ -190,6 +190,7 @@ fn tcp_facts(event: &TcpEvent) -> Value {
         TcpEvent::DuplicateSack { segments } => json!({ "segments": segments }),
         TcpEvent::Reordering { segments } => json!({ "segments": segments }),
         TcpEvent::CongestionPhase { from, to } => json!({ "from": from, "to": to }),
+        TcpEvent::Marked => json!({}),
         TcpEvent::Reneged => json!({}),
         TcpEvent::Recovery { from, to } => json!({ "from": text(from), "to": text(to) }),
         TcpEvent::Spurious { why } => json!({ "why": text(why) }),

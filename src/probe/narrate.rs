@@ -190,6 +190,7 @@ fn tcp(at: Instant, event: &TcpEvent) -> String {
         TcpEvent::RttSample { rtt, srtt, rttvar, rto } => {
             format!("RTT {}: SRTT {}, RTTVAR {}, RTO {}", Span(*rtt), Span(*srtt), Span(*rttvar), Span(*rto))
         }
+        TcpEvent::Marked => "marked by the network: congestion experienced (ECN)".into(),
         TcpEvent::CongestionPhase { from, to } => format!("congestion control: {from} -> {to}"),
         TcpEvent::DeliveryRate { rate, delivered, interval, application_limited } => {
             let limited = if *application_limited { ", limited by the application" } else { "" };

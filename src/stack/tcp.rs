@@ -18,6 +18,8 @@ use slotmap::SlotMap;
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
+/// What of a traffic class belongs to explicit congestion notification (RFC 3168 §5).
+const ECN: u8 = 3;
 /// Answers to segments that belong to no connection: how many may wait to be sent.
 const MAX_REPLIES: usize = 256;
 
@@ -554,7 +556,7 @@ fn parse<'p>(packet: &'p Packet<'_>) -> Result<Segment<'p>, DropReason> {
         }
     }
     match wire::tcp::Header::parse(bytes) {
-        Ok((header, data)) => Ok(Segment { header, data }),
+        Ok((header, data)) => Ok(Segment { header, data, ecn: packet.traffic_class & ECN }),
         Err(ParseError::Header { .. }) => Err(DropReason::MalformedTcp),
         // RFC 9293 §3.1 (MUST-7)
         Err(ParseError::Options(_)) => Err(DropReason::BadTcpOption),
@@ -587,7 +589,7 @@ fn outgoing(tuple: &FourTuple, (ttl, traffic_class): (u8, u8), frame: crate::fra
         destination: tuple.remote.ip(),
         protocol: protocol::TCP,
         ttl,
-        traffic_class,
+        traffic_class: if frame.ecn == 0 { traffic_class } else { traffic_class & !ECN | frame.ecn },
         // RFC 1191 §3: the path tells when a segment is too large.
         dont_fragment: true,
         frame,

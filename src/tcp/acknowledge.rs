@@ -72,6 +72,7 @@ impl Connection {
         let rtt = self.take_rtt_sample(cx, &report, echoed);
         self.hear_losses(cx.now);
         self.conclude(cx, &report, before);
+        let marked = self.hear_echo(cx, segment, &report, before);
         self.hear_repair(cx, &report, state);
         if report.acknowledged > 0 || report.sacked_older && rtt.is_some() {
             self.restart_retransmission_timer(cx);
@@ -79,7 +80,7 @@ impl Connection {
         if report.reneged {
             self.expect_reneging(cx);
         }
-        let (bytes, lost, rate, grows) = (report.delivered, report.lost.bytes, report.rate, report.grows);
+        let (bytes, lost, rate, grows) = (report.delivered, report.lost.bytes, report.rate, report.grows && !marked);
         self.hear_delivered(cx, Heard { bytes, lost, prior_in_flight, rtt, rate, grows });
     }
 

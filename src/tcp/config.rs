@@ -1,6 +1,7 @@
 //! What can be chosen about TCP, per stack, per listener and per connection, with the defaults and their reasons.
 
 use super::congestion::Algorithm;
+use super::ecn::Ecn;
 use super::recovery::LossRecovery;
 use crate::wire::tcp_options::Layout;
 use std::time::Duration;
@@ -47,6 +48,8 @@ pub struct Config {
     pub window_beyond_field: bool,
     /// The congestion controller: one of [`Algorithm::ALL`], or a program's own.
     pub congestion: Algorithm,
+    /// Explicit congestion notification (RFC 3168).
+    pub ecn: Ecn,
     /// The initial congestion window, in segments (RFC 6928).
     pub initial_window: u32,
     /// The most segments by which one acknowledgement opens the window in slow start: L of RFC 3465, by RFC 9406 §4.2
@@ -219,6 +222,7 @@ impl Default for Config {
             buffers_in_segments: false,
             window_beyond_field: false,
             congestion: Algorithm::CUBIC,
+            ecn: Ecn::Respond,
             initial_window: 10,
             slow_start_limit: Some(8),
             pacing: false,

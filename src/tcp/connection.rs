@@ -6,6 +6,7 @@
 use super::config::Config;
 use super::congestion::{CongestionControl, Start};
 use super::control::{Usage, rate_sample};
+use super::ecn::EcnState;
 use super::info::{Info, ReceiveError, SendError, Status};
 use super::limiter::ChallengeLimiter;
 use super::memory::Memory;
@@ -80,6 +81,8 @@ pub struct Connection {
     pub(super) timestamps: Option<TimestampState>,
     /// SACK was agreed on: we may send blocks (RFC 2018 §2).
     pub(super) sack: bool,
+    /// Where both sides have agreed to it (RFC 3168 §6.1.1).
+    pub(super) ecn: Option<EcnState>,
     pub(super) window_scaling: bool,
     pub(super) advertised_mss: usize,
     /// The longest IP packet that our device splits into segments by itself.
@@ -167,6 +170,7 @@ impl Connection {
             right_sizing,
             timestamps,
             sack: config.sack && peer.sack,
+            ecn: opening.peer.ecn.then(EcnState::default),
             window_scaling,
             advertised_mss,
             super_frame: None,
@@ -333,6 +337,7 @@ impl Connection {
             rcv_window_scale: self.window_scaling.then_some(self.rcv.scale),
             timestamps: self.timestamps.is_some(),
             sack: self.sack,
+            ecn: self.ecn.is_some(),
             rtt: self.rtt.srtt(),
             rttvar: self.rtt.rttvar(),
             rto: self.rtt.rto(),

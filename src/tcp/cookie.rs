@@ -30,6 +30,7 @@ const HASH: u32 = (1 << 24) - 1;
 const OPTIONS: u32 = 63;
 const NO_SCALE: u32 = 15;
 const SACK: u32 = 16;
+const ECN: u32 = 32;
 
 /// What only the stack can tell: hashes that others cannot compute.
 pub trait Hashes {
@@ -74,7 +75,9 @@ pub fn syn_ack(
     // Without timestamps nothing brings the rest back.
     let scale = stamps.and(theirs.window_scale).filter(|_| config.window_scale.is_some());
     let sack = stamps.is_some() && theirs.sack_permitted && config.sack;
-    let agreed = scale.map_or(NO_SCALE, |shift| u32::from(shift.min(14))) | if sack { SACK } else { 0 };
+    let ecn = stamps.is_some() && config.ecn.answers(syn);
+    let flag = |agreed: bool, bit: u32| if agreed { bit } else { 0 };
+    let agreed = scale.map_or(NO_SCALE, |shift| u32::from(shift.min(14))) | flag(sack, SACK) | flag(ecn, ECN);
     let clock = (now.as_millis() as u32).wrapping_add(timestamp_offset);
     // Never ahead of the clock: the timestamps that follow must not be older.
     let value = (clock & !OPTIONS | agreed).wrapping_sub(if agreed > clock & OPTIONS { OPTIONS + 1 } else { 0 });
@@ -83,7 +86,7 @@ pub fn syn_ack(
         destination_port: syn.header.source_port,
         seq: isn(hashes, now, irs, theirs.mss.unwrap_or(default)),
         ack: irs.wrapping_add(1),
-        flags: Flags::SYN | Flags::ACK,
+        flags: Flags::SYN | Flags::ACK | if ecn { Flags::ECE } else { Flags::NONE },
         window: config.first_receive_buffer().min(usize::from(u16::MAX)) as u16,
         options: Options {
             mss: Some(advertised_mss(config, mtu, remote)),
@@ -114,6 +117,7 @@ pub fn recall(
         window_scale: Some((agreed & NO_SCALE) as u8).filter(|shift| u32::from(*shift) != NO_SCALE),
         sack: agreed & SACK != 0,
         timestamp: stamps.map(|stamps| stamps.value),
+        ecn: agreed & ECN != 0,
         window: ack.header.window,
     };
     Some((peer, Secrets { isn, timestamp_offset }))
@@ -138,7 +142,7 @@ mod tests {
     const REMOTE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
     fn syn(irs: u32, options: Options) -> Segment<'static> {
-        Segment { header: Header { seq: irs, flags: Flags::SYN, options, ..Header::default() }, data: b"" }
+        Segment { header: Header { seq: irs, flags: Flags::SYN, options, ..Header::default() }, data: b"", ecn: 0 }
     }
 
     /// The handshake's third segment, as a peer makes it from our second.
@@ -146,7 +150,11 @@ mod tests {
         let timestamps = answer.options.timestamps.map(|ours| Timestamps { value, echo: ours.value });
         let options = Options { timestamps, ..Options::default() };
         let (seq, ack) = (answer.ack, answer.seq.wrapping_add(1));
-        Segment { header: Header { seq, ack, flags: Flags::ACK, options, window: 7, ..Header::default() }, data: b"" }
+        Segment {
+            header: Header { seq, ack, flags: Flags::ACK, options, window: 7, ..Header::default() },
+            data: b"",
+            ecn: 0,
+        }
     }
 
     #[test]
@@ -179,6 +187,22 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn ecn_comes_back_where_it_was_asked_for() {
+        let (config, now) = (Config::default(), Instant::from_secs(77));
+        for (asks, stamped, expected) in [(true, true, true), (false, true, false), (true, false, false)] {
+            let timestamps = stamped.then_some(Timestamps { value: 5, echo: 0 });
+            let mut syn = syn(1, Options { timestamps, ..Options::default() });
+            if asks {
+                syn.header.flags |= Flags::ECE | Flags::CWR;
+            }
+            let answer = syn_ack(&Known, now, &config, (1500, REMOTE), (&syn, 0));
+            assert_eq!(answer.flags.contains(Flags::ECE), expected, "{asks} {stamped}");
+            let (peer, _) = recall(&Known, now, &config, (&completes(&answer, 9), 0)).expect("our cookie");
+            assert_eq!(peer.ecn, expected);
         }
     }
 

@@ -32,6 +32,8 @@ pub struct Info {
     pub rcv_window_scale: Option<u8>,
     pub timestamps: bool,
     pub sack: bool,
+    /// Both sides have agreed to explicit congestion notification.
+    pub ecn: bool,
     /// Smoothed round-trip time and its variation; none before the first sample.
     pub rtt: Option<Duration>,
     pub rttvar: Duration,

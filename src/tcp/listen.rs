@@ -116,7 +116,7 @@ mod tests {
     use crate::wire::tcp::Flags;
 
     fn segment(flags: Flags) -> Segment<'static> {
-        Segment { header: Header { seq: 7, ack: 9, flags, ..Header::default() }, data: b"" }
+        Segment { header: Header { seq: 7, ack: 9, flags, ..Header::default() }, data: b"", ecn: 0 }
     }
 
     #[test]

@@ -15,6 +15,7 @@
 //! | `send_buffer`, `send`, `transmit` | the send buffer and what goes next | §3.7.4, §3.8.6.2 |
 //! | `recovery`, `repair` | what is lost, and what is done about it | RFC 6675, 8985, 6582 |
 //! | `rtt`, `congestion`, `control` | time, and how much | RFC 6298, 5681, 7661 |
+//! | `ecn` | marks instead of losses | RFC 3168 |
 //! | `pacing` | at a rate, not in bursts | draft-ietf-ccwg-bbr §5.6 |
 //! | `timeout`, `close`, `limiter` | patience, ends, and limits | §3.6, §3.8, RFC 5961 |
 //! | `memory` | bounds over all connections | |
@@ -32,6 +33,7 @@ pub mod congestion;
 mod connection;
 mod control;
 pub mod cookie;
+mod ecn;
 mod handshake;
 mod info;
 mod limiter;
@@ -63,6 +65,7 @@ pub use arrive::Arrival;
 pub use config::{Config, Keepalive, SynCookies};
 pub use congestion::CongestionControl;
 pub use connection::Connection;
+pub use ecn::Ecn;
 pub use info::{ConnectError, Info, ListenError, ReceiveError, SendError, Status};
 pub use memory::Memory;
 pub use opening::{Opening, Outcome, Secrets};

@@ -47,6 +47,8 @@ pub struct PeerSyn {
     pub window_scale: Option<u8>,
     pub sack: bool,
     pub timestamp: Option<u32>,
+    /// It asks for ECN, or agrees to it, and so do we (RFC 3168 §6.1.1).
+    pub ecn: bool,
     pub window: u16,
 }
 
@@ -75,6 +77,8 @@ pub struct Opening {
     follows_reset: bool,
     pub(super) syn_due: bool,
     pub(super) ack_due: Option<SendReason>,
+    /// Our SYN has asked for ECN.
+    pub(super) asked_for_ecn: bool,
     /// An ACK has told of the window, scaled.
     has_acknowledged: bool,
     pub(super) limiter: ChallengeLimiter,
@@ -173,6 +177,7 @@ impl Opening {
             follows_reset: false,
             syn_due: true,
             ack_due: None,
+            asked_for_ecn: false,
             has_acknowledged: false,
             limiter: ChallengeLimiter::default(),
             closing: None,
@@ -280,6 +285,7 @@ impl Opening {
             window_scale: options.window_scale.map(|shift| shift.min(MAX_WINDOW_SCALE)),
             sack: options.sack_permitted,
             timestamp: options.timestamps.map(|timestamps| timestamps.value),
+            ecn: self.agrees_on_ecn(segment),
             window: segment.header.window,
         };
         let event = TcpEvent::Synchronise {
@@ -375,7 +381,7 @@ impl Opening {
 
     fn send_syn(&mut self, cx: &mut Context<'_>) -> Frame {
         let answers = self.state == State::SynReceived;
-        let flags = if answers { Flags::SYN | Flags::ACK } else { Flags::SYN };
+        let flags = if answers { Flags::SYN | Flags::ACK } else { Flags::SYN } | self.ecn_flags(answers);
         let options = self.syn_options(cx, answers);
         self.transmissions += 1;
         self.first_sent.get_or_insert(cx.now);

@@ -48,7 +48,8 @@ impl Connection {
         if report.recovered {
             self.change_congestion(cx, CwndCause::RecoveryOver, |congestion, now| congestion.on_recovered(now));
         }
-        if report.entered.is_some() {
+        if report.entered.is_some() && !report.reduced {
+            self.owe_cwr();
             self.change_congestion(cx, CwndCause::FastRetransmit, |congestion, now| congestion.on_lost(now, before));
             self.recovery.reduce(self.congestion.ssthresh(), report.delivered);
         }
@@ -77,7 +78,7 @@ impl Connection {
     }
 
     /// RFC 9937: with each acknowledgement of a recovery, as far as what it delivered allows.
-    fn bring_window_down(&mut self, cx: &mut Context<'_>, report: &Report) {
+    pub(super) fn bring_window_down(&mut self, cx: &mut Context<'_>, report: &Report) {
         let (from, mss) = (self.cwnd(), self.effective_mss() as u64);
         let safe = report.acknowledged > 0 && report.lost.segments == 0;
         self.recovery.on_delivered_in_reduction(report.delivered, safe, mss);

@@ -14,6 +14,8 @@ const PROTOCOL: u8 = 6;
 pub struct Segment<'a> {
     pub header: Header,
     pub data: &'a [u8],
+    /// The lowest two bits of the packet's traffic class (RFC 3168 §5).
+    pub ecn: u8,
 }
 
 impl Segment<'_> {
@@ -38,7 +40,9 @@ impl Segment<'_> {
     pub fn past_syn(mut self) -> Self {
         if self.flags().syn() {
             self.header.seq = self.header.seq.wrapping_add(1);
-            self.header.flags = Flags::from_bits(self.header.flags.bits() & !Flags::SYN.bits());
+            // With a SYN, ECE and CWR ask for ECN (RFC 3168 §6.1.1), and tell nothing of the path.
+            let handshake = Flags::SYN | Flags::ECE | Flags::CWR;
+            self.header.flags = Flags::from_bits(self.header.flags.bits() & !handshake.bits());
         }
         self
     }

@@ -60,6 +60,7 @@ impl Connection {
         let fresh = self.recovery.on_timeout(cx.now, self.snd.una, self.snd.nxt, self.effective_mss() as u64);
         self.tell_state(cx, state);
         self.hear_losses(cx.now);
+        self.owe_cwr();
         self.stop_timer(cx, TimerKind::Reordering);
         self.stop_timer(cx, TimerKind::TailLossProbe);
         self.change_congestion(cx, CwndCause::Timeout, |congestion, now| congestion.on_timeout(now, in_flight, !fresh));

@@ -1,6 +1,7 @@
 //! What goes out next: decided first, as a plain value, and built second.
 
 use super::connection::Connection;
+use super::ecn::ECT_0;
 use super::opening::headers;
 use super::pacing::quantum;
 use super::segment::emit;
@@ -182,7 +183,7 @@ impl Connection {
         let headers = headers(self.tuple.remote.ip()) + self.options_len();
         let room = self.super_frame.map_or(0, |len| len.saturating_sub(headers)) as u64;
         let room = self.pacing_rate().map_or(room, |rate| room.min(quantum(rate, mss)));
-        (room - room % mss).max(mss)
+        if self.owes_cwr() { mss } else { (room - room % mss).max(mss) }
     }
 
     /// How much of `wanted` the congestion window lets go; none when it is wiser to wait for acknowledgements. With
@@ -330,8 +331,15 @@ impl Connection {
         if !payload.is_empty() && self.snd.pushes(start, data_end) {
             flags |= Flags::PSH;
         }
+        // RFC 3168 §6.1.4 to §6.1.6: new data alone.
+        let capable = self.ecn.is_some() && !payload.is_empty() && matches!(why, SendReason::Data | SendReason::Fin);
+        if capable {
+            flags |= self.take_cwr();
+        }
         let header = self.header(cx, flags, start);
-        self.build(cx, header, payload, why)
+        let mut frame = self.build(cx, header, payload, why);
+        frame.ecn = if capable { ECT_0 } else { 0 };
+        frame
     }
 
     fn send_acknowledgement(&mut self, cx: &mut Context<'_>, why: SendReason) -> Frame {
@@ -371,6 +379,9 @@ impl Connection {
         let ahead = self.snd.urgent.map_or(0, |urgent| urgent.saturating_sub(position));
         if ahead > 0 && !flags.rst() {
             flags |= Flags::URG;
+        }
+        if !flags.rst() {
+            flags |= self.echo();
         }
         Header {
             source_port: self.tuple.local.port(),

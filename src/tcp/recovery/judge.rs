@@ -255,6 +255,7 @@ impl Recovery {
         match self.flight.next_waiting().and_then(|segment| segment.lost) {
             Some(why) => {
                 report.entered = Some(why);
+                report.reduced = self.state == CongestionState::Cwr;
                 self.enter_recovery(ack.nxt);
             }
             None if self.state != CongestionState::Cwr => {
@@ -263,6 +264,17 @@ impl Recovery {
             }
             None => {}
         }
+    }
+
+    /// RFC 3168 §6.1.2: the network has marked something that was sent before. Once for each window of data, and not when
+    /// a loss has been answered instead.
+    pub fn enter_cwr(&mut self, nxt: u64) -> bool {
+        let calm = matches!(self.state, CongestionState::Open | CongestionState::Disorder);
+        if calm {
+            (self.state, self.high) = (CongestionState::Cwr, nxt);
+            self.undo.end();
+        }
+        calm
     }
 
     fn enter_recovery(&mut self, nxt: u64) {

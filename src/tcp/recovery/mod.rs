@@ -146,6 +146,8 @@ pub struct Report {
     pub reneged: bool,
     /// Fast recovery begins, and for what reason; or it is over.
     pub entered: Option<SendReason>,
+    /// It begins while the window comes down already, because of a mark.
+    pub reduced: bool,
     pub recovered: bool,
     /// What was taken for a loss was none, as this proves.
     pub undone: Option<SpuriousCause>,

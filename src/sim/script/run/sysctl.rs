@@ -4,7 +4,7 @@ use super::Stop;
 use super::commands::RouteMetric;
 use crate::stack::ClosedPort;
 use crate::tcp::congestion::Algorithm;
-use crate::tcp::{Config, SynCookies};
+use crate::tcp::{Config, Ecn, SynCookies};
 use std::time::Duration;
 
 /// What the settings of a script have said that is no part of a connection's own settings.
@@ -153,6 +153,11 @@ impl Sysctls {
             _ => {}
         }
         let first = first.ok_or_else(|| Stop::unsupported(format!("the value of {name}={value}")))?;
+        if matches!(short.as_str(), "tcp_ecn" | "ecn.enable") {
+            // Larger numbers ask for accurate feedback (RFC 9768).
+            config.ecn = [Ecn::Off, Ecn::Request, Ecn::Respond].get(first as usize).copied().ok_or_else(unknown)?;
+            return Ok(true);
+        }
         if is_what_holds_anyway(&short, first) {
             return Ok(false);
         }
@@ -269,8 +274,6 @@ fn linux(name: &str, number: u64, numbers: &[u64], config: &mut Config) -> bool 
 /// What a stack without the extension does anyway, or what is built in and needs no setting.
 fn is_what_holds_anyway(name: &str, number: u64) -> bool {
     match name {
-        // Two is what both have by default: ECN only where the peer asks for it, which a stack without it passes.
-        "ecn.enable" | "tcp_ecn" => number != 1,
         "fastopen.server_enable" | "fastopen.client_enable" | "tcp_fastopen" | "tcp_mtu_probing" => number == 0,
         "rexmit_drop_options" | "tcp_thin_linear_timeouts" | "tcp_rfc1337" => number == 0,
         "tcp_dsack" => number <= 1,

@@ -1,0 +1,138 @@
+//! Explicit congestion notification (RFC 3168): a router that is about to be congested marks packets, and drops none.
+//!
+//! ```text
+//!    sender ---- ECT(0) -----> router ---- CE -----> receiver
+//!      ^                                                |
+//!      +------- ECE, on every acknowledgement ----------+
+//!      |                                                ^  no more of them
+//!      +------- CWR, on the next new data --------------+
+//! ```
+//!
+//! Both sides must agree in the handshake: ECE and CWR on the SYN ask, ECE alone on the SYN,ACK agrees. By default we
+//! agree where we are asked and do not ask, as Linux does (`tcp_ecn=2`), since some middleboxes drop SYNs that ask; when
+//! ours is not answered, the next one does not ask (§6.1.1.1).
+//!
+//! Only new data is sent as capable of being marked: no acknowledgement, whose marks nobody would hear of, no
+//! retransmission and no probe (§6.1.4 to §6.1.6). The window is cut once for each window of data, by what congestion
+//! control makes of a mark; the state of recovery is then CWR.
+
+use super::connection::Connection;
+use super::opening::Opening;
+use super::recovery::Report;
+use super::segment::Segment;
+use crate::event::{Context, CwndCause, SendReason, TcpEvent};
+use crate::wire::tcp::Flags;
+
+/// ECN-capable transport, in the lowest two bits of a traffic class (RFC 3168 §5).
+pub(super) const ECT_0: u8 = 2;
+/// Congestion experienced.
+const CE: u8 = 3;
+
+/// What a connection does about explicit congestion notification (RFC 3168); the numbers are Linux's `tcp_ecn`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Ecn {
+    /// 0: nothing.
+    Off,
+    /// 2: agree to it where the peer asks.
+    #[default]
+    Respond,
+    /// 1: ask as well.
+    Request,
+}
+
+/// A connection whose two sides have agreed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct EcnState {
+    /// A mark has come, and no CWR since: every acknowledgement says so.
+    echoes: bool,
+    /// We have cut the window: the next new data says so.
+    cwr_due: bool,
+}
+
+impl Opening {
+    /// RFC 3168 §6.1.1: what our SYN, or the answer to the peer's, says. Only the first SYN asks.
+    pub(super) fn ecn_flags(&mut self, answers: bool) -> Flags {
+        if answers {
+            return if self.peer.ecn { Flags::ECE } else { Flags::NONE };
+        }
+        let asks = self.config.ecn == Ecn::Request && self.transmissions == 0;
+        self.asked_for_ecn |= asks;
+        if asks { Flags::ECE | Flags::CWR } else { Flags::NONE }
+    }
+
+    /// RFC 3168 §6.1.1: ECE and CWR ask, ECE alone agrees. A SYN that could itself be marked was made so by somebody
+    /// who knows no ECN.
+    pub(super) fn agrees_on_ecn(&self, segment: &Segment<'_>) -> bool {
+        let (ece, cwr) = (segment.flags().contains(Flags::ECE), segment.flags().contains(Flags::CWR));
+        if segment.flags().ack() { self.asked_for_ecn && ece && !cwr } else { self.config.ecn.answers(segment) }
+    }
+}
+
+impl Ecn {
+    /// A SYN asks for it, and we agree.
+    pub(super) fn answers(self, syn: &Segment<'_>) -> bool {
+        self != Ecn::Off && syn.flags().contains(Flags::ECE) && syn.flags().contains(Flags::CWR) && syn.ecn == 0
+    }
+}
+
+impl Connection {
+    /// §6.1.3: data came. The peer's CWR ends the echo, and a mark begins it, at once.
+    pub(super) fn note_mark(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
+        let Some(ecn) = &mut self.ecn else { return };
+        // The peer's window may be as small as a segment: it should not have to wait.
+        let reduced = segment.flags().contains(Flags::CWR);
+        ecn.echoes &= !reduced;
+        let marked = segment.ecn == CE;
+        if reduced || marked && !ecn.echoes {
+            self.rcv.ack_due.get_or_insert(SendReason::CongestionEcho);
+        }
+        ecn.echoes |= marked;
+        if marked {
+            self.tell(cx, || TcpEvent::Marked);
+        }
+    }
+
+    /// What the header of an outgoing segment says.
+    pub(super) fn echo(&self) -> Flags {
+        if self.ecn.is_some_and(|ecn| ecn.echoes) { Flags::ECE } else { Flags::NONE }
+    }
+
+    /// §6.1.2: the first new data after the window was cut says so.
+    pub(super) fn take_cwr(&mut self) -> Flags {
+        let due = self.ecn.as_mut().is_some_and(|ecn| std::mem::take(&mut ecn.cwr_due));
+        if due { Flags::CWR } else { Flags::NONE }
+    }
+
+    /// The segment that says so leaves by itself: a frame that is split would say it many times.
+    pub(super) fn owes_cwr(&self) -> bool {
+        self.ecn.is_some_and(|ecn| ecn.cwr_due)
+    }
+
+    /// The window was cut, for whatever reason.
+    pub(super) fn owe_cwr(&mut self) {
+        if let Some(ecn) = &mut self.ecn {
+            ecn.cwr_due = true;
+        }
+    }
+
+    /// §6.1.2: the peer says that the network has marked packets. True when that cuts the window, which it does once for
+    /// each window of data, and not when a loss has done so already.
+    pub(super) fn hear_echo(
+        &mut self,
+        cx: &mut Context<'_>,
+        segment: &Segment<'_>,
+        report: &Report,
+        before: u64,
+    ) -> bool {
+        let state = self.recovery.state();
+        if self.ecn.is_none() || !segment.flags().contains(Flags::ECE) || !self.recovery.enter_cwr(self.snd.nxt) {
+            return false;
+        }
+        self.tell_state(cx, state);
+        self.change_congestion(cx, CwndCause::Marked, |congestion, now| congestion.on_marked(now, before));
+        self.recovery.reduce(self.congestion.ssthresh(), report.delivered);
+        self.bring_window_down(cx, report);
+        self.owe_cwr();
+        true
+    }
+}
