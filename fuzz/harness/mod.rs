@@ -15,8 +15,8 @@ use strata::wire;
 type Target = fn(&[u8]);
 
 /// The targets by name.
-pub const TARGETS: [(&str, Target); 4] =
-    [("codecs", codecs), ("frames", frames), ("segments", segments), ("captures", captures)];
+pub const TARGETS: [(&str, Target); 5] =
+    [("codecs", codecs), ("frames", frames), ("segments", segments), ("captures", captures), ("scripts", scripts)];
 
 /// Every header, on any bytes; what parses is emitted and parsed again.
 pub fn codecs(data: &[u8]) {
@@ -62,6 +62,17 @@ pub fn frames(mut data: &[u8]) {
         stack.handle_timeout(now);
         data = rest;
     }
+}
+
+/// Packet scripts of any text: read, printed, read again, run.
+pub fn scripts(data: &[u8]) {
+    use strata::sim::script;
+    let text = String::from_utf8_lossy(data);
+    let Ok(tree) = script::parse(&text) else { return };
+    let printed = tree.to_string();
+    assert_eq!(script::parse(&printed).as_ref(), Ok(&tree), "{printed}");
+    let options = script::Options { most_steps: 5_000, ..script::Options::default() };
+    let _any_outcome = script::run(&tree, &options, None);
 }
 
 /// Capture files of any bytes.

@@ -186,7 +186,10 @@ impl Connection {
         }
         self.widen_window(cx);
         self.totals.data_segments_received += 1;
-        self.totals.largest_received = self.totals.largest_received.max(segment.data.len());
+        // A super-frame of several segments tells no more than that they were no larger than announced.
+        let len = segment.data.len().min(self.advertised_mss);
+        self.totals.largest_received = self.totals.largest_received.max(len);
+        self.totals.data_received_at = cx.now;
         let before = self.rcv.nxt;
         if segment.flags().fin() {
             self.rcv.cut_at_fin(seq, seq + segment.data.len() as u64);

@@ -67,6 +67,9 @@ pub(super) struct Totals {
     pub timeouts: u64,
     /// The most data that a segment brought.
     pub largest_received: usize,
+    /// When data last came and last left; at first when the connection was established.
+    pub data_received_at: Instant,
+    pub data_sent_at: Instant,
 }
 
 /// The connection record of RFC 9293 §3.3.1 (TCB).
@@ -191,7 +194,7 @@ impl Connection {
             released: false,
             closed: None,
             soft_error: opening.soft_error(),
-            totals: Totals::default(),
+            totals: Totals { data_received_at: cx.now, data_sent_at: cx.now, ..Totals::default() },
             wake: true,
             doubts_path: false,
             memory: Memory::default(),
@@ -375,6 +378,9 @@ impl Connection {
             out_of_order: self.totals.out_of_order,
             timeouts: self.totals.timeouts,
             largest_received: self.totals.largest_received,
+            data_received_at: self.totals.data_received_at,
+            data_sent_at: self.totals.data_sent_at,
+            received_at: self.received_at,
             congestion: self.config.congestion.name(),
             urgent_ahead: self.rcv.urgent.map(|urgent| urgent.saturating_sub(self.rcv.buffer.read_position())),
             soft_error: self.soft_error,

@@ -1,6 +1,7 @@
 //! What an application can learn about its connection, and how its calls can fail.
 
 use crate::event::{CloseReason, CongestionState, TcpState};
+use crate::time::Instant;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use thiserror::Error;
@@ -94,6 +95,10 @@ pub struct Info {
     pub timeouts: u64,
     /// The most data that a segment has brought, in bytes.
     pub largest_received: usize,
+    /// When data last came, last left, and when any segment last came; at first when the connection was established.
+    pub data_received_at: Instant,
+    pub data_sent_at: Instant,
+    pub received_at: Instant,
     pub congestion: &'static str,
     /// How far ahead of the reader the urgent data ends (MUST-33); none when there is none.
     pub urgent_ahead: Option<u64>,

@@ -364,6 +364,7 @@ impl Connection {
         if !payload.is_empty() {
             self.totals.data_segments_sent += segments as u64;
             self.totals.bytes_sent += payload.len() as u64;
+            self.totals.data_sent_at = cx.now;
         }
         self.rcv.on_ack_sent();
         self.stop_timer(cx, TimerKind::DelayedAck);

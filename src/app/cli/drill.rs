@@ -60,15 +60,15 @@ pub struct Drill {
     record: Option<PathBuf>,
 
     /// Which connection to record: its number, or an address of one of its ends; the first by default
-    #[arg(long, value_name = "N|ADDR[:PORT]", requires = "record")]
+    #[arg(long, value_name = "N|ADDR[:PORT]")]
     flow: Option<Flow>,
 
     /// Which end of it is the stack: the side that answered by default
-    #[arg(long, value_name = "ADDR[:PORT]", requires = "record")]
+    #[arg(long, value_name = "ADDR[:PORT]")]
     local: Option<End>,
 
     /// Where to write the recorded script instead of the standard output
-    #[arg(short, long, value_name = "FILE.pkt", requires = "record")]
+    #[arg(short, long, value_name = "FILE.pkt")]
     output: Option<PathBuf>,
 }
 
@@ -84,6 +84,9 @@ impl Drill {
     pub fn run(self) -> Result<u8, Failure> {
         if let Some(capture) = &self.record {
             return self.write_script(capture);
+        }
+        if self.flow.is_some() || self.local.is_some() || self.output.is_some() {
+            return Err(Failure::wrong_use("--flow, --local and --output say how to --record a capture"));
         }
         let mut files = Vec::new();
         for path in &self.scripts {

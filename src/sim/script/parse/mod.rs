@@ -263,6 +263,11 @@ impl Parser<'_> {
         Ok(if relative { When::RelativeRange(first, second) } else { When::AbsoluteRange(first, second) })
     }
 
+    fn is_within_a_line(&self) -> bool {
+        let before = &self.source[..self.token().start];
+        before.rsplit('\n').next().is_some_and(|line| !line.trim().is_empty())
+    }
+
     /// Seconds, with nine digits behind the point that count.
     fn time(&mut self) -> Result<Duration, ParseError> {
         let token = self.token();
@@ -280,6 +285,10 @@ impl Parser<'_> {
             Some(time) if time.as_secs() <= LATEST => {
                 self.advance();
                 Ok(time)
+            }
+            // A word within a line belongs to what stands before it.
+            _ if matches!(token.kind, Kind::Word(_)) && self.is_within_a_line() => {
+                self.expected("ack, win, urg, options or whatever else a packet or a call has there, or the next time")
             }
             _ => self.expected("a time in seconds, at least 0"),
         }

@@ -1,7 +1,7 @@
 //! The commands of a script: what they would have changed of a machine becomes a setting here, what they ask about
 //! sockets is answered by the stack, and what is neither ends the script as unsupported.
 
-use super::{Run, Stop, sysctl};
+use super::{Run, Stop, code, sysctl};
 use crate::event::TcpState;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ const HARMLESS: &[&str] =
 
 /// Reads the lines of a back-quoted command.
 pub fn orders(command: &str) -> Result<Vec<Order>, Stop> {
-    let clean = command.replace("\\\n", " ").replace("||", "\n").replace("&&", "\n");
+    let clean = calculated(command)?.replace("\\\n", " ").replace("||", "\n").replace("&&", "\n");
     let mut orders = Vec::new();
     for line in clean.split(['\n', ';']) {
         let line = line.split(" #").next().unwrap_or_default().trim();
@@ -45,6 +45,20 @@ pub fn orders(command: &str) -> Result<Vec<Order>, Stop> {
         }
     }
     Ok(orders)
+}
+
+/// `$((32*1024))` is what it comes to.
+fn calculated(command: &str) -> Result<String, Stop> {
+    let (mut clean, mut rest) = (String::new(), command);
+    while let Some((before, behind)) = rest.split_once("$((") {
+        let unknown = || Stop::unsupported(format!("the command `{command}`"));
+        let (sum, behind) = behind.split_once("))").ok_or_else(unknown)?;
+        let value = code::calculate(sum).map_err(|_| unknown())?;
+        clean.push_str(before);
+        clean.push_str(&value.to_string());
+        rest = behind;
+    }
+    Ok(clean + rest)
 }
 
 fn order(line: &str, orders: &mut Vec<Order>) -> Result<(), Stop> {
@@ -69,6 +83,10 @@ fn order(line: &str, orders: &mut Vec<Order>) -> Result<(), Stop> {
         },
         "sockstat" => orders.push(sockets(line).ok_or_else(unsupported)?),
         "ip" => ip(rest, orders).ok_or_else(unsupported)?,
+        // A queue that takes nothing.
+        "tc" if rest.windows(2).any(|words| words == ["limit", "0"]) => return Err(unsupported()),
+        // The kernel's counters can be reset, and asked for nothing here.
+        "nstat" if !line.contains('|') => orders.push(Order::Note(line.into())),
         name if HARMLESS.contains(&name) || name.starts_with("sysctl_restore") => orders.push(Order::Note(line.into())),
         _ => return Err(unsupported()),
     }
@@ -257,6 +275,8 @@ mod tests {
                 "./set_sysctls.py /proc/sys/net/ipv4/tcp_timestamps=0 \\\n /proc/sys/x=1",
                 vec![setting("/proc/sys/net/ipv4/tcp_timestamps", "0"), setting("/proc/sys/x", "1")],
             ),
+            ("sysctl -q a.b=\"1 $((32*1024+1))\" c=$((3 << 2))", vec![setting("a.b", "1 32769"), setting("c", "12")]),
+            ("nstat -n", vec![Order::Note("nstat -n".into())]),
             ("echo 0 > /proc/sys/net/ipv4/tcp_sack", vec![setting("/proc/sys/net/ipv4/tcp_sack", "0")]),
             (
                 "sockstat -4 -P tcp -s | grep packetdril | grep -c TIME_WAIT | grep 1",
@@ -285,6 +305,10 @@ mod tests {
     fn what_is_not_known_is_named() {
         for command in [
             "cat /proc/net/tcp",
+            "sysctl a=$((1+))",
+            "sysctl a=$((1",
+            "tc qdisc replace dev tun0 root pfifo limit 0",
+            "nstat | grep TcpExtBeyondWindow",
             "grep 0A /proc/net/tcp",
             "sockstat -4 | grep 1",
             "sockstat | awk x | grep -c CLOSED | grep 1",

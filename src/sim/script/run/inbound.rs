@@ -9,15 +9,32 @@ use crate::sim::script::syntax::{Body, Ecn, EcnCounter, Icmp, IpInfo, Packet, Qu
 use crate::wire::checksum::Sum;
 use crate::wire::{icmpv4, ipv4, protocol, tcp};
 use std::net::Ipv4Addr;
+use std::num::NonZeroU16;
 
 /// The most data behind an IP header.
 const MAX_PAYLOAD: usize = 65_515;
 
+/// The most data of a super-frame, which has room for the headers beside it whatever its options.
+const LONGEST_TRAIN: usize = 65_535 - 120;
+
 /// The most data in a UDP datagram.
 const MAX_DATAGRAM: u16 = 65_507;
 
-/// The packets, one or (for a long one and `--mss`) several, in order.
-pub fn build(packet: &Packet, map: &mut Mapping, settings: &Settings, udp: bool) -> Result<Vec<Vec<u8>>, Stop> {
+/// A packet as a device hands it over.
+pub struct Handed {
+    pub bytes: Vec<u8>,
+    /// It is a super-frame of segments with so much data each.
+    pub segment_size: Option<NonZeroU16>,
+}
+
+impl Handed {
+    fn plain(bytes: Vec<u8>) -> Handed {
+        Handed { bytes, segment_size: None }
+    }
+}
+
+/// The packets, in order: one, but for a line that is longer than a packet can be.
+pub fn build(packet: &Packet, map: &mut Mapping, settings: &Settings, udp: bool) -> Result<Vec<Handed>, Stop> {
     if !packet.outer.is_empty() {
         return Err(Stop::unsupported("packets within packets"));
     }
@@ -32,16 +49,16 @@ pub fn build(packet: &Packet, map: &mut Mapping, settings: &Settings, udp: bool)
                 None => map.tuple(),
             };
             let datagram = datagram(&tuple, usize::from(*len));
-            Ok(vec![in_ip(map, packet.ip, protocol::UDP, &datagram)?])
+            Ok(vec![Handed::plain(in_ip(map, packet.ip, protocol::UDP, &datagram)?)])
         }
         Body::Icmp(icmp) => {
             let message = message(icmp, map, udp)?;
-            Ok(vec![in_ip(map, packet.ip, protocol::ICMP, &message)?])
+            Ok(vec![Handed::plain(in_ip(map, packet.ip, protocol::ICMP, &message)?)])
         }
     }
 }
 
-fn segments(tcp: &Tcp, ip: IpInfo, map: &mut Mapping, settings: &Settings) -> Result<Vec<Vec<u8>>, Stop> {
+fn segments(tcp: &Tcp, ip: IpInfo, map: &mut Mapping, settings: &Settings) -> Result<Vec<Handed>, Stop> {
     if tcp.psp.is_some() {
         return Err(Stop::unsupported("PSP encapsulation"));
     }
@@ -59,7 +76,9 @@ fn segments(tcp: &Tcp, ip: IpInfo, map: &mut Mapping, settings: &Settings) -> Re
         // The connection that it asks for is the one under test from now on.
         map.tuple = Some(tuple);
     }
-    let step = settings.mss.map_or(usize::MAX, usize::from).max(1);
+    // With `--mss` a long line is a train of segments that the device has put together, as a TUN does with an offload.
+    let mss = settings.mss.and_then(NonZeroU16::new);
+    let step = mss.map_or(usize::MAX, |mss| LONGEST_TRAIN - LONGEST_TRAIN % usize::from(mss.get()));
     let (mut packets, mut start, len) = (Vec::new(), 0, usize::from(tcp.len));
     loop {
         let piece = (len - start).min(step);
@@ -70,7 +89,8 @@ fn segments(tcp: &Tcp, ip: IpInfo, map: &mut Mapping, settings: &Settings) -> Re
             segment.flags.bits &= !0x009;
         }
         let bytes = segment_bytes(&segment, &tuple, map, settings)?;
-        packets.push(in_ip(map, ip, protocol::TCP, &bytes)?);
+        let segment_size = mss.filter(|mss| piece > usize::from(mss.get()));
+        packets.push(Handed { bytes: in_ip(map, ip, protocol::TCP, &bytes)?, segment_size });
         start += piece;
         if last {
             return Ok(packets);
@@ -239,7 +259,7 @@ fn in_ip(map: &Mapping, ip: IpInfo, protocol: u8, payload: &[u8]) -> Result<Vec<
 }
 
 /// The RST that ends the connection under test when its script is over.
-pub fn farewell(map: &mut Mapping) -> Option<Vec<u8>> {
+pub fn farewell(map: &mut Mapping) -> Option<Handed> {
     let tuple = map.tuple?;
     map.select(tuple);
     let seq = map.last_ack();
@@ -253,5 +273,5 @@ pub fn farewell(map: &mut Mapping) -> Option<Vec<u8>> {
     let pseudo = Sum::pseudo_header(map.remote.into(), map.local.into(), protocol::TCP, 20);
     let checksum = header.emit(0, |bytes| pseudo.plus(bytes).checksum());
     let bytes = header.emit(checksum, <[u8]>::to_vec);
-    in_ip(map, IpInfo::default(), protocol::TCP, &bytes).ok()
+    in_ip(map, IpInfo::default(), protocol::TCP, &bytes).ok().map(Handed::plain)
 }

@@ -1,6 +1,7 @@
 //! The stack under test, its clock, and a router that answers for everybody else on its link.
 
-use super::Stop;
+use super::inbound::Handed;
+use super::{Options, Stop};
 use crate::event::Observer;
 use crate::frame::{Offload, Received};
 use crate::stack::{Config, Stack};
@@ -8,7 +9,7 @@ use crate::time::Instant;
 use crate::wire::{MacAddress, arp, ethernet};
 use std::collections::VecDeque;
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::num::NonZeroU16;
 
 /// When scripts begin: late enough that nothing lies before the beginning of time.
 const BEGINNING: Instant = Instant::from_secs(1_000);
@@ -26,20 +27,23 @@ pub struct Machine {
     address: Ipv4Addr,
     /// IP packets that the stack has sent and no event has looked at, with their times.
     outbound: VecDeque<(Instant, Vec<u8>)>,
+    /// How many packets may still come in, and deadlines pass.
+    steps: u32,
 }
 
 impl Machine {
     pub fn new(
         config: Config,
         address: Ipv4Addr,
-        uptime: Duration,
+        options: &Options,
         observer: Option<Box<dyn Observer>>,
     ) -> Result<Machine, Stop> {
-        let beginning = BEGINNING + uptime;
+        let beginning = BEGINNING + options.uptime;
         let mac = MacAddress(config.mac);
         let mut stack = Stack::new(config, 9293);
         stack.set_observer(observer);
-        let mut machine = Machine { stack, now: beginning, beginning, mac, address, outbound: VecDeque::new() };
+        let (outbound, steps) = (VecDeque::new(), options.most_steps);
+        let mut machine = Machine { stack, now: beginning, beginning, mac, address, outbound, steps };
         machine.stack.start(beginning);
         machine.drain()?;
         Ok(machine)
@@ -82,19 +86,25 @@ impl Machine {
             target_ip: self.address,
         };
         let bytes = reply.emit(<[u8]>::to_vec);
-        self.handle(ethernet::ether_type::ARP, &bytes);
+        self.handle(ethernet::ether_type::ARP, &bytes, None);
     }
 
-    fn handle(&mut self, ether_type: u16, payload: &[u8]) {
+    fn handle(&mut self, ether_type: u16, payload: &[u8], segment_size: Option<NonZeroU16>) {
         let mut bytes = [self.mac.0, ROUTER.0].concat();
         bytes.extend_from_slice(&ether_type.to_be_bytes());
         bytes.extend_from_slice(payload);
-        self.stack.handle_frame(self.now, Received { bytes: &bytes, offload: Offload::default() });
+        self.stack.handle_frame(
+            self.now,
+            Received { bytes: &bytes, offload: Offload { segment_size, ..Offload::default() } },
+        );
     }
 
     /// Hands IP packets to the stack, which it answers when it has them all.
-    pub fn inject(&mut self, packets: &[Vec<u8>]) -> Result<(), Stop> {
-        packets.iter().for_each(|packet| self.handle(ethernet::ether_type::IPV4, packet));
+    pub fn inject(&mut self, packets: &[Handed]) -> Result<(), Stop> {
+        self.count(packets.len())?;
+        for Handed { bytes, segment_size } in packets {
+            self.handle(ethernet::ether_type::IPV4, bytes, *segment_size);
+        }
         self.drain()
     }
 
@@ -104,9 +114,16 @@ impl Machine {
 
     /// Goes to `at`, which no deadline lies before, and does what is due there.
     pub fn arrive(&mut self, at: Instant) -> Result<(), Stop> {
+        self.count(1)?;
         self.now = self.now.max(at);
         self.stack.handle_timeout(self.now);
         self.drain()
+    }
+
+    fn count(&mut self, steps: usize) -> Result<(), Stop> {
+        let left = u32::try_from(steps).ok().and_then(|steps| self.steps.checked_sub(steps));
+        self.steps = left.ok_or_else(|| Stop::unsupported("a script of so many packets and deadlines"))?;
+        Ok(())
     }
 
     pub fn next_packet(&mut self) -> Option<(Instant, Vec<u8>)> {

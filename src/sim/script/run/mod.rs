@@ -42,7 +42,7 @@ use std::time::Duration;
 use sysctl::Sysctls;
 
 /// How a script is run.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// What TCP sockets start with; see [`tcp::Config::profile`].
     pub tcp: tcp::Config,
@@ -54,6 +54,21 @@ pub struct Options {
     /// How long the host has been up when the script begins. Its initial sequence numbers follow the clock, a step every
     /// 4 µs (RFC 9293 §3.4.1), so that this can put them anywhere.
     pub uptime: Duration,
+    /// How many packets may be handed to the stack and deadlines of the stack pass, all in all, before the script counts
+    /// as one without end.
+    pub most_steps: u32,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options {
+            tcp: tcp::Config::default(),
+            system: System::default(),
+            relaxed: false,
+            uptime: Duration::ZERO,
+            most_steps: 1_000_000,
+        }
+    }
 }
 
 /// The systems that scripts are written for.
@@ -193,7 +208,7 @@ impl Run {
             tcp: config.clone(),
             ..stack::Config::default()
         };
-        let machine = Machine::new(stack, settings.local, options.uptime, observer)?;
+        let machine = Machine::new(stack, settings.local, options, observer)?;
         let mut run = Run {
             previous: machine.beginning(),
             previous_inbound: None,

@@ -73,12 +73,22 @@ impl Run {
         let (stack, now) = (&mut self.machine.stack, self.machine.now);
         let how =
             Writing { urgent: flags & MSG_OOB != 0, more: flags & MSG_MORE != 0, end_of_record: flags & MSG_EOR != 0 };
-        let left = len - pending.progress;
-        match stack.tcp_send_with(now, tcp.id, &vec![0; left], how) {
-            Ok(sent) => {
-                pending.progress += sent;
-                tcp.written += sent as u64;
+        let mut left = len - pending.progress;
+        // What is taken is sent while the rest is copied, and makes room for more that is not sent.
+        let mut end = stack.tcp_send_with(now, tcp.id, &vec![0; left], how);
+        while let Ok(sent) = end {
+            pending.progress += sent;
+            tcp.written += sent as u64;
+            left -= sent;
+            if left == 0 || sent == 0 {
+                break;
             }
+            self.machine.drain()?;
+            end = self.machine.stack.tcp_send_with(now, tcp.id, &vec![0; left], how);
+        }
+        let stack = &mut self.machine.stack;
+        match end {
+            Ok(_) => {}
             Err(SendError::WouldBlock) if left == 0 => {}
             Err(SendError::WouldBlock) => {
                 tcp.wants_room = true;

@@ -4,11 +4,13 @@ use super::Value;
 use crate::event::{CongestionState, TcpState};
 use crate::sim::script::run::System;
 use crate::tcp::{Config, Info};
+use crate::time::Instant;
 
 /// What is known of the connection under test.
 #[derive(Clone, Copy, Default)]
 pub struct Figures<'f> {
     pub system: System,
+    pub now: Instant,
     pub state: Option<TcpState>,
     /// Only once it is established.
     pub info: Option<&'f Info>,
@@ -20,7 +22,9 @@ impl Figures<'_> {
     pub fn value(&self, name: &str) -> Option<Value> {
         match (name, self.info, self.config) {
             ("tcpi_congestion", Some(info), _) => Some(Value::Text(info.congestion.into())),
-            (_, Some(info), _) if name.starts_with("tcpi_") => figure(name, info, self.system).map(Value::Number),
+            (_, Some(info), _) if name.starts_with("tcpi_") => {
+                figure(name, info, self.system, self.now).map(Value::Number)
+            }
             ("tcpi_state", None, _) => Some(Value::Number(state_number(self.state?) as f64)),
             ("tcpi_options", None, _) => self.state.map(|_| Value::Number(0.0)),
             ("SK_MEMINFO_RCVBUF", _, Some(config)) => {
@@ -68,7 +72,7 @@ pub fn constant(name: &str) -> Option<f64> {
 }
 
 /// A field of Linux's `tcp_info`: windows and queues in segments, times in microseconds. FreeBSD counts windows in bytes.
-fn figure(name: &str, info: &Info, system: System) -> Option<f64> {
+fn figure(name: &str, info: &Info, system: System, now: Instant) -> Option<f64> {
     let mss = if system == System::FreeBsd { 1 } else { info.snd_mss.max(1) as u64 };
     let value = match name {
         "tcpi_state" => state_number(info.state),
@@ -116,6 +120,9 @@ fn figure(name: &str, info: &Info, system: System) -> Option<f64> {
         "tcpi_bytes_retrans" => info.bytes_retransmitted,
         "tcpi_rcv_ooopack" => info.out_of_order,
         "tcpi_total_rto" => info.timeouts,
+        "tcpi_last_data_recv" => now.since(info.data_received_at).as_millis() as u64,
+        "tcpi_last_data_sent" => now.since(info.data_sent_at).as_millis() as u64,
+        "tcpi_last_ack_recv" => now.since(info.received_at).as_millis() as u64,
         // Linux begins with a guess.
         "tcpi_rcv_mss" if info.largest_received == 0 => info.advertised_mss.min(536) as u64,
         "tcpi_rcv_mss" => info.largest_received as u64,

@@ -59,6 +59,15 @@ pub fn check(code: &str, figures: &Figures<'_>, variables: &mut Variables) -> Re
     Ok(())
 }
 
+/// What an expression of numbers comes to, as a whole number.
+pub fn calculate(text: &str) -> Result<i64, Stop> {
+    let (figures, variables) = (Figures::default(), Variables::new());
+    match Reader::new(text, &figures, &variables).whole()? {
+        Value::Number(number) => Ok(number as i64),
+        Value::Text(text) => Err(Stop::unsupported(text)),
+    }
+}
+
 /// `name = value`
 fn assignment(statement: &str) -> Option<(&str, &str)> {
     let (name, value) = statement.split_once('=')?;
