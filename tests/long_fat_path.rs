@@ -4,7 +4,10 @@ use std::time::Duration;
 use strata::device::link::{Config, Link};
 use strata::runtime::asynchronous::{TcpListener, TcpStream};
 use strata::sim::Simulation;
+use strata::sim::experiment::{Amount, Experiment, Flow, Host, Link as Cable};
+use strata::sim::network::Shape;
 use strata::stack;
+use strata::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const RATE: u64 = 200_000_000;
@@ -60,4 +63,31 @@ fn a_long_fat_path_is_filled_with_no_setting() {
     let times = quarters(fixed);
     let last = times[3] - times[2];
     assert!(last > 3.0 * quarter, "and without growth it stays so: {last:.3} s");
+}
+
+/// 1 Gbit/s and 100 ms hold 12.5 MB: the widest window that is offered, and the buffers on both sides, must take that.
+#[test]
+fn a_gigabit_with_a_tenth_of_a_second_is_filled_from_a_cold_start() {
+    const GIGABIT: u64 = 1_000_000_000;
+    let path = Shape {
+        rate: Some(GIGABIT),
+        queue: 8256,
+        faults: "delay 50ms".parse().expect("netem's words"),
+        ..Shape::default()
+    };
+    let experiment = Experiment {
+        hosts: vec![Host::named("near"), Host::named("far")],
+        links: vec![Cable::between("near", "far", path)],
+        flows: vec![Flow::new("near", "far", Amount::During(Duration::from_secs(2)))],
+        ..Experiment::default()
+    };
+    let outcome = experiment.run().expect("an experiment that can be");
+    let flow = &outcome.flows[0];
+    let at = |millis| flow.bytes_at(Instant::from_millis(millis)) as f64 * 8.0;
+    let tenths: Vec<f64> = (1..=20).map(|n| (at(n * 100) - at(n * 100 - 100)) / 0.1 / 1e6).collect();
+    let last = (at(2000) - at(1600)) / 0.4 / GIGABIT as f64;
+    let full = tenths.iter().position(|rate| *rate > 900.0);
+    // From 10 segments to 12.5 MB are ten doublings; ARP and the handshake take two round trips.
+    assert!(full.is_some_and(|tenth| tenth < 13), "slow start took longer: {tenths:.0?} Mbit/s");
+    assert!(last > 0.94, "{last:.3} of the rate, with headers 0.956: {tenths:.0?} Mbit/s");
 }

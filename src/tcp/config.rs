@@ -37,7 +37,8 @@ pub struct Config {
     /// How many of them the peer is offered at first. The window grows with what the application reads in a round trip,
     /// up to `receive_buffer`.
     pub initial_receive_buffer: usize,
-    /// The most bytes that wait for the peer's acknowledgement.
+    /// The most bytes that wait for the peer's acknowledgement. A writer is woken when a third of them is free, so two
+    /// thirds of it are what a path can hold.
     pub send_buffer: usize,
     /// How many of them are taken at first; then as many as twice the congestion window, up to `send_buffer`.
     pub initial_send_buffer: usize,
@@ -206,7 +207,7 @@ impl Default for Config {
     fn default() -> Config {
         Config {
             mss: None,
-            window_scale: Some(7),
+            window_scale: Some(8),
             timestamps: true,
             sack: true,
             option_layout: Layout::default(),
@@ -215,9 +216,9 @@ impl Default for Config {
             unsent_limit: None,
             delayed_ack: Some(Duration::from_millis(40)),
             quick_acks: 0,
-            receive_buffer: 8 << 20,
+            receive_buffer: 16 << 20,
             initial_receive_buffer: 512 << 10,
-            send_buffer: 16 << 20,
+            send_buffer: 24 << 20,
             initial_send_buffer: 512 << 10,
             buffers_in_segments: false,
             window_beyond_field: false,

@@ -1,9 +1,11 @@
 //! How wide the receive window should be, learned from the application (Fisk and Feng, "Dynamic Right-Sizing in TCP",
 //! 2001).
 //!
-//! What the application reads in one round trip is what the peer can send in one. A peer in slow start sends twice as
-//! much in the next, so that is offered: the window is never what holds a peer back for long, and a connection whose
-//! application reads little never pins much memory.
+//! What the application reads in one round trip is what the peer can send in one, and twice as much is offered. While
+//! that still grows, the peer is in slow start: when the offer has reached it, it sends twice as much as was read, and
+//! twice that again before the next measurement is there. So the offer is as much larger as the last measurement was
+//! than the one before, up to four times what was read. The window is never what holds a peer back for long, and a
+//! connection whose application reads little never pins much memory.
 
 use crate::time::Instant;
 use std::time::Duration;
@@ -19,11 +21,13 @@ pub struct RightSizing {
     since: Instant,
     /// Up to where the application had read then.
     read: u64,
+    /// How much it read in the round trip before.
+    before: u64,
 }
 
 impl RightSizing {
     pub fn new(now: Instant, read: u64) -> RightSizing {
-        RightSizing { since: now, read }
+        RightSizing { since: now, read, before: 0 }
     }
 
     /// Data arrives when the application has read up to position `read`. Gives how many bytes should be on offer, once
@@ -34,9 +38,17 @@ impl RightSizing {
         if elapsed < rtt {
             return None;
         }
-        let in_a_round_trip = u128::from(read - self.read) * rtt.as_nanos() / elapsed.as_nanos();
-        *self = RightSizing::new(now, read);
-        Some(2 * in_a_round_trip as u64)
+        let in_a_round_trip = (u128::from(read - self.read) * rtt.as_nanos() / elapsed.as_nanos()) as u64;
+        let growth = in_a_round_trip.saturating_sub(self.before);
+        // Four times, where it has doubled or more.
+        let offer = match self.before {
+            before if growth >= before => 4 * in_a_round_trip,
+            before => {
+                2 * in_a_round_trip + (2 * u128::from(in_a_round_trip) * u128::from(growth) / u128::from(before)) as u64
+            }
+        };
+        *self = RightSizing { since: now, read, before: in_a_round_trip };
+        Some(offer)
     }
 }
 
@@ -45,18 +57,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn twice_what_is_read_in_a_round_trip_is_offered() {
+    fn twice_what_is_read_in_a_round_trip_is_offered_and_more_while_that_grows() {
         let at = Instant::from_millis;
         let rtt = Some(Duration::from_millis(100));
         let mut sizing = RightSizing::new(at(0), 1000);
         let steps = [
             (50, 40_000, None),
-            (100, 101_000, Some(200_000)),
+            (100, 101_000, Some(400_000)),
             (150, 150_000, None),
-            // Two round trips: half as much in each.
+            // Two round trips, as much in each as before.
             (300, 301_000, Some(200_000)),
-            // Nothing was read.
-            (400, 301_000, Some(0)),
+            // A quarter more, twice as much, less.
+            (400, 426_000, Some(2 * 125_000 + 250_000 / 4)),
+            (500, 676_000, Some(4 * 250_000)),
+            (600, 776_000, Some(200_000)),
+            // Nothing was read, and then something.
+            (700, 776_000, Some(0)),
+            (800, 777_000, Some(4_000)),
         ];
         for (millis, read, expected) in steps {
             assert_eq!(sizing.on_data(at(millis), rtt, read), expected, "at {millis} ms");
@@ -68,7 +85,7 @@ mod tests {
         for (rtt, millis) in [(Some(Duration::from_micros(30)), 1), (None, 100)] {
             let mut sizing = RightSizing::new(Instant::ZERO, 0);
             assert_eq!(sizing.on_data(Instant::from_micros(millis * 1000 - 1), rtt, 5), None);
-            assert_eq!(sizing.on_data(Instant::from_millis(millis), rtt, 5), Some(10));
+            assert_eq!(sizing.on_data(Instant::from_millis(millis), rtt, 5), Some(20));
         }
     }
 }

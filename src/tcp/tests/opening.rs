@@ -74,7 +74,7 @@ fn options_are_agreed_on_only_when_both_sides_offer() {
     let all = Config { receive_buffer: 1 << 20, ..Config::default() };
     let table = [
         ("S 0:0(0) win 9000 mss 1400", "S. 0:0(0) ack 1 win 65535 mss 1460"),
-        ("S 0:0(0) win 9000 mss 1400 wscale 7", "S. 0:0(0) ack 1 win 65535 mss 1460 wscale 7"),
+        ("S 0:0(0) win 9000 mss 1400 wscale 7", "S. 0:0(0) ack 1 win 65535 mss 1460 wscale 8"),
         ("S 0:0(0) win 9000 mss 1400 sackOK", "S. 0:0(0) ack 1 win 65535 mss 1460 sackOK"),
         ("S 0:0(0) win 9000 mss 1400 TS 5 0", "S. 0:0(0) ack 1 win 65535 mss 1460 TS 1000 5"),
     ];

@@ -36,7 +36,7 @@ fn the_demonstration_becomes_a_script_that_passes() {
         "+0 accept(3, ..., ...) = 4",
         "+0 read(4, ..., 79) = 79",
         "+0 write(4, ..., 5358) = 5358",
-        "+0 > P. 4345:5359(1014) ack 80 win 4096 <nop,nop,TS val 1000 ecr 1000>",
+        "+0 > P. 4345:5359(1014) ack 80 win 2048 <nop,nop,TS val 1000 ecr 1000>",
         "+0 close(4) = 0",
     ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
@@ -111,7 +111,7 @@ const STORIES: &[(&str, &str, &[&str])] = &[
         "--mtu=576\n`sysctl -q net.ipv4.tcp_sack=0 net.ipv4.tcp_timestamps=0`\n",
         "0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 bind(3, ..., ...) = 0\n+0 listen(3, 1) = 0\n\
          +0 < S 7:7(0) win 30000 <mss 1000,sackOK,TS val 5 ecr 0,nop,wscale 3>\n\
-         +0 > S. 0:0(0) ack 8 <mss 536,nop,wscale 7>",
+         +0 > S. 0:0(0) ack 8 <mss 536,nop,wscale 8>",
         &["--mtu=576", "`sysctl -q net.ipv4.tcp_timestamps=0 net.ipv4.tcp_sack=0`"],
     ),
 ];
