@@ -103,6 +103,11 @@ impl Sender {
         self.pushed.get(first).is_some_and(|pushed| *pushed <= end)
     }
 
+    /// Whoever said that more comes has had time enough: what is buffered is all for now.
+    pub fn give_up_on_more(&mut self) {
+        self.unpushed = None;
+    }
+
     /// SND.UNA moves.
     pub fn acknowledge(&mut self, una: u64) {
         self.una = una;

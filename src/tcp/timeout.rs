@@ -33,6 +33,7 @@ impl Connection {
                 TimerKind::SillyWindow => {
                     self.tell(cx, || TcpEvent::TimerFired { timer, count: 1 });
                     self.pending.small_segment = true;
+                    self.snd.give_up_on_more();
                 }
                 TimerKind::FinWait2 => {
                     self.tell(cx, || TcpEvent::TimerFired { timer, count: 1 });

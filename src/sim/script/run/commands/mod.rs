@@ -1,6 +1,10 @@
 //! The commands of a script: what they would have changed of a machine becomes a setting here, what they ask about
 //! sockets is answered by the stack, and what is neither ends the script as unsupported.
 
+mod ip;
+#[cfg(test)]
+mod tests;
+
 use super::{Run, Stop, code, sysctl};
 use crate::event::TcpState;
 use std::time::Duration;
@@ -32,7 +36,7 @@ pub enum RouteMetric {
 
 /// Programs whose work has no meaning here: there are no caches, queues, modules or files.
 const HARMLESS: &[&str] =
-    &["true", ":", "sync", "sleep", "kldload", "modprobe", "rm", "tc", "tcpdrop", "ethtool", "set"];
+    &["true", ":", "sync", "sleep", "dd", "kldload", "modprobe", "rm", "tc", "tcpdrop", "ethtool", "set"];
 
 /// Reads the lines of a back-quoted command.
 pub fn orders(command: &str) -> Result<Vec<Order>, Stop> {
@@ -82,7 +86,7 @@ fn order(line: &str, orders: &mut Vec<Order>) -> Result<(), Stop> {
             _ => orders.push(Order::Note(line.into())),
         },
         "sockstat" => orders.push(sockets(line).ok_or_else(unsupported)?),
-        "ip" => ip(rest, orders).ok_or_else(unsupported)?,
+        "ip" => ip::ip(rest, orders).ok_or_else(unsupported)?,
         // A queue that takes nothing.
         "tc" if rest.windows(2).any(|words| words == ["limit", "0"]) => return Err(unsupported()),
         // The kernel's counters can be reset, and asked for nothing here.
@@ -148,65 +152,6 @@ fn state_of(name: &str) -> Option<TcpState> {
     })
 }
 
-/// `ip route change ... METRIC VALUE`, `ip link set ... mtu N`, `ip tcp_metrics flush`.
-fn ip(words: &[&str], orders: &mut Vec<Order>) -> Option<()> {
-    let mut words = words.iter().copied().skip_while(|word| word.starts_with('-'));
-    let (object, verb) = (words.next()?, words.next()?);
-    match (object, verb) {
-        ("tcp_metrics" | "tcpmetrics", "flush" | "delete" | "del") => orders.push(Order::Note("ip tcp_metrics".into())),
-        ("link" | "l", "set") => {
-            let mut words = words.skip_while(|word| *word != "mtu");
-            match words.next() {
-                Some(_) => orders.push(Order::Mtu(words.next()?.parse().ok()?)),
-                // `up`, a queue's length, another address: nothing of TCP.
-                None => orders.push(Order::Note("ip link set".into())),
-            }
-        }
-        ("route" | "r" | "ro", "change" | "chg" | "replace" | "add" | "append") => {
-            // The destination.
-            words.next()?;
-            route(words, orders)?;
-        }
-        ("route" | "r" | "ro", "show" | "list" | "get" | "flush") => orders.push(Order::Note("ip route".into())),
-        _ => return None,
-    }
-    Some(())
-}
-
-fn route<'w>(mut words: impl Iterator<Item = &'w str>, orders: &mut Vec<Order>) -> Option<()> {
-    while let Some(name) = words.next() {
-        let mut value = words.next()?;
-        if value == "lock" {
-            value = words.next()?;
-        }
-        let metric = match name {
-            "via" | "dev" | "src" | "proto" | "scope" | "table" | "metric" => continue,
-            "initcwnd" => RouteMetric::InitialWindow(value.parse().ok()?),
-            "rto_min" => RouteMetric::MinRto(time(value)?),
-            "mtu" => RouteMetric::Mtu(value.parse().ok()?),
-            "advmss" => RouteMetric::AdvertisedMss(value.parse().ok()?),
-            "quickack" => RouteMetric::QuickAck(value != "0"),
-            "congctl" => RouteMetric::Congestion(value.into()),
-            _ => return None,
-        };
-        orders.push(Order::Route(metric));
-    }
-    Some(())
-}
-
-/// `5ms`, `1s`; milliseconds without a unit.
-fn time(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len()));
-    let number: f64 = number.parse().ok()?;
-    let seconds = match unit {
-        "s" | "sec" | "secs" => number,
-        "" | "ms" | "msec" | "msecs" => number / 1e3,
-        "us" | "usec" | "usecs" => number / 1e6,
-        _ => return None,
-    };
-    Duration::try_from_secs_f64(seconds).ok()
-}
-
 impl Run {
     /// Does what a command asks; the MTU of a link that is in use stays.
     pub(super) fn command(&mut self, command: &str) -> Result<(), Stop> {
@@ -251,74 +196,5 @@ impl Run {
             return Ok(());
         }
         Err(Stop::failed(format!("{number} sockets in {named}"), found))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn setting(name: &str, value: &str) -> Order {
-        Order::Setting { name: name.into(), value: value.into() }
-    }
-
-    #[test]
-    fn commands_become_orders() {
-        let count = |state, number: &str| Order::Count { state: Some(state), number: number.into() };
-        let table = [
-            ("sysctl -q net.ipv4.tcp_sack=0", vec![setting("net.ipv4.tcp_sack", "0")]),
-            (
-                "sysctl -w net.ipv4.tcp_rmem=\"4096 10000 20000\" a.b=1 > /dev/null 2>&1",
-                vec![setting("net.ipv4.tcp_rmem", "4096 10000 20000"), setting("a.b", "1")],
-            ),
-            (
-                "./set_sysctls.py /proc/sys/net/ipv4/tcp_timestamps=0 \\\n /proc/sys/x=1",
-                vec![setting("/proc/sys/net/ipv4/tcp_timestamps", "0"), setting("/proc/sys/x", "1")],
-            ),
-            ("sysctl -q a.b=\"1 $((32*1024+1))\" c=$((3 << 2))", vec![setting("a.b", "1 32769"), setting("c", "12")]),
-            ("nstat -n", vec![Order::Note("nstat -n".into())]),
-            ("echo 0 > /proc/sys/net/ipv4/tcp_sack", vec![setting("/proc/sys/net/ipv4/tcp_sack", "0")]),
-            (
-                "sockstat -4 -P tcp -s | grep packetdril | grep -c TIME_WAIT | grep 1",
-                vec![count(TcpState::TimeWait, "1")],
-            ),
-            ("sockstat -4 -P tcp -p 8080 -s | grep -c SYN_RCVD | grep 0", vec![count(TcpState::SynReceived, "0")]),
-            (
-                "ip route change 192.0.2.0/24 via 192.168.0.2 dev tun0 mtu lock 1400 rto_min 5ms initcwnd 3",
-                vec![
-                    Order::Route(RouteMetric::Mtu(1400)),
-                    Order::Route(RouteMetric::MinRto(Duration::from_millis(5))),
-                    Order::Route(RouteMetric::InitialWindow(3)),
-                ],
-            ),
-            ("ip link set dev tun0 mtu 9000", vec![Order::Mtu(9000)]),
-            ("ip tcp_metrics flush all > /dev/null 2>&1", vec![Order::Note("ip tcp_metrics".into())]),
-            ("true # sysctl a=1\n# nothing", vec![Order::Note("true".into())]),
-            ("tc qdisc add dev tun0 root pfifo", vec![Order::Note("tc qdisc add dev tun0 root pfifo".into())]),
-        ];
-        for (command, expected) in table {
-            assert_eq!(orders(command), Ok(expected), "{command}");
-        }
-    }
-
-    #[test]
-    fn what_is_not_known_is_named() {
-        for command in [
-            "cat /proc/net/tcp",
-            "sysctl a=$((1+))",
-            "sysctl a=$((1",
-            "tc qdisc replace dev tun0 root pfifo limit 0",
-            "nstat | grep TcpExtBeyondWindow",
-            "grep 0A /proc/net/tcp",
-            "sockstat -4 | grep 1",
-            "sockstat | awk x | grep -c CLOSED | grep 1",
-            "ip rule add x",
-            "ip route change default features ecn",
-            "ip route change default rto_min",
-            "./run.sh",
-        ] {
-            let Err(Stop::Unsupported(reason)) = orders(command) else { panic!("{command}") };
-            assert!(reason.contains(command), "{reason}");
-        }
     }
 }
