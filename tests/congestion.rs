@@ -3,6 +3,7 @@
 use std::time::Duration;
 use strata::sim::experiment::{Amount, Experiment, Flow, FlowOutcome, Host, Link, Outcome};
 use strata::sim::network::Shape;
+use strata::tcp::Ecn;
 use strata::tcp::congestion::Algorithm;
 
 fn shape(rate: u64, queue: usize, faults: &str) -> Shape {
@@ -105,6 +106,21 @@ fn two_flows_of_one_controller_share_fairly() {
         assert!(outcome.jain > Some(0.95), "{algorithm}: {:?}", outcome.jain);
         let sum: f64 = outcome.flows.iter().map(share).sum();
         assert!(sum > 0.9, "{algorithm}: {sum}");
+    }
+}
+
+#[test]
+fn marks_slow_flows_down_and_nothing_is_sent_again() {
+    for algorithm in [Algorithm::RENO, Algorithm::CUBIC, Algorithm::BBR] {
+        let flow = |ecn| {
+            let mut experiment = dumbbell(shape(RATE, 500, "delay 20ms loss 0.5% ecn"), &[algorithm], 10);
+            experiment.hosts.iter_mut().for_each(|host| host.tcp.ecn = ecn);
+            run(&experiment).flows.remove(0)
+        };
+        let (marked, lost) = (flow(Ecn::Request), flow(Ecn::Respond));
+        // The SYN and the acknowledgements cannot be marked, and are lost as before.
+        assert!(marked.retransmitted_bytes <= 3 * 1448 && lost.retransmitted_bytes > 10 * 1448, "{algorithm}");
+        assert!(marked.goodput() > 0.7 * lost.goodput() && marked.goodput() > 1e6, "{algorithm}");
     }
 }
 

@@ -10,7 +10,9 @@
 //! 6. [Driving the core yourself](driving): a stack is a value; frames and the time go in, frames come out.
 //! 7. [The simulator](simulator): experiments from files, in virtual time, alone and by the thousand.
 //! 8. [What is required](requirements): each requirement of RFC 9293 and each trap, with its code and its test.
+//! 9. [Congestion control](congestion): what a controller is told, and one of your own in a page.
 
+pub mod congestion;
 pub mod driving;
 pub mod encapsulation;
 pub mod neighbours;

@@ -4,13 +4,14 @@
 //! virtual time as well as in real time, and the same seed gives the same faults.
 //!
 //! ```text
-//!   frame -> duplicate? -> lost? -> corrupt? -> queue full? -> reorder? -> delay, rate -> out
+//!   frame -> duplicate? -> lost or marked? -> corrupt? -> queue full? -> reorder? -> delay, rate -> out
 //! ```
 //!
 //! The order and the meaning of each word are those of Linux's `sch_netem.c` (`man tc-netem`). A delay in both
 //! directions makes the round trip longer by twice as much.
 
 mod faults;
+mod mark;
 mod netem;
 mod spec;
 #[cfg(test)]

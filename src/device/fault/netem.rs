@@ -1,5 +1,6 @@
 //! What netem does to the frames of one direction, after Linux's `net/sched/sch_netem.c`.
 
+use super::mark::mark;
 use super::spec::{Chance, Spec};
 use crate::device::{offload, serialization};
 use crate::frame::{FrameId, Offload};
@@ -24,6 +25,8 @@ pub struct Counters {
     pub frames: u64,
     /// Lost by chance.
     pub lost: u64,
+    /// Marked where it would else have been lost (congestion experienced, RFC 3168 §5).
+    pub marked: u64,
     pub duplicated: u64,
     pub corrupted: u64,
     /// Let through at once while others waited.
@@ -35,9 +38,10 @@ pub struct Counters {
 /// One line: `100 frames: 2 lost, 1 duplicated, 0 corrupted, 1 reordered, 0 over the limit`.
 impl fmt::Display for Counters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Counters { frames, lost, duplicated, corrupted, reordered, over_limit } = self;
+        let Counters { frames, lost, duplicated, corrupted, reordered, over_limit, marked } = self;
         write!(f, "{frames} frames: {lost} lost, {duplicated} duplicated, {corrupted} corrupted, ")?;
-        write!(f, "{reordered} reordered, {over_limit} over the limit")
+        write!(f, "{reordered} reordered, {over_limit} over the limit")?;
+        if *marked > 0 { write!(f, ", {marked} marked") } else { Ok(()) }
     }
 }
 
@@ -131,10 +135,14 @@ impl Netem {
         self.queue.first_key_value().map(|((due, _), _)| *due)
     }
 
-    fn admit(&mut self, now: Instant, packet: Packet) {
+    fn admit(&mut self, now: Instant, mut packet: Packet) {
         self.counters.frames += 1;
         let duplicated = self.dice.duplicate.hits(&mut self.random, self.spec.duplicate);
-        let lost = self.dice.loss.hits(&mut self.random, self.spec.loss);
+        let mut lost = self.dice.loss.hits(&mut self.random, self.spec.loss);
+        if lost && self.spec.mark && mark(&mut packet.bytes) {
+            self.counters.marked += 1;
+            lost = false;
+        }
         self.counters.duplicated += u64::from(duplicated);
         self.counters.lost += u64::from(lost);
         // As in netem, a frame that is doubled and lost goes through once.

@@ -17,6 +17,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct Spec {
     pub loss: Chance,
+    /// What would be lost is marked instead, if its transport knows of ECN (RFC 3168 §5): `loss 2% ecn`.
+    pub mark: bool,
     /// How long every frame is held back.
     pub delay: Duration,
     /// The delay varies evenly by up to this much, both ways. Where it does, frames overtake each other.
@@ -49,6 +51,7 @@ impl Default for Spec {
         let never = Chance::default();
         Spec {
             loss: never,
+            mark: false,
             delay: Duration::ZERO,
             jitter: Duration::ZERO,
             delay_correlation: 0.0,
@@ -105,6 +108,8 @@ impl FromStr for Spec {
                     words.once("loss")?;
                     words.optional(|value| (value == "random").then_some(()));
                     spec.loss = words.chance("loss")?;
+                    spec.mark =
+                        words.optional(|value| (value == "ecn").then_some(())).is_some() && spec.loss.percent > 0.0;
                 }
                 "delay" => {
                     words.once("delay")?;
@@ -251,7 +256,7 @@ impl fmt::Display for Spec {
             (chance != Chance::default())
                 .then(|| format!("{word} {}{}", Percent(chance.percent), Also(chance.correlation)))
         };
-        words.extend(chance("loss", self.loss));
+        words.extend(chance("loss", self.loss).map(|loss| loss + if self.mark { " ecn" } else { "" }));
         if self.delay != Duration::ZERO || self.jitter != Duration::ZERO {
             let jitter = if self.jitter.is_zero() && self.delay_correlation == 0.0 {
                 String::new()

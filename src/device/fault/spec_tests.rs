@@ -10,6 +10,8 @@ fn netems_words_are_understood_and_said_back() {
         ("loss 2%", "loss 2%"),
         ("loss random 0.3% 25%", "loss 0.3% 25%"),
         ("drop 7", "loss 7%"),
+        ("loss 1% 25% ecn delay 1ms", "loss 1% 25% ecn delay 1ms"),
+        ("loss 0% ecn", "none"),
         ("delay 20ms", "delay 20ms"),
         ("delay 1.5ms 500us 25%", "delay 1500us 500us 25%"),
         ("delay 2s reorder 25% 50% gap 5", "delay 2s reorder 25% 50% gap 5"),
@@ -68,11 +70,12 @@ proptest! {
         rate in proptest::option::of(1u64..1_000_000_000_000),
         gap in 1u32..10,
         limit in 1usize..100_000,
+        mark: bool,
     ) {
         let [loss, reorder, duplicate, corrupt] = chances;
         let gap = if reorder.percent > 0.0 { gap } else { 1 };
         let spec = Spec {
-            loss, reorder, duplicate, corrupt, rate, gap, limit,
+            loss, reorder, duplicate, corrupt, rate, gap, limit, mark: mark && loss.percent > 0.0,
             delay: Duration::from_nanos(delay), jitter: Duration::from_nanos(jitter), delay_correlation: 12.5,
         };
         prop_assert_eq!(spec.to_string().parse(), Ok(spec));
