@@ -223,7 +223,7 @@ impl Connection {
 
     /// Changes settings in mid-connection; what depends on them follows.
     pub fn configure(&mut self, cx: &mut Context<'_>, change: impl FnOnce(&mut Config)) {
-        let (before, congestion) = (self.config.keepalive, self.config.congestion);
+        let (before, congestion, nagle) = (self.config.keepalive, self.config.congestion, self.config.nagle);
         change(&mut self.config);
         if self.config.congestion != congestion {
             self.replace_congestion(cx.now);
@@ -231,8 +231,8 @@ impl Connection {
         // A larger send buffer has room for a writer that waits.
         self.wake = true;
         self.rcv.widen(self.config.first_receive_buffer());
-        if !self.config.nagle && self.snd.has_unsent() && !self.config.cork {
-            // Who sets `nodelay` wants what waits to go now.
+        if !self.config.nagle && self.snd.has_unsent() && (nagle || !self.config.cork) {
+            // Who sets `nodelay` wants what waits to go now, even from behind a cork.
             (self.snd.more, self.pending.small_segment) = (false, true);
         }
         if self.config.keepalive != before {

@@ -85,6 +85,10 @@ impl Sender {
         }
         if how.end_of_record {
             self.records.push_back(end);
+            if !how.more {
+                // Nothing that comes later shares a segment with it: it is pushed whatever is buffered by then.
+                self.pushed.push_back(end);
+            }
         }
     }
 

@@ -79,7 +79,12 @@ pub fn set(
         name if HARMLESS.contains(&name) => drop(file.attributes.remembered.insert(name.into(), value)),
         name if MISSING.contains(&name) && value == 0 => {}
         name => {
-            let change = change_of(name, value)?;
+            if name == "TCP_NODELAY" && value != 0 {
+                // Set once more it lets go once more what waits.
+                file.configure(stack, now, |config| config.nagle = true);
+            }
+            let doubled = system == System::Linux && name == "SO_SNDBUF";
+            let change = change_of(name, if doubled { value.saturating_mul(2) } else { value })?;
             if let Kind::Udp(id) = &file.kind {
                 match name {
                     "IP_TTL" => stack.udp_set_ttl(*id, value as u8),
@@ -151,7 +156,8 @@ fn change_of(name: &str, value: i64) -> Result<impl FnOnce(&mut Config), Stop> {
         "TCP_KEEPINIT" => config.give_up_syn = seconds,
         "TCP_USER_TIMEOUT" => config.user_timeout = (value != 0).then_some(millis),
         "TCP_MAXSEG" => config.mss = u16::try_from(value).ok().filter(|mss| *mss > 0),
-        // Linux doubles what is asked for, and holds half of it for bookkeeping.
+        // Linux doubles what is asked for. Of what is received it holds half for bookkeeping; what is sent in long writes
+        // takes nearly all of it.
         "SO_RCVBUF" => config.fix_receive_buffer(value.clamp(1, LARGEST_BUFFER) as usize),
         "SO_SNDBUF" => config.fix_send_buffer(value.clamp(1, LARGEST_BUFFER) as usize),
         "IP_TTL" => config.ttl = value.clamp(1, 255) as u8,

@@ -240,7 +240,10 @@ fn linux(name: &str, number: u64, numbers: &[u64], config: &mut Config) -> bool 
             let largest = numbers.get(2).copied().unwrap_or(middle).max(1);
             config.window_scale = config.window_scale.map(|_| largest.ilog2().saturating_sub(15).min(14) as u8);
         }
-        "tcp_wmem" => config.fix_send_buffer(middle as usize),
+        "tcp_wmem" => {
+            let largest = numbers.get(2).copied().unwrap_or(middle).clamp(middle, 1 << 30);
+            (config.initial_send_buffer, config.send_buffer) = (middle as usize, largest as usize);
+        }
         "tcp_keepalive_time" => config.keepalive.idle = seconds,
         "tcp_keepalive_intvl" => config.keepalive.interval = seconds,
         "tcp_keepalive_probes" => config.keepalive.count = count,

@@ -1,7 +1,7 @@
 //! `%{ ... }%`: enough of the language to judge the figures of a connection.
 //!
 //! ```text
-//! body       := statement {(newline | ;) statement}     statement := assert or {, or} | name = or | print ..
+//! body       := statement {(newline | ;) statement}     statement := assert or {, or} | name (= += -=) or | print ..
 //! or         := and {or and}    and := not {and not}    not := not not | comparison
 //! comparison := bits {(== != < <= > >=) bits} | bits in ( or {, or} )
 //! bits       := masked {| masked}    masked := shifted {& shifted}    shifted := sum {(<< >>) sum}
@@ -39,9 +39,19 @@ pub fn check(code: &str, figures: &Figures<'_>, variables: &mut Variables) -> Re
         if statement.is_empty() || statement.starts_with("print") || statement == "pass" {
             continue;
         }
-        if let Some((name, value)) = assignment(statement) {
-            let mut reader = Reader::new(value, figures, variables);
-            let value = reader.whole()?;
+        if let Some((name, operator, value)) = assignment(statement) {
+            let value = Reader::new(value, figures, variables).whole()?;
+            let before = variables.get(name).cloned().unwrap_or(Value::Number(0.0));
+            let value = match (operator, before, value) {
+                ("", _, value) => value,
+                ("+", Value::Number(before), Value::Number(by)) if variables.contains_key(name) => {
+                    Value::Number(before + by)
+                }
+                ("-", Value::Number(before), Value::Number(by)) if variables.contains_key(name) => {
+                    Value::Number(before - by)
+                }
+                (_, _, _) => return Err(Stop::unsupported(format!("the code {statement:?}"))),
+            };
             if variables.len() >= MAX_VARIABLES {
                 return Err(Stop::unsupported("so many names"));
             }
@@ -68,13 +78,14 @@ pub fn calculate(text: &str) -> Result<i64, Stop> {
     }
 }
 
-/// `name = value`
-fn assignment(statement: &str) -> Option<(&str, &str)> {
+/// `name = value`, `name += value`: the name, what stands before the sign, and the value.
+fn assignment(statement: &str) -> Option<(&str, &str, &str)> {
     let (name, value) = statement.split_once('=')?;
-    let name = name.trim();
+    let operator = name.strip_suffix(['+', '-']).map_or("", |before| &name[before.len()..]);
+    let name = name[..name.len() - operator.len()].trim();
     let is_name =
         name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_') && name.chars().all(evaluate::is_word);
-    (is_name && !value.starts_with('=')).then_some((name, value))
+    (is_name && !value.starts_with('=')).then_some((name, operator, value))
 }
 
 /// The statements without comments; one goes on in the next line within brackets or behind a backslash.

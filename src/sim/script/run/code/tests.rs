@@ -13,6 +13,7 @@ fn assertions_hold_fail_or_are_unsupported() {
         "assert 'a' == \"a\"\n assert 1 < 2 < 3",
         "assert 7 // 2 == 3 and -1 < 0x10",
         "x = 3; y = x * 2 # six\nassert x + y == 9, 'x=%d; y' % x",
+        "x = 3; x += 2; x -= 1; assert x == 4",
         "assert abs(-3) == 3 and max(1, 2,\n 3) == min(3, 4)",
         "assert 1 | 2 + 4 & 3 == 3 and -abs(-2) == -2 and - -1 == 1",
         "assert 1 << 4 == 16 and 17 >> 4 == 1 and int(7 / 2) == 3",
@@ -36,6 +37,8 @@ fn assertions_hold_fail_or_are_unsupported() {
         "assert abs()",
         "assert inf > 1",
         "x = 1 2",
+        "y += 1",
+        "x = 'a'; x += 1",
         &deep,
         &functions,
     ] {
