@@ -124,6 +124,23 @@ fn marks_slow_flows_down_and_nothing_is_sent_again() {
     }
 }
 
+#[test]
+fn dctcp_keeps_a_queue_that_marks_early_short() {
+    let mean = |algorithm| {
+        let marking = Shape { mark: Some(10), ..bottleneck(100) };
+        let mut experiment = dumbbell(marking, &[algorithm, algorithm], 10);
+        experiment.hosts.iter_mut().for_each(|host| {
+            (host.tcp.ecn, host.tcp.congestion) = (Ecn::Request, algorithm);
+        });
+        let outcome = run(&experiment);
+        let sum: f64 = outcome.flows.iter().map(share).sum();
+        assert!(sum > 0.9 && outcome.jain > Some(0.9), "{sum} {:?}", outcome.jain);
+        assert!(outcome.flows.iter().all(|flow| flow.retransmitted_bytes == 0), "{:?}", outcome.flows);
+        outcome.flows[0].mean_rtt.expect("measured")
+    };
+    assert!(mean(Algorithm::DCTCP) < Duration::from_millis(65), "41 ms, and ten packets of 1.2 ms");
+}
+
 /// Shown as they are: nobody starves.
 #[test]
 fn flows_of_different_controllers_live_beside_each_other() {

@@ -27,7 +27,7 @@
 //! for algorithm in Algorithm::ALL {
 //!     println!("{:6} {}", algorithm.name(), algorithm.summary());
 //! }
-//! assert_eq!(Algorithm::names(), "none, reno, cubic, bbr");
+//! assert_eq!(Algorithm::names(), "none, reno, cubic, bbr, dctcp");
 //! ```
 //!
 //! ## One of your own

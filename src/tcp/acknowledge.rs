@@ -81,7 +81,8 @@ impl Connection {
             self.expect_reneging(cx);
         }
         let (bytes, lost, rate, grows) = (report.delivered, report.lost.bytes, report.rate, report.grows && !marked);
-        self.hear_delivered(cx, Heard { bytes, lost, prior_in_flight, rtt, rate, grows });
+        let marked = if self.echoes_marks(segment) { bytes } else { 0 };
+        self.hear_delivered(cx, Heard { bytes, lost, marked, prior_in_flight, rtt, rate, grows });
     }
 
     /// SND.UNA moves: room in the buffer, and patience begins anew.

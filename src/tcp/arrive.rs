@@ -210,7 +210,7 @@ impl Connection {
             Inserted::Nothing => self.tell(cx, || TcpEvent::Duplicate { bytes: segment.data.len() }),
         }
         self.acknowledge(cx, acknowledge);
-        self.note_mark(cx, segment);
+        self.note_mark(cx, segment, before);
         Continue(())
     }
 

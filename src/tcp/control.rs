@@ -33,6 +33,8 @@ pub(super) struct Heard {
     pub bytes: u64,
     /// Newly judged lost.
     pub lost: u64,
+    /// Of the delivered bytes those that the peer says were marked.
+    pub marked: u64,
     pub prior_in_flight: u64,
     pub rtt: Option<Duration>,
     pub rate: Option<Sample>,
@@ -58,6 +60,7 @@ impl Connection {
             bytes: heard.bytes,
             lost: heard.lost,
             delivered: self.recovery.delivered(),
+            marked: heard.marked,
             prior_in_flight: heard.prior_in_flight,
             in_flight: self.in_flight(),
             rtt: heard.rtt,

@@ -12,6 +12,10 @@
 //! agree where we are asked and do not ask, as Linux does (`tcp_ecn=2`), since some middleboxes drop SYNs that ask; when
 //! ours is not answered, the next one does not ask (§6.1.1.1).
 //!
+//! That tells of one mark a round trip. DCTCP wants to hear of each (RFC 8257 §3.2): where our controller is such a one,
+//! an acknowledgement has ECE if what it acknowledges was marked. When that changes, what had come before is acknowledged
+//! first, in the old way.
+//!
 //! Only new data is sent as capable of being marked: no acknowledgement, whose marks nobody would hear of, no
 //! retransmission and no probe (§6.1.4 to §6.1.6). The window is cut once for each window of data, by what congestion
 //! control makes of a mark; the state of recovery is then CWR.
@@ -20,8 +24,10 @@ use super::connection::Connection;
 use super::opening::Opening;
 use super::recovery::Report;
 use super::segment::Segment;
+use super::seq::Seq;
 use crate::event::{Context, CwndCause, SendReason, TcpEvent};
-use crate::wire::tcp::Flags;
+use crate::frame::{Frame, Payload};
+use crate::wire::tcp::{Flags, Header};
 
 /// ECN-capable transport, in the lowest two bits of a traffic class (RFC 3168 §5).
 pub(super) const ECT_0: u8 = 2;
@@ -45,6 +51,8 @@ pub enum Ecn {
 pub(super) struct EcnState {
     /// A mark has come, and no CWR since: every acknowledgement says so.
     echoes: bool,
+    /// With each mark told by itself: what came before the marks began, or ended, is to be acknowledged up to here.
+    before: Option<u64>,
     /// We have cut the window: the next new data says so.
     cwr_due: bool,
 }
@@ -77,7 +85,11 @@ impl Ecn {
 
 impl Connection {
     /// §6.1.3: data came. The peer's CWR ends the echo, and a mark begins it, at once.
-    pub(super) fn note_mark(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
+    /// `nxt` is what RCV.NXT was before.
+    pub(super) fn note_mark(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>, nxt: u64) {
+        if self.congestion.wants_each_mark() {
+            return self.note_each_mark(cx, segment, nxt);
+        }
         let Some(ecn) = &mut self.ecn else { return };
         // The peer's window may be as small as a segment: it should not have to wait.
         let reduced = segment.flags().contains(Flags::CWR);
@@ -90,6 +102,40 @@ impl Connection {
         if marked {
             self.tell(cx, || TcpEvent::Marked);
         }
+    }
+
+    /// RFC 8257 §3.2, figure 1.
+    fn note_each_mark(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>, nxt: u64) {
+        let Some(ecn) = &mut self.ecn else { return };
+        let marked = segment.ecn == CE;
+        if marked != ecn.echoes {
+            ecn.before = (nxt > self.rcv.last_ack_sent).then_some(nxt);
+            ecn.echoes = marked;
+            self.rcv.ack_due.get_or_insert(SendReason::CongestionEcho);
+        }
+        if marked {
+            self.tell(cx, || TcpEvent::Marked);
+        }
+    }
+
+    /// Up to where data came under the other mark.
+    pub(super) fn acknowledges_before(&self) -> Option<u64> {
+        self.ecn.and_then(|ecn| ecn.before)
+    }
+
+    /// That acknowledgement: of less than has come, and with the other mark.
+    pub(super) fn send_acknowledgement_before(&mut self, cx: &mut Context<'_>, nxt: u64) -> Frame {
+        let why = self.rcv.ack_due;
+        if let Some(ecn) = &mut self.ecn {
+            (ecn.before, ecn.echoes) = (None, !ecn.echoes);
+        }
+        let header = Header { ack: Seq::at(nxt).0, ..self.header(cx, Flags::ACK, self.snd.acceptable()) };
+        let frame = self.build(cx, header, Payload::default(), SendReason::CongestionEcho);
+        if let Some(ecn) = &mut self.ecn {
+            ecn.echoes = !ecn.echoes;
+        }
+        (self.rcv.ack_due, self.rcv.last_ack_sent) = (why, nxt);
+        frame
     }
 
     /// What the header of an outgoing segment says.
@@ -115,6 +161,11 @@ impl Connection {
         }
     }
 
+    /// The peer says that the network has marked packets.
+    pub(super) fn echoes_marks(&self, segment: &Segment<'_>) -> bool {
+        self.ecn.is_some() && segment.flags().contains(Flags::ECE)
+    }
+
     /// §6.1.2: the peer says that the network has marked packets. True when that cuts the window, which it does once for
     /// each window of data, and not when a loss has done so already.
     pub(super) fn hear_echo(
@@ -125,7 +176,7 @@ impl Connection {
         before: u64,
     ) -> bool {
         let state = self.recovery.state();
-        if self.ecn.is_none() || !segment.flags().contains(Flags::ECE) || !self.recovery.enter_cwr(self.snd.nxt) {
+        if !self.echoes_marks(segment) || !self.recovery.enter_cwr(self.snd.nxt) {
             return false;
         }
         self.tell_state(cx, state);

@@ -40,6 +40,8 @@ pub(super) enum Next {
     },
     WindowProbe,
     Keepalive,
+    /// Of what came under another mark than the last (RFC 8257 §3.2).
+    AcknowledgementBefore(u64),
     Acknowledgement(SendReason),
     Nothing,
 }
@@ -82,6 +84,7 @@ impl Connection {
                 // RFC 9293 §3.8.4 (SHLD-12): no data, one before what is expected, so that it must be answered.
                 Some(self.send_control(cx, Flags::ACK, self.snd.nxt - 1, SendReason::Keepalive))
             }
+            Next::AcknowledgementBefore(nxt) => Some(self.send_acknowledgement_before(cx, nxt)),
             Next::Acknowledgement(why) => Some(self.send_acknowledgement(cx, why)),
             Next::Nothing => {
                 self.arm_for_what_is_held(cx);
@@ -104,6 +107,9 @@ impl Connection {
         }
         if self.pending.window_probe {
             return Next::WindowProbe;
+        }
+        if let Some(nxt) = self.acknowledges_before() {
+            return Next::AcknowledgementBefore(nxt);
         }
         if let Some(next) = self.next_probe().or_else(|| self.next_data()) {
             return next;
@@ -357,7 +363,7 @@ impl Connection {
         self.build(cx, header, Payload::default(), why)
     }
 
-    fn build(&mut self, cx: &mut Context<'_>, header: Header, payload: Payload, why: SendReason) -> Frame {
+    pub(super) fn build(&mut self, cx: &mut Context<'_>, header: Header, payload: Payload, why: SendReason) -> Frame {
         let mss = self.effective_mss();
         let segments = payload.len().div_ceil(mss).max(1);
         self.totals.segments_sent += segments as u64;
@@ -375,7 +381,7 @@ impl Connection {
         frame
     }
 
-    fn header(&mut self, cx: &Context<'_>, mut flags: Flags, position: u64) -> Header {
+    pub(super) fn header(&mut self, cx: &Context<'_>, mut flags: Flags, position: u64) -> Header {
         // RFC 9293 §3.8.5 (MUST-62): the pointer names the octet after the urgent data.
         let ahead = self.snd.urgent.map_or(0, |urgent| urgent.saturating_sub(position));
         if ahead > 0 && !flags.rst() {

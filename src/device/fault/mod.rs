@@ -20,6 +20,7 @@ mod spec_tests;
 mod tests;
 
 pub use faults::Faults;
+pub use mark::mark;
 pub use netem::Counters;
 pub(crate) use netem::{Netem, Packet};
 pub use spec::{Chance, Spec, SpecError};

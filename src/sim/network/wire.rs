@@ -16,6 +16,8 @@ pub struct Shape {
     pub rate: Option<u64>,
     /// How many packets wait at most while one is being sent; what comes on top is lost.
     pub queue: usize,
+    /// From how many waiting packets on those that come are marked, if they may be (RFC 3168 §5; K of RFC 8257 §4.1).
+    pub mark: Option<usize>,
     /// The delay, and all that goes wrong; `rate` and `limit` in it are not looked at.
     pub faults: Spec,
     /// When the wire is cut.
@@ -32,7 +34,7 @@ pub struct Outage {
 impl Default for Shape {
     /// No limit, no delay, no faults; a queue of 1000 packets, as Linux gives an interface.
     fn default() -> Shape {
-        Shape { rate: None, queue: 1000, faults: Spec::default(), outages: Vec::new() }
+        Shape { rate: None, queue: 1000, mark: None, faults: Spec::default(), outages: Vec::new() }
     }
 }
 
@@ -44,6 +46,8 @@ pub struct Counters {
     pub bytes: u64,
     /// Lost because the queue was full, and because the wire was cut.
     pub queue_drops: u64,
+    /// Marked since so many waited already.
+    pub marked: u64,
     pub outage_drops: u64,
     /// The most packets that ever waited.
     pub longest_queue: usize,
@@ -77,7 +81,7 @@ impl Wire {
     }
 
     /// A frame comes to be sent.
-    pub fn put(&mut self, now: Instant, bytes: Vec<u8>) {
+    pub fn put(&mut self, now: Instant, mut bytes: Vec<u8>) {
         self.counters.frames += 1;
         while self.leaving.pop_front_if(|left| *left <= now).is_some() {}
         // The first of them is being sent, the others wait.
@@ -87,6 +91,10 @@ impl Wire {
                 *self.dropped.entry(flow).or_default() += 1;
             }
             return;
+        }
+        let crowded = self.shape.mark.is_some_and(|most| self.leaving.len() > most);
+        if crowded && fault::mark(&mut bytes) {
+            self.counters.marked += 1;
         }
         let leaves = self.send(now, bytes.len());
         if self.shape.outages.iter().any(|outage| outage.covers(leaves)) {

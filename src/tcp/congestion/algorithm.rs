@@ -1,6 +1,6 @@
 //! The controllers by name: the one place that knows them all.
 
-use super::{Bbr, CongestionControl, Cubic, Reno, Start, Unlimited};
+use super::{Bbr, CongestionControl, Cubic, Dctcp, Reno, Start, Unlimited};
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
@@ -14,7 +14,7 @@ use thiserror::Error;
 /// assert_eq!(config.congestion, Algorithm::RENO);
 /// assert_eq!(
 ///     "vegas".parse::<Algorithm>().unwrap_err().to_string(),
-///     "there is no congestion controller `vegas`; there are none, reno, cubic, bbr",
+///     "there is no congestion controller `vegas`; there are none, reno, cubic, bbr, dctcp",
 /// );
 /// # Ok::<(), strata::tcp::congestion::UnknownAlgorithm>(())
 /// ```
@@ -49,8 +49,14 @@ impl Algorithm {
             Box::new(Bbr::new(start))
         });
 
+    pub const DCTCP: Algorithm =
+        Algorithm::new("dctcp", "gives way by the share of packets that are marked (RFC 8257)", |start| {
+            Box::new(Dctcp::new(start))
+        });
+
     /// Those that are known by name. A program may use others.
-    pub const ALL: &[Algorithm] = &[Algorithm::NONE, Algorithm::RENO, Algorithm::CUBIC, Algorithm::BBR];
+    pub const ALL: &[Algorithm] =
+        &[Algorithm::NONE, Algorithm::RENO, Algorithm::CUBIC, Algorithm::BBR, Algorithm::DCTCP];
 
     /// A controller of your own: its name, a line about it, and how it begins.
     pub const fn new(

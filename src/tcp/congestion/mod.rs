@@ -10,6 +10,7 @@
 //! | `window` | cwnd and ssthresh, and what happens to them under every controller | RFC 5681, 2861, 7661 |
 //! | `algorithm` | the controllers by name | |
 //! | `none`, `reno` | no control; slow start, congestion avoidance, halving | RFC 5681, 6582 |
+//! | `dctcp` | as many marks, as much less | RFC 8257 |
 //! | `bbr` | a model of the path: rate and round trip | draft-ietf-ccwg-bbr |
 //! | `cubic`, `hystart` | a window that grows with time; when to leave slow start | RFC 9438, 9406 |
 //!
@@ -19,6 +20,7 @@
 mod algorithm;
 mod bbr;
 mod cubic;
+mod dctcp;
 mod facts;
 mod hystart;
 mod none;
@@ -28,6 +30,7 @@ mod window;
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use bbr::Bbr;
 pub use cubic::Cubic;
+pub use dctcp::Dctcp;
 pub use facts::{Acknowledged, Congested, LostSegment, RateSample, Start};
 pub use none::Unlimited;
 pub use reno::Reno;
@@ -69,6 +72,11 @@ pub trait CongestionControl: Send + Debug {
 
     /// What it sends now is less than the path takes, on purpose: samples of the rate are to be marked.
     fn holds_rate_down(&self) -> bool {
+        false
+    }
+
+    /// It must know of each mark: our side echoes those that come in the same way (RFC 8257 §3.2), and not until a CWR.
+    fn wants_each_mark(&self) -> bool {
         false
     }
 
