@@ -139,6 +139,10 @@ pub enum TcpEvent {
         from: usize,
         to: usize,
     },
+    /// Data in a SYN, and the cookie that allows it (RFC 7413).
+    FastOpen {
+        what: FastOpen,
+    },
     RttSample {
         rtt: Duration,
         srtt: Duration,
@@ -469,6 +473,36 @@ impl fmt::Display for TimerKind {
             TimerKind::FinWait2 => "FIN-WAIT-2 timer",
             TimerKind::Pacing => "pacing timer",
         })
+    }
+}
+
+/// What Fast Open did for a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum FastOpen {
+    /// Our SYN asks for a cookie.
+    Asked,
+    /// Our SYN shows the cookie, with so much data behind it.
+    Shown { bytes: usize },
+    /// The server took so much of the data in our SYN.
+    Acknowledged { bytes: usize },
+    /// Our SYN,ACK carries a cookie: the peer had none, or one of another key.
+    Offered,
+    /// The peer's cookie is ours, and its SYN's data the application's.
+    Taken { bytes: usize },
+    /// The cookie is good, and there is no room for another opening with data.
+    Full,
+}
+
+impl fmt::Display for FastOpen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FastOpen::Asked => f.write_str("the SYN asks for a cookie"),
+            FastOpen::Shown { bytes } => write!(f, "the SYN shows the cookie and carries {bytes} bytes of data"),
+            FastOpen::Acknowledged { bytes } => write!(f, "the server took {bytes} bytes of the SYN's data"),
+            FastOpen::Offered => f.write_str("the SYN,ACK carries a cookie"),
+            FastOpen::Taken { bytes } => write!(f, "the cookie is ours: {bytes} bytes of the SYN's data taken"),
+            FastOpen::Full => f.write_str("the cookie is ours, but too many openings have data already"),
+        }
     }
 }
 

@@ -178,6 +178,7 @@ fn tcp_facts(event: &TcpEvent) -> Value {
         TcpEvent::OutOfOrder { bytes, missing } => json!({ "bytes": bytes, "missing": missing }),
         TcpEvent::PeerWindow { from, to } => json!({ "from": from, "to": to }),
         TcpEvent::ReceiveBuffer { from, to } => json!({ "from": from, "to": to }),
+        TcpEvent::FastOpen { what } => json!({ "what": text(what) }),
         TcpEvent::RttSample { rtt, srtt, rttvar, rto } => json!({
             "rtt_ns": nanos(*rtt), "srtt_ns": nanos(*srtt), "rttvar_ns": nanos(*rttvar), "rto_ns": nanos(*rto),
         }),

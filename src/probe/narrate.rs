@@ -187,6 +187,7 @@ fn tcp(at: Instant, event: &TcpEvent) -> String {
         TcpEvent::Duplicate { bytes } => format!("{} had already come", count(*bytes, "byte")),
         TcpEvent::PeerWindow { from, to } => format!("the peer's window: {from} -> {to}"),
         TcpEvent::ReceiveBuffer { from, to } => format!("the application reads fast: receive buffer {from} -> {to}"),
+        TcpEvent::FastOpen { what } => format!("fast open: {what}"),
         TcpEvent::RttSample { rtt, srtt, rttvar, rto } => {
             format!("RTT {}: SRTT {}, RTTVAR {}, RTO {}", Span(*rtt), Span(*srtt), Span(*rttvar), Span(*rto))
         }

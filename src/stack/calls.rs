@@ -72,6 +72,29 @@ impl Stack {
         Ok(layers.tcp.connect(&mut cx, tuple, config, mtu))
     }
 
+    /// The same with data for the SYN (RFC 7413), as much as is told back: it reaches the server a round trip earlier, if
+    /// that has given us a cookie before; else, or when the path drops such SYNs, it follows the handshake. What is in a
+    /// SYN may come to the server twice.
+    pub fn tcp_connect_with_data(
+        &mut self,
+        now: Instant,
+        remote: SocketAddr,
+        local: Option<SocketAddr>,
+        config: Config,
+        data: &[u8],
+    ) -> Result<(TcpId, usize), ConnectError> {
+        let tuple = self.choose_tuple(remote, local)?;
+        let mtu = self.layers.ip.mtu_for(now, remote.ip());
+        let taken = data.len().min(config.initial_send_buffer.min(config.send_buffer));
+        let (mut cx, layers) = self.enter(now);
+        Ok((layers.tcp.connect_with(&mut cx, tuple, config, mtu, &data[..taken]), taken))
+    }
+
+    /// Data for this server would travel with the SYN.
+    pub fn tcp_has_fast_open_cookie(&self, now: Instant, server: IpAddr) -> bool {
+        self.layers.tcp.jar.has_cookie(now, server)
+    }
+
     fn choose_tuple(&mut self, remote: SocketAddr, local: Option<SocketAddr>) -> Result<FourTuple, ConnectError> {
         let ip = &self.layers.ip;
         // RFC 9293 §3.9.1.1 (MUST-46)
@@ -117,7 +140,13 @@ impl Stack {
                 connection.set_memory(memory);
                 connection.send_with(&mut cx, data, how)
             }
-            Shape::Opening(_) => Err(SendError::WouldBlock),
+            Shape::Opening(opening) => match opening.early_mut() {
+                Some(early) => {
+                    early.set_memory(memory);
+                    early.send_with(&mut cx, data, how)
+                }
+                None => Err(SendError::WouldBlock),
+            },
             Shape::Failed { reason, .. } => Err(SendError::Closed(*reason)),
         };
         layers.tcp.settle(id);
@@ -129,7 +158,10 @@ impl Stack {
     pub fn tcp_receive(&mut self, id: TcpId, into: &mut [u8]) -> Result<usize, ReceiveError> {
         let received = match &mut self.layers.tcp.socket(id).shape {
             Shape::Connection(connection) => connection.receive(into),
-            Shape::Opening(_) => Err(ReceiveError::WouldBlock),
+            Shape::Opening(opening) => match opening.early_mut() {
+                Some(early) => early.receive(into),
+                None => Err(ReceiveError::WouldBlock),
+            },
             Shape::Failed { reason, .. } => Err(ReceiveError::Closed(*reason)),
         };
         self.layers.tcp.settle(id);
@@ -140,7 +172,7 @@ impl Stack {
     pub fn tcp_peek(&self, id: TcpId, into: &mut [u8]) -> Result<usize, ReceiveError> {
         match self.layers.tcp.shape(id) {
             Shape::Connection(connection) => connection.peek(into),
-            Shape::Opening(_) => Err(ReceiveError::WouldBlock),
+            Shape::Opening(opening) => opening.early().map_or(Err(ReceiveError::WouldBlock), |early| early.peek(into)),
             Shape::Failed { reason, .. } => Err(ReceiveError::Closed(*reason)),
         }
     }
@@ -168,6 +200,11 @@ impl Stack {
         match self.layers.tcp.shape(id) {
             Shape::Connection(connection) => connection.status(),
             shape @ (Shape::Opening(_) | Shape::Failed { .. }) => {
+                if let Shape::Opening(opening) = shape
+                    && let Some(early) = opening.early()
+                {
+                    return Status { state: opening.state(), ..early.status() };
+                }
                 let closed = if let Shape::Failed { reason, .. } = shape { Some(*reason) } else { None };
                 let over = closed.is_some();
                 Status { state: shape.state(), established: false, readable: over, writable: over, closed }
@@ -175,11 +212,12 @@ impl Stack {
         }
     }
 
-    /// STATUS (RFC 9293 §3.10.6): none before the connection is established.
+    /// STATUS (RFC 9293 §3.10.6): none before the connection is established, or has data by Fast Open.
     pub fn tcp_info(&self, id: TcpId) -> Option<Info> {
         match self.layers.tcp.shape(id) {
             Shape::Connection(connection) => Some(connection.info()),
-            Shape::Opening(_) | Shape::Failed { .. } => None,
+            Shape::Opening(opening) => opening.early().map(|early| Info { state: opening.state(), ..early.info() }),
+            Shape::Failed { .. } => None,
         }
     }
 
@@ -215,7 +253,10 @@ impl Stack {
         let (mut cx, layers) = self.enter(now);
         match &mut layers.tcp.socket(id).shape {
             Shape::Connection(connection) => connection.configure(&mut cx, change),
-            Shape::Opening(opening) => change(opening.config_mut()),
+            Shape::Opening(opening) => match opening.early_mut() {
+                Some(early) => early.configure(&mut cx, change),
+                None => change(opening.config_mut()),
+            },
             Shape::Failed { config, .. } => change(config),
         }
         layers.tcp.settle(id);

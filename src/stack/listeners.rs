@@ -49,8 +49,13 @@ impl TcpTable {
                 }
                 let mut opening = Opening::passive(cx, tuple, config, secrets, self.mtu, segment);
                 opening.handle_path_mtu(path_mtu(tuple.remote.ip()));
+                let early = self.open_early(cx, id, &tuple, &mut opening, segment);
                 let opened = self.insert(Shape::Opening(Box::new(opening)), tuple, Some(id));
                 self.socket(opened).former = former;
+                if early {
+                    self.socket(opened).early_at = Some(id);
+                    self.queue_for_accept(opened);
+                }
             }
             Answer::Reset(header) => self.reply(tuple, header, SendReason::NoConnection),
             Answer::Drop(reason) => cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason }),

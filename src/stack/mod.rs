@@ -21,6 +21,7 @@
 mod calls;
 mod cookies;
 mod deadlines;
+mod fast_open;
 mod keyed;
 mod layers;
 mod listeners;
@@ -102,6 +103,9 @@ pub struct Config {
     pub connection_limit: usize,
     /// How many bytes the buffers of all TCP connections may take, but for 4 KiB that each of them gets in any case.
     pub tcp_memory_limit: usize,
+    /// What the cookies of TCP Fast Open are made with (RFC 7413 §4.1.2), for servers that share an address; none for a
+    /// key of its own that changes every twelve hours.
+    pub fast_open_key: Option<[u8; 16]>,
 }
 
 /// What TCP takes up.
@@ -128,6 +132,7 @@ impl Default for Config {
             time_wait_limit: 32_768,
             connection_limit: 65_536,
             tcp_memory_limit: 512 << 20,
+            fast_open_key: None,
         }
     }
 }
@@ -188,6 +193,17 @@ impl Stack {
     pub fn set_closed_port(&mut self, closed_port: ClosedPort) {
         self.config.closed_port = closed_port;
         self.layers.tcp.closed_port = closed_port;
+    }
+
+    /// The key of Fast Open cookies from now on; see [`Config::fast_open_key`].
+    pub fn set_fast_open_key(&mut self, key: Option<[u8; 16]>) {
+        self.config.fast_open_key = key;
+        self.layers.tcp.mint.shared = key;
+    }
+
+    /// Forgets the cookies that servers have given us, and who did not want to.
+    pub fn forget_fast_open_cookies(&mut self) {
+        self.layers.tcp.jar.clear();
     }
 
     /// Who watches from now on.

@@ -1,13 +1,14 @@
 //! The TCP sockets of a host: which segment belongs to which, which have something to send, and which want waking.
 
 use super::deadlines::Deadlines;
-use super::keyed::Key;
+use super::keyed::{CookieMint, Key};
 use super::time_wait::{Record, TimeWaits};
 use super::{ClosedPort, ListenerId, SocketId, TcpId, TcpUsage};
 use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason, TcpEvent, TcpState};
 use crate::frame::Payload;
 use crate::ip::{MIN_PATH_MTU, NetworkError, Outgoing, Packet};
 use crate::random::Random;
+use crate::tcp::fast_open::{CookieJar, Lesson};
 use crate::tcp::listen::Listener;
 use crate::tcp::{Arrival, Config, Connection, Memory, Opening, Outcome, Segment, Seq, emit};
 use crate::time::Instant;
@@ -51,6 +52,8 @@ pub(super) struct Socket {
     memory: usize,
     /// The connection in TIME-WAIT whose place an opening took: it comes back if nothing comes of that.
     pub(super) former: Option<Box<Record>>,
+    /// The listener that counts it among the openings whose data the application has already.
+    pub(super) early_at: Option<ListenerId>,
 }
 
 /// A segment that no connection sends.
@@ -72,6 +75,8 @@ pub(super) struct BoundListener {
 #[derive(Debug)]
 pub(super) struct TcpTable {
     pub(super) key: Key,
+    pub(super) mint: CookieMint,
+    pub(super) jar: CookieJar,
     /// The largest IP packet of our link: what we can receive.
     pub(super) mtu: usize,
     /// The longest IP packet that our device splits into segments by itself.
@@ -109,6 +114,8 @@ impl TcpTable {
             doubted: VecDeque::new(),
             wakeups: VecDeque::new(),
             time_waits: TimeWaits::new(key.clone(), config.time_wait_limit),
+            mint: CookieMint::new(key.clone(), config.fast_open_key),
+            jar: CookieJar::default(),
             key,
             mtu: config.mtu,
             segmentation: config.segmentation,
@@ -176,7 +183,8 @@ impl TcpTable {
     /// True when the handshake is over, so that the neighbour lives.
     fn handle_in_opening(&mut self, cx: &mut Context<'_>, id: TcpId, segment: Segment<'_>) -> bool {
         // The handshake cannot complete while nobody accepts: the SYN,ACK will be sent again.
-        if segment.flags().ack() && !segment.flags().rst() && self.accept_queue_is_full(id) {
+        let early = self.sockets[id].early_at.is_some();
+        if segment.flags().ack() && !segment.flags().rst() && !early && self.accept_queue_is_full(id) {
             self.refuse_to_queue(cx, id, &segment);
             return false;
         }
@@ -187,8 +195,14 @@ impl TcpTable {
             connection.set_super_frame(self.segmentation);
             opening.finish_closing(cx, &mut connection);
             connection.handle_rest(cx, segment);
+            let (tuple, lesson) = (*opening.tuple(), opening.lesson());
             socket.shape = Shape::Connection(connection);
-            self.queue_for_accept(id);
+            self.learn(cx.now, &tuple, lesson);
+            if early {
+                self.early_opening_ended(cx.now, id, None);
+            } else {
+                self.queue_for_accept(id);
+            }
             self.settle(id);
             true
         } else {
@@ -214,6 +228,7 @@ impl TcpTable {
                 let tuple = *self.tuple(id);
                 self.reply(tuple, header, SendReason::NoConnection);
             }
+            Outcome::Closed(reason) if self.sockets[id].early_at.is_some() => self.fail_early(cx, id, reason),
             Outcome::Closed(reason) => return self.fail(cx, id, reason),
             Outcome::Established(_) => unreachable!("only a segment completes a handshake"),
         }
@@ -224,6 +239,7 @@ impl TcpTable {
         let socket = &mut self.sockets[id];
         let Shape::Opening(opening) = &socket.shape else { return };
         let (tuple, config) = (*opening.tuple(), Box::new(opening.config().clone()));
+        let lesson = opening.lesson().filter(|lesson| *lesson == Lesson::Lost);
         cx.tell(|| Event::Tcp { connection: tuple, event: crate::event::TcpEvent::Closed { why: reason } });
         socket.shape = Shape::Failed { tuple, config, reason };
         if let Some(listener) = socket.listener.take() {
@@ -232,8 +248,11 @@ impl TcpTable {
                 bound.listener.opening_ended();
             }
         }
+        let former = socket.former.take();
+        self.early_opening_ended(cx.now, id, Some(reason));
+        self.learn(cx.now, &tuple, lesson);
         self.by_tuple.remove(&tuple);
-        if let Some(former) = socket.former.take() {
+        if let Some(former) = former {
             // RFC 9293 §3.6.1 (MAY-2): the SYN was an old duplicate.
             self.keep_in_time_wait(cx, *former);
         }
@@ -242,8 +261,8 @@ impl TcpTable {
     }
 
     pub(super) fn insert(&mut self, shape: Shape, tuple: FourTuple, listener: Option<ListenerId>) -> TcpId {
-        let (released, ready, filed, memory, former) = (false, false, None, 0, None);
-        let id = self.sockets.insert(Socket { shape, listener, released, ready, filed, memory, former });
+        let (released, ready, filed, memory, former, early_at) = (false, false, None, 0, None, None);
+        let id = self.sockets.insert(Socket { shape, listener, released, ready, filed, memory, former, early_at });
         self.by_tuple.insert(tuple, id);
         self.settle(id);
         id
@@ -268,7 +287,11 @@ impl TcpTable {
             ),
             Shape::Failed { .. } => (false, None, false, false),
         };
-        let held = if let Shape::Connection(connection) = &socket.shape { connection.memory_held() } else { 0 };
+        let held = match &socket.shape {
+            Shape::Connection(connection) => connection.memory_held(),
+            Shape::Opening(opening) => opening.memory_held(),
+            Shape::Failed { .. } => 0,
+        };
         self.memory_taken = self.memory_taken - std::mem::replace(&mut socket.memory, held) + held;
         if has_something_to_send && !socket.ready {
             socket.ready = true;
@@ -436,16 +459,30 @@ impl TcpTable {
     }
 
     pub fn connect(&mut self, cx: &mut Context<'_>, tuple: FourTuple, config: Config, path_mtu: usize) -> TcpId {
+        let opening = self.active_opening(cx, tuple, config, path_mtu);
+        self.insert(Shape::Opening(Box::new(opening)), tuple, None)
+    }
+
+    pub(super) fn active_opening(
+        &self,
+        cx: &mut Context<'_>,
+        tuple: FourTuple,
+        config: Config,
+        path_mtu: usize,
+    ) -> Opening {
         let secrets = self.key.secrets(cx.now, &tuple);
         let mut opening = Opening::active(cx, tuple, config, secrets, self.mtu);
         opening.handle_path_mtu(path_mtu);
-        self.insert(Shape::Opening(Box::new(opening)), tuple, None)
+        opening
     }
 
     /// The application lets go; the id is no longer its own.
     pub fn release(&mut self, cx: &mut Context<'_>, id: TcpId) {
         match &mut self.socket(id).shape {
             Shape::Connection(connection) => connection.release(cx),
+            Shape::Opening(opening) if opening.early().is_some() => {
+                opening.early_mut().into_iter().for_each(|early| early.release(cx));
+            }
             Shape::Opening(opening) if opening.state() == TcpState::SynReceived => opening.close(true),
             Shape::Opening(_) | Shape::Failed { .. } => return self.abort(cx, id),
         }
@@ -482,6 +519,10 @@ impl TcpTable {
         match &mut self.socket(id).shape {
             Shape::Connection(connection) => {
                 connection.shutdown(cx);
+                self.settle(id);
+            }
+            Shape::Opening(opening) if opening.early().is_some() => {
+                opening.early_mut().into_iter().for_each(|early| early.shutdown(cx));
                 self.settle(id);
             }
             Shape::Opening(opening) if opening.state() == TcpState::SynReceived => opening.close(false),

@@ -55,6 +55,18 @@ impl Connection {
         self.snd.scale = scale;
     }
 
+    /// The data and the FIN of a SYN whose cookie allows them (RFC 7413 §4.2.2), the SYN taken off. The SYN,ACK will
+    /// acknowledge them.
+    pub(super) fn handle_early_data(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
+        let seq = segment.seq().position(self.rcv.nxt);
+        if self.seventh_process_text(cx, segment, seq).is_continue() {
+            self.eighth_check_fin(cx, segment, seq);
+        }
+        self.totals.syn_data = !segment.data.is_empty();
+        self.stop_timer(cx, TimerKind::DelayedAck);
+        self.rcv.ack_due = None;
+    }
+
     fn walk_through_steps(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> ControlFlow<()> {
         let seq = segment.seq().position(self.rcv.nxt);
         self.first_check_sequence_number(cx, segment, seq)?;

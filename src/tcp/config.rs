@@ -69,6 +69,10 @@ pub struct Config {
     pub empty_window_probes: bool,
     /// Every acknowledgement but a challenge repeats our FIN until the peer has acknowledged it, as in FreeBSD.
     pub acks_repeat_fin: bool,
+    /// TCP Fast Open (RFC 7413): how many openings of a listener may have their data taken while their handshake is not
+    /// done, as `TCP_FASTOPEN`; 0 for none, and no cookies. Data in a SYN may come twice: only for protocols that can
+    /// stand it.
+    pub fast_open_queue: usize,
     /// After the RST for an old connection of the peer's (RFC 9293 §3.5.1) the SYN goes again at once, as in Linux; else
     /// when its timer says.
     pub prompt_syn: bool,
@@ -231,6 +235,7 @@ impl Default for Config {
             restart_after_idle: true,
             empty_window_probes: false,
             acks_repeat_fin: false,
+            fast_open_queue: 0,
             prompt_syn: true,
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_millis(200),

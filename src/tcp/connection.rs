@@ -70,6 +70,8 @@ pub(super) struct Totals {
     /// When data last came and last left; at first when the connection was established.
     pub data_received_at: Instant,
     pub data_sent_at: Instant,
+    /// Data in a SYN was taken.
+    pub syn_data: bool,
 }
 
 /// The connection record of RFC 9293 §3.3.1 (TCB).
@@ -134,7 +136,7 @@ impl Connection {
         };
         let advertised_mss = usize::from(opening.advertised_mss());
         let mut snd = Sender::new(
-            super::seq::Seq(opening.secrets.isn).first_position() + 1,
+            super::seq::Seq(opening.secrets.isn).first_position() + 1 + opening.early_acked,
             snd_scale,
             usize::from(opening.peer_mss()),
             path_mss.min(cap).max(1),
@@ -202,6 +204,21 @@ impl Connection {
         };
         connection.arm_keepalive(cx);
         connection
+    }
+
+    /// What was written before the handshake was over, but for what the peer has acknowledged with its SYN.
+    pub(super) fn begin_with(&mut self, cx: &mut Context<'_>, data: &[u8], acked: u64) {
+        self.totals.bytes_acked += acked;
+        self.totals.syn_data = acked > 0;
+        if !data.is_empty() {
+            self.snd.write(data, Writing::default());
+            self.arm_user_timeout(cx);
+        }
+    }
+
+    /// How many bytes of the stream have been sent.
+    pub(super) fn sent(&self) -> u64 {
+        self.snd.nxt - self.snd.first
     }
 
     pub fn tuple(&self) -> &FourTuple {
@@ -341,6 +358,7 @@ impl Connection {
             timestamps: self.timestamps.is_some(),
             sack: self.sack,
             ecn: self.ecn.is_some(),
+            syn_data: self.totals.syn_data,
             rtt: self.rtt.srtt(),
             rttvar: self.rtt.rttvar(),
             rto: self.rtt.rto(),

@@ -116,6 +116,7 @@ pub fn recall(
         mss: Some(mss),
         window_scale: Some((agreed & NO_SCALE) as u8).filter(|shift| u32::from(*shift) != NO_SCALE),
         sack: agreed & SACK != 0,
+        cookie: None,
         timestamp: stamps.map(|stamps| stamps.value),
         ecn: agreed & ECN != 0,
         window: ack.header.window,

@@ -19,7 +19,8 @@ impl Opening {
     fn handle_in_syn_sent(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Outcome {
         let flags = segment.flags();
         // First, check the ACK bit.
-        let acknowledges_syn = flags.ack() && segment.ack() == Seq(self.secrets.isn.wrapping_add(1));
+        let early = self.acknowledged_early(segment.ack()).filter(|_| flags.ack());
+        let acknowledges_syn = early.is_some();
         if flags.ack() && !acknowledges_syn {
             drop_segment(cx, DropReason::UnacceptableAck);
             if !flags.rst() {
@@ -42,7 +43,8 @@ impl Opening {
             return Outcome::Stay;
         }
         self.take_syn(cx, segment);
-        if acknowledges_syn {
+        if let Some(early) = early {
+            self.early_acked = early;
             self.move_to(cx, Cause::SynAckReceived);
             return Outcome::Established(self.establish(cx, Some(SendReason::HandshakeAck)));
         }
@@ -56,10 +58,10 @@ impl Opening {
     /// RFC 9293 §3.10.7.4, as far as it concerns SYN-RECEIVED.
     fn handle_in_syn_received(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Outcome {
         let flags = segment.flags();
-        let nxt = self.peer.irs + 1;
+        let nxt = self.rcv_nxt();
         let seq = segment.seq().position(nxt);
         let repeats_syn = flags.syn() && seq == self.peer.irs && !flags.rst();
-        let acknowledges_syn = flags.ack() && segment.ack() == Seq(self.secrets.isn.wrapping_add(1));
+        let early = self.acknowledged_early(segment.ack()).filter(|_| flags.ack());
         // The peer's SYN again: our answer was lost. (Its SYN,ACK completes a simultaneous open.)
         if repeats_syn && !flags.ack() {
             self.syn_due = true;
@@ -88,10 +90,11 @@ impl Opening {
             drop_segment(cx, DropReason::MissingAck);
             return Outcome::Stay;
         }
-        if !acknowledges_syn {
+        let Some(early) = early else {
             drop_segment(cx, DropReason::UnacceptableAck);
             return segment.reset_reply().map_or(Outcome::Stay, Outcome::Reply);
-        }
+        };
+        self.early_acked = early;
         self.move_to(cx, Cause::AckOfSyn);
         Outcome::Established(self.establish(cx, repeats_syn.then_some(SendReason::HandshakeAck)))
     }

@@ -35,6 +35,8 @@ pub struct Info {
     pub sack: bool,
     /// Both sides have agreed to explicit congestion notification.
     pub ecn: bool,
+    /// Data in a SYN was taken, by us or by the peer (RFC 7413).
+    pub syn_data: bool,
     /// Smoothed round-trip time and its variation; none before the first sample.
     pub rtt: Option<Duration>,
     pub rttvar: Duration,

@@ -3,6 +3,7 @@
 
 use super::config::{Config, SynCookies};
 use super::cookie;
+use super::fast_open::EarlyOpenings;
 use super::segment::Segment;
 use crate::event::DropReason;
 use crate::time::Instant;
@@ -20,6 +21,8 @@ pub struct Listener<Id> {
     /// The accept queue.
     accepted: VecDeque<Id>,
     cookies_until: Instant,
+    /// Openings whose data the application has before their handshake is over.
+    pub early: EarlyOpenings,
 }
 
 /// What a segment without a connection asks of the listener on its port.
@@ -41,6 +44,7 @@ impl<Id> Listener<Id> {
             opening: 0,
             accepted: VecDeque::new(),
             cookies_until: Instant::ZERO,
+            early: EarlyOpenings::default(),
         }
     }
 

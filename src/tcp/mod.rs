@@ -10,6 +10,7 @@
 //! | `seq` | sequence numbers and positions | RFC 9293 §3.4 |
 //! | `state` | the eleven states and their moves | §3.3.2 |
 //! | `listen`, `opening`, `handshake` | passive, active and simultaneous open | §3.5, §3.10.7.3 |
+//! | `fast_open` | data in the SYN | RFC 7413 |
 //! | `arrive`, `acknowledge` | what a segment does | §3.10.7.4, RFC 5961, RFC 7323 |
 //! | `reassembly`, `receive`, `right_sizing` | the receive buffer and the window | §3.8.6, RFC 2018 |
 //! | `send_buffer`, `send`, `transmit` | the send buffer and what goes next | §3.7.4, §3.8.6.2 |
@@ -34,6 +35,7 @@ mod connection;
 mod control;
 pub mod cookie;
 mod ecn;
+pub mod fast_open;
 mod handshake;
 mod info;
 mod limiter;

@@ -4,6 +4,7 @@
 
 use super::config::Config;
 use super::connection::Connection;
+use super::fast_open::{Cookie, Fast};
 use super::limiter::ChallengeLimiter;
 use super::rtt::RttEstimator;
 use super::segment::{Segment, emit};
@@ -39,7 +40,7 @@ pub struct Secrets {
 }
 
 /// What the peer's SYN offered.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct PeerSyn {
     /// The position of the SYN: IRS.
     pub irs: u64,
@@ -49,6 +50,8 @@ pub struct PeerSyn {
     pub timestamp: Option<u32>,
     /// It asks for ECN, or agrees to it, and so do we (RFC 3168 §6.1.1).
     pub ecn: bool,
+    /// RFC 7413.
+    pub cookie: Option<Cookie>,
     pub window: u16,
 }
 
@@ -84,6 +87,9 @@ pub struct Opening {
     pub(super) limiter: ChallengeLimiter,
     /// CLOSE was called in SYN-RECEIVED, and waits for ESTABLISHED (RFC 9293 §3.10.4).
     closing: Option<Closing>,
+    pub(super) fast: Option<Fast>,
+    /// So much of the SYN's data has the peer acknowledged.
+    pub(super) early_acked: u64,
     /// A hard ICMP error or a RST ended the attempt.
     closed: Option<CloseReason>,
     doubts_path: bool,
@@ -181,6 +187,8 @@ impl Opening {
             has_acknowledged: false,
             limiter: ChallengeLimiter::default(),
             closing: None,
+            fast: None,
+            early_acked: 0,
             closed: None,
             doubts_path: false,
             soft_error: None,
@@ -286,6 +294,7 @@ impl Opening {
             sack: options.sack_permitted,
             timestamp: options.timestamps.map(|timestamps| timestamps.value),
             ecn: self.agrees_on_ecn(segment),
+            cookie: options.fast_open.clone(),
             window: segment.header.window,
         };
         let event = TcpEvent::Synchronise {
@@ -308,7 +317,7 @@ impl Opening {
         self.peer.mss.unwrap_or(default).max(SMALLEST_MSS)
     }
 
-    fn size_buffers(&mut self) {
+    pub(super) fn size_buffers(&mut self) {
         if self.config.buffers_in_segments {
             let mss = usize::from(self.peer_mss().min(self.advertised_mss()));
             let config = &mut self.config;
@@ -339,9 +348,14 @@ impl Opening {
         } else if self.rtt.backoff() > 0 {
             self.rtt.restart_after_syn_timeout();
         }
+        if let Some(mut connection) = self.take_early() {
+            connection.rtt = self.rtt.clone();
+            return connection;
+        }
         self.size_buffers();
         let mut connection = Box::new(Connection::established(cx, self));
         connection.rcv.ack_due = ack;
+        self.send_what_is_left(cx, &mut connection);
         connection
     }
 
@@ -366,14 +380,14 @@ impl Opening {
     }
 
     pub fn has_something_to_send(&self) -> bool {
-        self.syn_due || self.ack_due.is_some()
+        self.syn_due || self.ack_due.is_some() || self.early().is_some_and(Connection::has_something_to_send)
     }
 
     pub fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Option<Frame> {
         if std::mem::take(&mut self.syn_due) {
             return Some(self.send_syn(cx));
         }
-        let why = self.ack_due.take()?;
+        let Some(why) = self.ack_due.take() else { return self.early_mut()?.poll_transmit(cx) };
         self.has_acknowledged = true;
         let header = Header { options: self.timestamps_only(cx), ..self.header(1, Flags::ACK) };
         Some(emit(cx, &self.tuple, &header, Payload::default(), why))
@@ -382,7 +396,8 @@ impl Opening {
     fn send_syn(&mut self, cx: &mut Context<'_>) -> Frame {
         let answers = self.state == State::SynReceived;
         let flags = if answers { Flags::SYN | Flags::ACK } else { Flags::SYN } | self.ecn_flags(answers);
-        let options = self.syn_options(cx, answers);
+        let options = Options { fast_open: self.fast_option(), ..self.syn_options(cx, answers) };
+        let payload = self.fast_payload(cx);
         self.transmissions += 1;
         self.first_sent.get_or_insert(cx.now);
         self.sent_at = cx.now;
@@ -403,8 +418,12 @@ impl Opening {
             sack: options.sack_permitted,
             timestamps: options.timestamps.is_some(),
         };
-        let header = Header { options, ..self.header(0, flags) };
-        let frame = emit(cx, &self.tuple, &header, Payload::default(), why);
+        let mut header = Header { options, ..self.header(0, flags) };
+        if let Some(early) = self.early_mut() {
+            header.window = early.rcv.offer_unscaled();
+            early.rcv.on_ack_sent();
+        }
+        let frame = emit(cx, &self.tuple, &header, payload, why);
         self.tell(cx, offered);
         self.tell(cx, TcpEvent::TimerSet { timer: TimerKind::Retransmission, at: self.deadline });
         frame
@@ -439,7 +458,7 @@ impl Opening {
             source_port: self.tuple.local.port(),
             destination_port: self.tuple.remote.port(),
             seq: self.secrets.isn.wrapping_add(past_isn),
-            ack: if flags.ack() { Seq::at(self.peer.irs + 1).0 } else { 0 },
+            ack: if flags.ack() { Seq::at(self.rcv_nxt()).0 } else { 0 },
             flags,
             // RFC 7323 §2.2 and §2.3: the window of a SYN is never scaled, any other is.
             window: match (flags.rst(), flags.syn()) {
@@ -451,6 +470,11 @@ impl Opening {
         }
     }
 
+    /// RCV.NXT: past the SYN, and what of its data was taken.
+    pub(super) fn rcv_nxt(&self) -> u64 {
+        self.early().map_or(self.peer.irs + 1, |early| early.rcv.nxt)
+    }
+
     /// Is `seq` our SYN's? (RFC 5927 §4.1)
     pub fn has_in_flight(&self, seq: Seq) -> bool {
         self.transmissions > 0 && seq == Seq(self.secrets.isn)
@@ -459,6 +483,7 @@ impl Opening {
     /// The path takes less than the link: what we send is cut to it once the connection stands.
     pub fn handle_path_mtu(&mut self, mtu: usize) {
         self.path_mtu = self.path_mtu.min(mtu);
+        self.early_mut().into_iter().for_each(|early| early.handle_path_mtu(mtu));
     }
 
     /// CLOSE in SYN-RECEIVED (RFC 9293 §3.10.4): the FIN follows once the connection stands. `release`: the application
@@ -480,7 +505,8 @@ impl Opening {
     pub fn abort(&mut self, cx: &mut Context<'_>) -> Option<Header> {
         let answers = self.state == State::SynReceived;
         self.move_to(cx, Cause::Abort);
-        answers.then(|| self.header(1, Flags::RST | Flags::ACK))
+        let sent = self.early().map_or(0, Connection::sent) as u32;
+        answers.then(|| self.header(1 + sent, Flags::RST | Flags::ACK))
     }
 
     pub(super) fn move_to(&mut self, cx: &mut Context<'_>, why: Cause) {

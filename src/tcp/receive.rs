@@ -106,6 +106,14 @@ impl Receiver {
         self.unscaled = true;
     }
 
+    /// The window of a SYN,ACK that acknowledges data already: its field is never scaled.
+    pub fn offer_unscaled(&mut self) -> u16 {
+        let free = (self.buffer.read_position() + self.capacity as u64).saturating_sub(self.nxt);
+        let field = free.min(u64::from(u16::MAX));
+        self.edge = self.edge.max(self.nxt + field);
+        field as u16
+    }
+
     /// What the window field says, the right edge moved as far as it may.
     ///
     /// RFC 9293 §3.8.6.2.2 (MUST-39): it moves only by a useful amount, min(half the buffer, a full segment).

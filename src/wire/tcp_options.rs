@@ -13,6 +13,10 @@ const WINDOW_SCALE: u8 = 3;
 const SACK_PERMITTED: u8 = 4;
 const SACK: u8 = 5;
 const TIMESTAMPS: u8 = 8;
+const FAST_OPEN: u8 = 34;
+
+/// A Fast Open cookie (RFC 7413 §2): 4 to 16 bytes, an even number; an empty one asks for one.
+pub type Cookie = SmallVec<[u8; 16]>;
 
 /// The order of options and the padding between them: receivers take any (RFC 9293 §3.2), and stacks are known by it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -38,6 +42,8 @@ pub struct Options {
     pub sack: SmallVec<[(u32, u32); 4]>,
     /// RFC 7323 §3.2.
     pub timestamps: Option<Timestamps>,
+    /// RFC 7413 §4.1.1.
+    pub fast_open: Option<Cookie>,
     /// How they are laid out when they are sent.
     pub layout: Layout,
 }
@@ -98,6 +104,11 @@ impl Options {
                 let value: [u8; 8] = value.try_into().ok()?;
                 self.timestamps = Some(Timestamps { value: be32(&value[..4]), echo: be32(&value[4..]) });
             }
+            // RFC 7413 §4.1.1: what has another length is passed over.
+            FAST_OPEN => match value.len() {
+                0 | 4 | 6 | 8 | 10 | 12 | 14 | 16 => self.fast_open = Some(value.into()),
+                _ => {}
+            },
             // RFC 9293 §3.1 (MUST-6): an unknown option is skipped by its length.
             _ => {}
         }
@@ -127,6 +138,7 @@ impl Options {
             }
         }
         self.emit_sack(&mut bytes);
+        self.emit_fast_open(&mut bytes);
         // RFC 9293 §3.1 (MUST-69): zeros behind the last option.
         while bytes.len() % 4 > 0 {
             bytes.push(END);
@@ -164,6 +176,17 @@ impl Options {
         bytes.extend_from_slice(&echo.to_be_bytes());
     }
 
+    fn emit_fast_open(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
+        let Some(cookie) = self.fast_open.as_ref().filter(|cookie| bytes.len() + 2 + cookie.len() <= MAX_LEN) else {
+            return;
+        };
+        bytes.extend_from_slice(&[FAST_OPEN, 2 + cookie.len() as u8]);
+        bytes.extend_from_slice(cookie);
+        while self.layout == Layout::Linux && !bytes.len().is_multiple_of(4) {
+            bytes.push(NO_OPERATION);
+        }
+    }
+
     fn emit_sack(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
         let room = (MAX_LEN - bytes.len().next_multiple_of(4)).saturating_sub(4) / 8;
         let blocks = &self.sack[..self.sack.len().min(room)];
@@ -180,6 +203,9 @@ impl Options {
 
     /// How many bytes [`emit`](Options::emit) gives, in either layout.
     pub fn len(&self) -> usize {
+        if self.fast_open.is_some() {
+            return self.emit().len();
+        }
         let timestamps = if self.timestamps.is_some() { 10 } else { 0 };
         let sack_permitted = match (self.sack_permitted, self.timestamps.is_some()) {
             (true, false) => 4,
@@ -265,6 +291,36 @@ mod tests {
         }
     }
 
+    // RFC 7413 §4.1.1
+    #[test]
+    fn a_cookie_has_an_even_number_of_bytes_from_four_to_sixteen() {
+        for len in 0..=20u8 {
+            let bytes = [&[FAST_OPEN, 2 + len][..], &vec![7; usize::from(len)]].concat();
+            let good = len == 0 || (4..=16).contains(&len) && len % 2 == 0;
+            let wanted = good.then(|| Cookie::from_elem(7, usize::from(len)));
+            assert_eq!(Options::parse(&bytes).expect("the length fits").fast_open, wanted, "{len}");
+        }
+    }
+
+    #[test]
+    fn the_longest_cookie_fits_beside_all_options_of_a_syn() {
+        for (layout, len) in [(Layout::Linux, 16), (Layout::FreeBsd, 16), (Layout::Linux, 8), (Layout::FreeBsd, 0)] {
+            let options = Options {
+                mss: Some(1460),
+                window_scale: Some(7),
+                sack_permitted: true,
+                timestamps: Some(Timestamps::default()),
+                fast_open: Some(Cookie::from_elem(9, len)),
+                layout,
+                ..Options::default()
+            };
+            let bytes = options.emit();
+            assert_eq!((bytes.len(), bytes.len() % 4), (options.len(), 0));
+            let parsed = Options::parse(&bytes).expect("our own bytes parse");
+            assert_eq!(parsed, Options { layout: Layout::default(), ..options });
+        }
+    }
+
     proptest! {
         #[test]
         fn parse_undoes_emit(mss: Option<u16>, window_scale: Option<u8>, sack_permitted: bool, blocks in proptest::collection::vec(any::<(u32, u32)>(), 0..3), times: Option<(u32, u32)>, freebsd: bool) {
@@ -272,7 +328,7 @@ mod tests {
             let room = MAX_LEN - Options { mss, window_scale, sack_permitted, timestamps: times.map(|_| Timestamps::default()), ..Options::default() }.len();
             let sack = blocks.into_iter().take(room.saturating_sub(4) / 8).collect();
             let timestamps = times.map(|(value, echo)| Timestamps { value, echo });
-            let options = Options { mss, window_scale, sack_permitted, sack, timestamps, layout };
+            let options = Options { mss, window_scale, sack_permitted, sack, timestamps, layout, ..Options::default() };
             let bytes = options.emit();
             prop_assert_eq!(bytes.len() % 4, 0);
             prop_assert_eq!(bytes.len(), options.len());

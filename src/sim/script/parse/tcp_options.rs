@@ -85,7 +85,11 @@ impl Parser<'_> {
         if !matches!(token.kind, Kind::Word(_) | Kind::Integer(_) | Kind::Hex(_) | Kind::Digits) {
             return Ok(Vec::new());
         }
-        let text = self.source[token.start..token.end].trim_start_matches("0x");
+        // A word may stand in place of another one (`-D`).
+        let text = match &token.kind {
+            Kind::Word(word) => word,
+            _ => self.source[token.start..token.end].trim_start_matches("0x"),
+        };
         let digits: Option<Vec<u8>> = text.chars().map(|c| c.to_digit(16).map(|digit| digit as u8)).collect();
         match digits {
             Some(digits) if digits.len() % 2 == 0 && digits.len() <= 80 => {

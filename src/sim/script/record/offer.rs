@@ -11,7 +11,7 @@ impl Program<'_> {
         let mut lines = Vec::new();
         let options = Offered::of(syn);
         let mss = options.mss.unwrap_or(536);
-        if mss != 1460 && mss <= u16::MAX - 40 && mss >= 28 {
+        if mss != 1460 && (28..=u16::MAX - 40).contains(&mss) {
             lines.push(format!("--mtu={}", mss + 40));
         }
         let longest = self.segments.iter().filter(|seen| seen.from != self.local).map(|seen| seen.tcp.len).max();

@@ -34,7 +34,7 @@ const CONSTANTS: &[(&str, i64)] = &[
     ("MSG_WAITALL", MSG_WAITALL),
     ("MSG_MORE", MSG_MORE),
     ("MSG_ERRQUEUE", MSG_ERRQUEUE),
-    ("MSG_FASTOPEN", 0x2000_0000),
+    ("MSG_FASTOPEN", MSG_FASTOPEN),
     ("MSG_ZEROCOPY", MSG_ZEROCOPY),
     ("SOL_IP", SOL_IP),
     ("SOL_SOCKET", 1),
@@ -129,6 +129,7 @@ pub const MSG_WAITALL: i64 = 0x100;
 pub const MSG_ERRQUEUE: i64 = 0x2000;
 pub const MSG_MORE: i64 = 0x8000;
 pub const MSG_ZEROCOPY: i64 = 0x400_0000;
+pub const MSG_FASTOPEN: i64 = 0x2000_0000;
 pub const MSG_DONTWAIT: i64 = 0x40;
 pub const MSG_NOSIGNAL: i64 = 0x4000;
 pub const POLLIN: i64 = 1;

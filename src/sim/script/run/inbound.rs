@@ -100,7 +100,7 @@ fn segments(tcp: &Tcp, ip: IpInfo, map: &mut Mapping, settings: &Settings) -> Re
 
 fn segment_bytes(segment: &Tcp, tuple: &FourTuple, map: &Mapping, settings: &Settings) -> Result<Vec<u8>, Stop> {
     let syn = segment.flags.bits & 2 != 0;
-    let options = option_bytes(segment.options.as_deref().unwrap_or(&[]), map, settings, syn)?;
+    let options = option_bytes(segment.options.as_deref().unwrap_or(&[]), map, settings, segment.flags.bits)?;
     let ack = segment.ack.map_or(0, |ack| map.to_live(ack, syn));
     let mut bytes = Vec::with_capacity(60 + usize::from(segment.len));
     bytes.extend_from_slice(&tuple.remote.port().to_be_bytes());
@@ -120,7 +120,9 @@ fn segment_bytes(segment: &Tcp, tuple: &FourTuple, map: &Mapping, settings: &Set
     Ok(bytes)
 }
 
-fn option_bytes(options: &[TcpOption], map: &Mapping, settings: &Settings, syn: bool) -> Result<Vec<u8>, Stop> {
+fn option_bytes(options: &[TcpOption], map: &Mapping, settings: &Settings, flags: u16) -> Result<Vec<u8>, Stop> {
+    // RFC 7323 §3.2: without an acknowledgment there is nothing to be echoed.
+    let (syn, echoes) = (flags & 2 != 0, flags & 0x10 != 0);
     let mut bytes = Vec::new();
     for option in options {
         match option {
@@ -142,7 +144,8 @@ fn option_bytes(options: &[TcpOption], map: &Mapping, settings: &Settings, syn: 
             TcpOption::Timestamps { value, echo } => {
                 let tick = settings.timestamp_tick.filter(|_| settings.scale_echoes);
                 let scaled = || map.scaled_timestamp(*echo, tick?);
-                let live = map.timestamp(*echo).or((*echo == 0).then_some(0)).or_else(scaled).ok_or_else(|| {
+                let plain = (*echo == 0 || !echoes).then_some(*echo);
+                let live = map.timestamp(*echo).or(plain).or_else(scaled).ok_or_else(|| {
                     Stop::failed(format!("a packet of the stack with TS val {echo} before this one"), "none")
                 })?;
                 bytes.extend_from_slice(&[8, 10]);

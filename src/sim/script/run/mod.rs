@@ -38,6 +38,7 @@ use settings::Settings;
 use sockets::File;
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::net::Ipv4Addr;
 use std::time::Duration;
 use sysctl::Sysctls;
 
@@ -135,6 +136,12 @@ pub fn run(script: &Script, options: &Options, observer: Option<Box<dyn Observer
     }
 }
 
+/// Where packets to the peer go. On the device of the field's tool, which has no link layer, the host may be its own
+/// gateway: here somebody else on the link has to be.
+fn router(settings: &Settings) -> Ipv4Addr {
+    if settings.gateway == settings.local { Ipv4Addr::from(u32::from(settings.local) ^ 3) } else { settings.gateway }
+}
+
 /// What a system call gave.
 struct Returned {
     value: i64,
@@ -203,7 +210,7 @@ impl Run {
             ipnet::Ipv4Net::new(settings.local, settings.prefix).map_err(|_| Stop::unsupported("this netmask"))?;
         let stack = stack::Config {
             addresses: vec![address.into()],
-            gateway: Some(settings.gateway.into()),
+            gateway: Some(router(&settings).into()),
             mtu: settings.mtu,
             tcp: config.clone(),
             ..stack::Config::default()

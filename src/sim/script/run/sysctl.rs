@@ -14,11 +14,15 @@ pub struct Sysctls {
     largest_buffer: u64,
     /// What answers a segment to a closed port, once it was set.
     pub closed_port: Option<ClosedPort>,
+    /// What the cookies of Fast Open are made with, once it was set.
+    pub fast_open_key: Option<[u8; 16]>,
+    /// The cookies of servers are to be forgotten.
+    pub forgets_cookies: bool,
 }
 
 impl Default for Sysctls {
     fn default() -> Sysctls {
-        Sysctls { largest_buffer: 2 << 20, closed_port: None }
+        Sysctls { largest_buffer: 2 << 20, closed_port: None, fast_open_key: None, forgets_cookies: false }
     }
 }
 
@@ -35,6 +39,8 @@ const LINUX_DEFAULTS: &[(&str, &str)] = &[
     ("net.ipv4.tcp_recovery", "1"),
     ("net.ipv4.tcp_reordering", "3"),
     ("net.ipv4.tcp_congestion_control", "cubic"),
+    ("net.ipv4.tcp_fastopen", "0x3"),
+    ("net.ipv4.tcp_fastopen_key", "a1a1a1a1-b2b2b2b2-c3c3c3c3-d4d4d4d4"),
 ];
 
 /// The same, of what we have.
@@ -51,7 +57,6 @@ const KERNEL_ONLY: &[&str] = &[
     "tcp_moderate_rcvbuf",
     "tcp_adv_win_scale",
     "tcp_autocorking",
-    "tcp_fastopen_key",
     "tcp_fack",
     "tcp_tso_win_divisor",
     "tcp_min_tso_segs",
@@ -149,6 +154,10 @@ impl Sysctls {
         match short.as_str() {
             "tcp_congestion_control" | "cc.algorithm" => return congestion_control(value, config),
             short if KERNEL_ONLY.contains(&short) => return Ok(false),
+            "tcp_fastopen_key" => {
+                self.fast_open_key = Some(fast_open_key(value).ok_or_else(unknown)?);
+                return Ok(true);
+            }
             "functions_default" if value == "freebsd" => return Ok(false),
             _ => {}
         }
@@ -197,6 +206,8 @@ impl Sysctls {
             "icmp_may_rst" => config.icmp_ends_opening = on,
             "insecure_rst" => config.any_reset_in_window = on,
             "insecure_syn" => config.syn_in_window_resets = on,
+            "fastopen.client_enable" => self.forgets_cookies = !on,
+            "fastopen.server_enable" => {}
             "drop_synfin" => config.drop_syn_fin = on,
             "blackhole" => {
                 self.closed_port = Some(match number {
@@ -216,12 +227,29 @@ impl Sysctls {
     }
 }
 
+/// How many openings with data a listener has that did not say.
+const EVERY_LISTENER: usize = 128;
+
+/// Four groups of eight hexadecimal digits, each a number of its own.
+fn fast_open_key(text: &str) -> Option<[u8; 16]> {
+    let mut key = [0; 16];
+    let mut groups = text.split(',').next()?.split('-');
+    for part in key.chunks_exact_mut(4) {
+        part.copy_from_slice(&u32::from_str_radix(groups.next()?.trim(), 16).ok()?.to_le_bytes());
+    }
+    groups.next().is_none().then_some(key)
+}
+
 fn linux(name: &str, number: u64, numbers: &[u64], config: &mut Config) -> bool {
     let on = number != 0;
     let (seconds, count) = (Duration::from_secs(number), number.clamp(1, 127) as u32);
     // The middle of three is the one that a socket begins with.
     let middle = numbers.get(1).copied().unwrap_or(number).clamp(1, 1 << 30);
     match name {
+        // Bit 10 with bit 1: every listener, as if each had asked for it.
+        "tcp_fastopen" if number & !0x403 == 0 => {
+            config.fast_open_queue = if number & 0x402 == 0x402 { EVERY_LISTENER } else { 0 }
+        }
         "tcp_sack" => config.sack = on,
         "tcp_early_retrans" => config.recovery.tlp = matches!(number, 3 | 4),
         "tcp_frto" => config.recovery.frto = on,
@@ -277,7 +305,7 @@ fn linux(name: &str, number: u64, numbers: &[u64], config: &mut Config) -> bool 
 /// What a stack without the extension does anyway, or what is built in and needs no setting.
 fn is_what_holds_anyway(name: &str, number: u64) -> bool {
     match name {
-        "fastopen.server_enable" | "fastopen.client_enable" | "tcp_fastopen" | "tcp_mtu_probing" => number == 0,
+        "fastopen.psk_enable" | "tcp_mtu_probing" => number == 0,
         "rexmit_drop_options" | "tcp_thin_linear_timeouts" | "tcp_rfc1337" => number == 0,
         "tcp_dsack" => number <= 1,
         "mssdflt" => number == 536,

@@ -3,15 +3,17 @@
 use super::message::{Message, pieces_len};
 use super::opening::port_of;
 use super::{Attempt, argument_number, buffer_len, done, error, flags_of, is_null};
-use crate::sim::script::run::constants::{MSG_DONTWAIT, MSG_EOR, MSG_MORE, MSG_NOSIGNAL, MSG_OOB, MSG_ZEROCOPY};
-use crate::sim::script::run::sockets::Kind;
-use crate::sim::script::run::{Pending, Run, Stop};
+use crate::sim::script::run::constants::{
+    MSG_DONTWAIT, MSG_EOR, MSG_FASTOPEN, MSG_MORE, MSG_NOSIGNAL, MSG_OOB, MSG_ZEROCOPY,
+};
+use crate::sim::script::run::sockets::{Kind, Tcp};
+use crate::sim::script::run::{Pending, Run, Stop, System};
 use crate::sim::script::syntax::Expression;
 use crate::stack::UdpSendError;
-use crate::tcp::{SendError, Writing};
+use crate::tcp::{Config, SendError, Writing};
 use std::net::SocketAddr;
 
-const KNOWN: i64 = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE | MSG_EOR | MSG_ZEROCOPY;
+const KNOWN: i64 = MSG_DONTWAIT | MSG_NOSIGNAL | MSG_OOB | MSG_MORE | MSG_EOR | MSG_ZEROCOPY | MSG_FASTOPEN;
 
 impl Run {
     /// `write(fd, data, len)`, `send(.., flags)`, `sendto(.., flags, address, len)`, `writev(fd, pieces, count)`
@@ -53,6 +55,10 @@ impl Run {
         let len = buffer_len(len)?;
         let Some(file) = self.files.get(&descriptor) else { return error("EBADF") };
         match &file.kind {
+            Kind::Fresh { config, .. } if to.is_some() && self.opens_by_sending(flags, config) => {
+                self.send_in_syn(descriptor, len, flags, to, pending)
+            }
+            Kind::Tcp(tcp) if pending.begun && !tcp.connected => self.finish_sending_in_syn(descriptor, len),
             Kind::Tcp(_) => self.send_stream(descriptor, len, flags, pending),
             Kind::UnboundUdp | Kind::Udp(_) => self.send_datagram(descriptor, len, to),
             Kind::Fresh { .. } | Kind::Listener(_) => error("EPIPE"),
@@ -64,6 +70,62 @@ impl Run {
             Kind::Zeros => error("EBADF"),
             Kind::Epoll(_) => error("EINVAL"),
         }
+    }
+
+    /// `MSG_FASTOPEN` of Linux; at FreeBSD `TCP_FASTOPEN` of the socket is enough.
+    fn opens_by_sending(&self, flags: i64, config: &Config) -> bool {
+        flags & MSG_FASTOPEN != 0 || self.system == System::FreeBsd && config.fast_open_queue > 0
+    }
+
+    /// Opens a connection with data (RFC 7413). Linux takes none of it where a SYN cannot carry it and nobody waits.
+    fn send_in_syn(
+        &mut self,
+        descriptor: i64,
+        len: usize,
+        flags: i64,
+        to: Option<&Expression>,
+        pending: &mut Pending,
+    ) -> Attempt {
+        let remote = SocketAddr::new(self.map.remote.into(), port_of(to, self.settings.connect_port));
+        let Some(file) = self.files.get_mut(&descriptor) else { return error("EBADF") };
+        let Kind::Fresh { config, local } = &file.kind else { return error("EISCONN") };
+        let (stack, now) = (&mut self.machine.stack, self.machine.now);
+        let waits = !file.nonblocking && flags & MSG_DONTWAIT == 0;
+        let linux = self.system == System::Linux;
+        let in_progress = linux && !waits && !stack.tcp_has_fast_open_cookie(now, remote.ip());
+        let data = vec![0; if in_progress { 0 } else { len }];
+        let opened = stack.tcp_connect_with_data(now, remote, *local, (**config).clone(), &data);
+        let Ok((id, taken)) = opened else { return error("EADDRNOTAVAIL") };
+        let tuple = self.map.with_ports(stack.tcp_local_addr(id).port(), remote.port());
+        self.map.connect(tuple);
+        let mut tcp = Tcp::new(id, false);
+        tcp.written = taken as u64;
+        // At FreeBSD nobody asks again whether it stands.
+        tcp.connected = !linux;
+        file.kind = Kind::Tcp(Box::new(tcp));
+        pending.begun = true;
+        match (in_progress, linux && waits) {
+            (true, _) => error("EINPROGRESS"),
+            (false, true) => Ok(None),
+            (false, false) => done(taken as i64),
+        }
+    }
+
+    /// A writer that waits for the connection that its data opens.
+    fn finish_sending_in_syn(&mut self, descriptor: i64, len: usize) -> Attempt {
+        let Some(Kind::Tcp(tcp)) = self.files.get_mut(&descriptor).map(|file| &mut file.kind) else {
+            return error("EBADF");
+        };
+        let stack = &self.machine.stack;
+        let status = stack.tcp_status(tcp.id);
+        if let Some(name) = tcp.take_error(stack) {
+            return error(name);
+        }
+        if !status.established {
+            return Ok(None);
+        }
+        tcp.connected = true;
+        done(len as i64)
     }
 
     fn send_stream(&mut self, descriptor: i64, len: usize, flags: i64, pending: &mut Pending) -> Attempt {

@@ -77,7 +77,8 @@ fn figure(name: &str, info: &Info, system: System, now: Instant) -> Option<f64> 
     let value = match name {
         "tcpi_state" => state_number(info.state),
         "tcpi_options" => {
-            u64::from(info.timestamps) | u64::from(info.sack) << 1 | u64::from(info.snd_window_scale.is_some()) << 2
+            let agreed = [info.timestamps, info.sack, info.snd_window_scale.is_some(), info.ecn, false, info.syn_data];
+            agreed.iter().rev().fold(0, |bits, agreed| bits << 1 | u64::from(*agreed))
         }
         "tcpi_snd_cwnd" => info.cwnd / mss,
         "tcpi_snd_ssthresh" if info.ssthresh == u64::MAX => match system {

@@ -173,6 +173,12 @@ impl Run {
         if let Some(closed_port) = self.sysctls.closed_port.take() {
             self.machine.stack.set_closed_port(closed_port);
         }
+        if let Some(key) = self.sysctls.fast_open_key.take() {
+            self.machine.stack.set_fast_open_key(Some(key));
+        }
+        if std::mem::take(&mut self.sysctls.forgets_cookies) {
+            self.machine.stack.forget_fast_open_cookies();
+        }
         if !sysctl::is_asked_at_once(name) {
             return Ok(());
         }
