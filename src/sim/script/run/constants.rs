@@ -1,5 +1,6 @@
 //! The names of the system's numbers, with Linux's values.
 
+use super::stamps;
 use crate::sim::script::syntax::Expression;
 
 const CONSTANTS: &[(&str, i64)] = &[
@@ -37,7 +38,25 @@ const CONSTANTS: &[(&str, i64)] = &[
     ("MSG_FASTOPEN", MSG_FASTOPEN),
     ("MSG_ZEROCOPY", MSG_ZEROCOPY),
     ("SOL_IP", SOL_IP),
-    ("SOL_SOCKET", 1),
+    ("SOL_SOCKET", SOL_SOCKET),
+    ("SCM_TIMESTAMPING", SCM_TIMESTAMPING),
+    ("SCM_TSTAMP_SND", 0),
+    ("SCM_TSTAMP_SCHED", 1),
+    ("SCM_TSTAMP_ACK", 2),
+    ("SOF_TIMESTAMPING_TX_HARDWARE", 1),
+    ("SOF_TIMESTAMPING_TX_SOFTWARE", stamps::TX_SOFTWARE),
+    ("SOF_TIMESTAMPING_RX_HARDWARE", 1 << 2),
+    ("SOF_TIMESTAMPING_RX_SOFTWARE", 1 << 3),
+    ("SOF_TIMESTAMPING_SOFTWARE", stamps::SOFTWARE),
+    ("SOF_TIMESTAMPING_SYS_HARDWARE", 1 << 5),
+    ("SOF_TIMESTAMPING_RAW_HARDWARE", 1 << 6),
+    ("SOF_TIMESTAMPING_OPT_ID", stamps::OPT_ID),
+    ("SOF_TIMESTAMPING_TX_SCHED", stamps::TX_SCHED),
+    ("SOF_TIMESTAMPING_TX_ACK", stamps::TX_ACK),
+    ("SOF_TIMESTAMPING_OPT_CMSG", stamps::OPT_CMSG),
+    ("SOF_TIMESTAMPING_OPT_TSONLY", stamps::OPT_TSONLY),
+    ("SOF_TIMESTAMPING_OPT_ID_TCP", stamps::OPT_ID_TCP),
+    ("ENOMSG", ENOMSG),
     ("SOL_TCP", SOL_TCP),
     ("SOL_UDP", 17),
     ("SOL_IPV6", 41),
@@ -72,7 +91,7 @@ const CONSTANTS: &[(&str, i64)] = &[
     ("CMSG_TYPE_RECVERR", IP_RECVERR),
     ("SO_EE_ORIGIN_LOCAL", 1),
     ("SO_EE_ORIGIN_ICMP", 2),
-    ("SO_EE_ORIGIN_TIMESTAMPING", 4),
+    ("SO_EE_ORIGIN_TIMESTAMPING", ORIGIN_TIMESTAMPING),
     ("SO_EE_ORIGIN_ZEROCOPY", ORIGIN_ZEROCOPY),
     ("SO_EE_CODE_ZEROCOPY_COPIED", CODE_ZEROCOPY_COPIED),
     ("IP_PMTUDISC_DONT", 0),
@@ -115,6 +134,10 @@ const CONSTANTS: &[(&str, i64)] = &[
 
 pub const O_RDWR: i64 = 2;
 pub const O_NONBLOCK: i64 = 0x800;
+pub const SOL_SOCKET: i64 = 1;
+pub const SCM_TIMESTAMPING: i64 = 37;
+pub const ENOMSG: i64 = 42;
+pub const ORIGIN_TIMESTAMPING: i64 = 4;
 pub const SOL_IP: i64 = 0;
 pub const SOL_TCP: i64 = 6;
 pub const IP_RECVERR: i64 = 11;

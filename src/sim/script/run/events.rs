@@ -137,7 +137,7 @@ impl Run {
     fn take_notes(&mut self) {
         for file in self.files.values_mut() {
             if let Kind::Tcp(tcp) = &mut file.kind {
-                tcp.take_note(&self.machine.stack);
+                tcp.take_note(&self.machine.stack, self.machine.now);
             }
         }
     }
@@ -154,6 +154,7 @@ impl Run {
         self.take_notes();
         let mut returned = self.attempt(&mut pending)?;
         self.machine.drain()?;
+        self.take_notes();
         if returned.is_none() && end.is_some() {
             self.pending.push(pending);
             return Ok(());

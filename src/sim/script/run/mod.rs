@@ -25,6 +25,7 @@ mod outbound;
 mod poll;
 mod settings;
 mod sockets;
+mod stamps;
 mod sysctl;
 
 use super::syntax::{Call, Script};

@@ -2,7 +2,7 @@
 
 use super::constants::{member, number};
 use super::sockets::{File, Kind};
-use super::{Returned, Stop, System};
+use super::{Returned, Stop, System, stamps};
 use crate::sim::script::syntax::Expression;
 use crate::stack::Stack;
 use crate::tcp::{Config, congestion::Algorithm};
@@ -73,6 +73,12 @@ pub fn set(
     }
     let value = number(value).ok_or_else(|| Stop::unsupported(format!("this value of {name}")))?;
     match name {
+        "SO_TIMESTAMPING" if value & !stamps::KNOWN == 0 && matches!(file.kind, Kind::Tcp(_)) => {
+            if let Kind::Tcp(tcp) = &mut file.kind {
+                let acknowledged = stack.tcp_info(tcp.id).map_or(0, |info| info.bytes_acked);
+                tcp.stamps.ask(value, acknowledged, tcp.written);
+            }
+        }
         "SO_ZEROCOPY" => file.attributes.zero_copy = value != 0,
         "TCP_INQ" => file.attributes.inquire = value != 0,
         "SO_RCVLOWAT" => file.attributes.low_water = usize::try_from(value).unwrap_or(usize::MAX).max(1),
@@ -216,6 +222,7 @@ pub fn get(
         (_, name) if file.attributes.remembered.contains_key(name) => file.attributes.remembered[name],
         (_, "SO_ERROR") => 0,
         (_, "SO_ZEROCOPY") => i64::from(file.attributes.zero_copy),
+        (Kind::Tcp(tcp), "SO_TIMESTAMPING") => tcp.stamps.asked(),
         (_, "TCP_INQ") => i64::from(file.attributes.inquire),
         (_, "SO_RCVLOWAT") => file.attributes.low_water as i64,
         (Kind::Tcp(tcp), "TCP_MAXSEG") => match stack.tcp_info(tcp.id) {

@@ -2,6 +2,7 @@
 
 use super::constants::{POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDHUP};
 use super::epoll::Epoll;
+use super::stamps::Stamps;
 use crate::event::{CloseReason, TcpState};
 use crate::stack::{ListenerId, Stack, TcpId, UdpId};
 use crate::tcp::Config;
@@ -78,6 +79,7 @@ pub struct Tcp {
     /// How often there was room again.
     pub rooms: u64,
     pub zero_copies: ZeroCopies,
+    pub stamps: Stamps,
 }
 
 impl Tcp {
@@ -93,6 +95,7 @@ impl Tcp {
             wants_room: false,
             rooms: 0,
             zero_copies: ZeroCopies::default(),
+            stamps: Stamps::default(),
         }
     }
 
@@ -113,12 +116,13 @@ impl Tcp {
     }
 
     /// Something has happened: has what somebody waits for come about?
-    pub fn take_note(&mut self, stack: &Stack) {
-        let acknowledged = match (stack.tcp_info(self.id), stack.tcp_status(self.id).closed) {
-            (_, Some(_)) => u64::MAX,
-            (Some(info), None) => info.bytes_acked,
-            (None, None) => 0,
+    pub fn take_note(&mut self, stack: &Stack, now: Instant) {
+        let (sent, acknowledged) = match (stack.tcp_info(self.id), stack.tcp_status(self.id).closed) {
+            (_, Some(_)) => (u64::MAX, u64::MAX),
+            (Some(info), None) => (info.bytes_acked + info.unacked, info.bytes_acked),
+            (None, None) => (0, 0),
         };
+        self.stamps.note(now, sent, acknowledged);
         self.zero_copies.acknowledged(acknowledged);
         if self.wants_room && self.is_writable(stack) {
             self.wants_room = false;
@@ -234,7 +238,7 @@ fn tcp_events(tcp: &Tcp, low_water: usize, stack: &Stack) -> i64 {
     let mut add = |holds: bool, event: i64| events |= i64::from(holds) * event;
     add(status.readable && enough || tcp.shut_for_reading, POLLIN);
     add(tcp.is_writable(stack), POLLOUT);
-    add(error || tcp.zero_copies.is_waiting(), POLLERR);
+    add(error || tcp.zero_copies.is_waiting() || tcp.stamps.is_waiting(), POLLERR);
     add(peer_done || tcp.shut_for_reading, POLLRDHUP);
     add(peer_done && we_are_done, POLLHUP);
     events

@@ -2,9 +2,15 @@
 
 use crate::sim::script::run::Stop;
 use crate::sim::script::run::constants::{
-    CODE_ZEROCOPY_COPIED, IP_RECVERR, ORIGIN_ZEROCOPY, SOL_IP, SOL_TCP, TCP_CM_INQ, member, number,
+    CODE_ZEROCOPY_COPIED, ENOMSG, IP_RECVERR, ORIGIN_TIMESTAMPING, ORIGIN_ZEROCOPY, SCM_TIMESTAMPING, SOL_IP,
+    SOL_SOCKET, SOL_TCP, TCP_CM_INQ, member, number,
 };
+use crate::sim::script::run::stamps::Stamp;
 use crate::sim::script::syntax::Expression;
+use std::time::Duration;
+
+/// How a timestamp is told, seconds and nanoseconds together.
+const NANOS: &str = "scm_nsec";
 
 /// `{msg_name(N)=.., msg_iov(N)=[..], msg_flags=.., msg_control=[..]}`
 pub(super) struct Message<'e> {
@@ -44,6 +50,19 @@ impl<'e> Message<'e> {
         }
     }
 
+    /// The same of a timestamp, which may be off by so much.
+    pub fn check_stamp(&self, found: &[Control], tolerance: Duration) -> Result<(), Stop> {
+        let time = |control: &Control| control.data.iter().find(|(name, _)| *name == NANOS).map(|(_, value)| *value);
+        let expected: Vec<Control> = self.control.unwrap_or(&[]).iter().map(Control::of).collect::<Result<_, _>>()?;
+        let off = expected.first().and_then(time).zip(found.first().and_then(time)).map(|(a, b)| a.abs_diff(b));
+        match (off, expected.get(1..), found.get(1..)) {
+            (Some(off), Some(wanted), Some(rest)) if u128::from(off) <= tolerance.as_nanos() && wanted == rest => {
+                Ok(())
+            }
+            (_, _, _) => self.check_control(found),
+        }
+    }
+
     /// Compares what came with what the script expects, where it says.
     pub fn check_control(&self, found: &[Control]) -> Result<(), Stop> {
         let Some(expected) = self.control else { return Ok(()) };
@@ -75,6 +94,12 @@ impl Control {
         let kind = number(value("cmsg_type")?).ok_or_else(unknown)?;
         let data = match (level, kind) {
             (SOL_TCP, TCP_CM_INQ) => vec![("cmsg_data", number(value("cmsg_data")?).ok_or_else(unknown)?)],
+            (SOL_SOCKET, SCM_TIMESTAMPING) => {
+                let data = value("cmsg_data")?;
+                let part = |name| member(data, name).and_then(number).ok_or_else(unknown);
+                let seconds = part("scm_sec")?.checked_mul(1_000_000_000).ok_or_else(unknown)?;
+                vec![(NANOS, seconds.saturating_add(part("scm_nsec")?))]
+            }
             (SOL_IP, IP_RECVERR) => {
                 let error = value("cmsg_data")?;
                 let field = |name| Some((name, member(error, name).and_then(number)?));
@@ -99,6 +124,16 @@ pub(super) fn inquiry(queued: i64) -> Control {
 pub(super) fn zero_copy(first: u32, last: u32) -> Control {
     let values = [0, ORIGIN_ZEROCOPY, 0, CODE_ZEROCOPY_COPIED, i64::from(first), i64::from(last)];
     Control { level: SOL_IP, kind: IP_RECVERR, data: EXTENDED_ERROR.into_iter().zip(values).collect() }
+}
+
+/// When something happened to the last byte of a write, counted from the beginning of the script.
+pub(super) fn stamp(stamp: &Stamp, at: Duration) -> [Control; 2] {
+    let nanos = i64::try_from(at.as_nanos()).unwrap_or(i64::MAX);
+    let values = [ENOMSG, ORIGIN_TIMESTAMPING, 0, 0, stamp.moment as i64, i64::from(stamp.key)];
+    [
+        Control { level: SOL_SOCKET, kind: SCM_TIMESTAMPING, data: vec![(NANOS, nanos)] },
+        Control { level: SOL_IP, kind: IP_RECVERR, data: EXTENDED_ERROR.into_iter().zip(values).collect() },
+    ]
 }
 
 /// How many bytes the pieces `[{..., 10}, {..., 20}]` have.

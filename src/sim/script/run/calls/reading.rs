@@ -49,9 +49,17 @@ impl Run {
         vec![message::inquiry(if over { 1 } else { queued })]
     }
 
-    /// The queue of errors: for now there is only one thing in it, word of data that was sent without being copied.
+    /// The queue of errors: when data left and was acknowledged, and word of data that was sent without being copied.
     fn receive_notification(&mut self, descriptor: i64, message: &Message<'_>) -> Attempt {
         let Some(file) = self.files.get_mut(&descriptor) else { return error("EBADF") };
+        if let Kind::Tcp(tcp) = &mut file.kind
+            && let Some(stamp) = tcp.stamps.take()
+        {
+            message.check_flags(if stamp.alone { MSG_ERRQUEUE } else { MSG_ERRQUEUE | MSG_TRUNC })?;
+            let at = stamp.at.since(self.machine.beginning());
+            message.check_stamp(&message::stamp(&stamp, at), self.settings.tolerance)?;
+            return done(0);
+        }
         let found = match &mut file.kind {
             Kind::Tcp(tcp) => tcp.zero_copies.take(),
             _ => None,

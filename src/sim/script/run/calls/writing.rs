@@ -172,6 +172,9 @@ impl Run {
         if zero_copy && flags & MSG_ZEROCOPY != 0 && pending.progress > 0 {
             tcp.zero_copies.sent(tcp.written);
         }
+        if pending.progress > 0 {
+            tcp.stamps.wrote(tcp.written);
+        }
         done(pending.progress as i64)
     }
 
