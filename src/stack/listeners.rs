@@ -1,7 +1,7 @@
 //! The listeners of a host, and the segments that belong to no connection.
 
 use super::tcp::{BoundListener, Shape, TcpTable};
-use super::time_wait::Record;
+use super::time_wait::Former;
 use super::{ClosedPort, ListenerId, SocketId, TcpId};
 use crate::event::{Context, DropReason, Event, FourTuple, Layer, SendReason};
 use crate::tcp::listen::{Answer, Listener};
@@ -16,7 +16,7 @@ impl TcpTable {
         tuple: FourTuple,
         segment: &Segment<'_>,
         path_mtu: impl Fn(IpAddr) -> usize,
-        former: Option<Box<Record>>,
+        former: Option<Box<Former>>,
     ) {
         let Some(id) = self.listener_at(tuple.local) else {
             cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason: DropReason::NoTcpSocket });
@@ -45,7 +45,7 @@ impl TcpTable {
                 let config = listener.config.clone();
                 let mut secrets = self.key.secrets(cx.now, &tuple);
                 if let Some(former) = &former {
-                    secrets.isn = beyond(former.wait.snd_nxt(), secrets.isn);
+                    secrets.isn = beyond(former.1.wait.snd_nxt(), secrets.isn);
                 }
                 let mut opening = Opening::passive(cx, tuple, config, secrets, self.mtu, segment);
                 opening.handle_path_mtu(path_mtu(tuple.remote.ip()));

@@ -2,7 +2,7 @@
 
 use super::deadlines::Deadlines;
 use super::keyed::{CookieMint, Key};
-use super::time_wait::{Record, TimeWaits};
+use super::time_wait::{Former, TimeWaits};
 use super::{ClosedPort, ListenerId, SocketId, TcpId, TcpUsage};
 use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason, TcpEvent, TcpState};
 use crate::frame::Payload;
@@ -51,7 +51,7 @@ pub(super) struct Socket {
     /// What its buffers hold, as it was last counted.
     memory: usize,
     /// The connection in TIME-WAIT whose place an opening took: it comes back if nothing comes of that.
-    pub(super) former: Option<Box<Record>>,
+    pub(super) former: Option<Box<Former>>,
     /// The listener that counts it among the openings whose data the application has already.
     pub(super) early_at: Option<ListenerId>,
 }
@@ -254,7 +254,7 @@ impl TcpTable {
         self.by_tuple.remove(&tuple);
         if let Some(former) = former {
             // RFC 9293 §3.6.1 (MAY-2): the SYN was an old duplicate.
-            self.keep_in_time_wait(cx, *former);
+            self.return_to_time_wait(cx, *former);
         }
         self.wakeups.push_back(SocketId::Tcp(id));
         self.remove_if_released(id);

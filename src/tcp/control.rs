@@ -69,7 +69,6 @@ impl Connection {
             round_starts,
             cwnd_limited: self.cwnd_limited(),
             rate: heard.rate.as_ref().map(rate_sample),
-            ..Acknowledged::new(cx.now)
         };
         let slow_start = self.congestion.cwnd() < self.congestion.ssthresh();
         let why = match (self.congestion.governs_recovery(), slow_start) {
