@@ -32,12 +32,13 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// Rooms that do no input or output and read no clock.
 const CORE: &[&str] = &["time", "random", "frame", "event", "wire", "link", "ip", "icmp", "udp", "tcp", "stack"];
 
-/// What has no place there (house style, rule 2).
+/// What has no place there (house style, rule 2). What several hold and nobody changes may be shared (`Arc`).
 const FOREIGN: &[&str] = &[
     "std::fs",
     "std::io",
     "std::thread",
-    "std::sync",
+    "std::sync::atomic",
+    "std::sync::mpsc",
     "std::process",
     "std::env",
     "std::time::Instant",
@@ -45,6 +46,9 @@ const FOREIGN: &[&str] = &[
     "std::rc",
     "RefCell",
     "Mutex",
+    "RwLock",
+    "Condvar",
+    "OnceLock",
     "async fn",
     "std::net::Tcp",
     "std::net::Udp",

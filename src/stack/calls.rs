@@ -10,6 +10,7 @@ use crate::icmp;
 use crate::tcp::{Config, ConnectError, Info, ListenError, ReceiveError, SendError, Status, Writing};
 use crate::time::Instant;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// The most data in an echo request over IPv4: 65,535 less the IP and ICMP headers.
 const MAX_ECHO_DATA: usize = 65_507;
@@ -257,7 +258,7 @@ impl Stack {
                 Some(early) => early.configure(&mut cx, change),
                 None => change(opening.config_mut()),
             },
-            Shape::Failed { config, .. } => change(config),
+            Shape::Failed { config, .. } => change(Arc::make_mut(config)),
         }
         layers.tcp.settle(id);
     }

@@ -7,6 +7,7 @@ use crate::event::{Context, DropReason, Event, FourTuple, Layer, SendReason};
 use crate::tcp::listen::{Answer, Listener};
 use crate::tcp::{Config, Opening, Segment, Seq};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 impl TcpTable {
     /// RFC 9293 §3.10.7.1 (CLOSED) and §3.10.7.2 (LISTEN).
@@ -83,7 +84,7 @@ impl TcpTable {
 
     pub fn configure_listener(&mut self, id: ListenerId, change: impl FnOnce(&mut Config)) {
         if let Some(bound) = self.listeners.get_mut(id) {
-            change(&mut bound.listener.config);
+            change(Arc::make_mut(&mut bound.listener.config));
         }
     }
 

@@ -18,6 +18,7 @@ use crate::wire::{self, protocol};
 use slotmap::SlotMap;
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// What of a traffic class belongs to explicit congestion notification (RFC 3168 §5).
 const ECN: u8 = 3;
@@ -32,7 +33,7 @@ pub(super) enum Shape {
     /// The handshake failed; the application has not yet let go.
     Failed {
         tuple: FourTuple,
-        config: Box<Config>,
+        config: Arc<Config>,
         reason: CloseReason,
     },
 }
@@ -238,7 +239,7 @@ impl TcpTable {
     fn fail(&mut self, cx: &mut Context<'_>, id: TcpId, reason: CloseReason) {
         let socket = &mut self.sockets[id];
         let Shape::Opening(opening) = &socket.shape else { return };
-        let (tuple, config) = (*opening.tuple(), Box::new(opening.config().clone()));
+        let (tuple, config) = (*opening.tuple(), opening.config().clone());
         let lesson = opening.lesson().filter(|lesson| *lesson == Lesson::Lost);
         cx.tell(|| Event::Tcp { connection: tuple, event: crate::event::TcpEvent::Closed { why: reason } });
         socket.shape = Shape::Failed { tuple, config, reason };
@@ -471,7 +472,7 @@ impl TcpTable {
         path_mtu: usize,
     ) -> Opening {
         let secrets = self.key.secrets(cx.now, &tuple);
-        let mut opening = Opening::active(cx, tuple, config, secrets, self.mtu);
+        let mut opening = Opening::active(cx, tuple, config.into(), secrets, self.mtu);
         opening.handle_path_mtu(path_mtu);
         opening
     }

@@ -21,6 +21,7 @@ use super::time_wait::TimeWait;
 use super::timers::{KINDS as TIMER_KINDS, Timers};
 use crate::event::{CloseReason, Context, Event, FourTuple, SendReason, TcpEvent, TimerKind};
 use crate::time::Instant;
+use std::sync::Arc;
 
 /// Timestamps in use (RFC 7323 §3).
 #[derive(Clone, Copy, Debug)]
@@ -78,7 +79,8 @@ pub(super) struct Totals {
 #[derive(Debug)]
 pub struct Connection {
     pub(super) tuple: FourTuple,
-    pub(super) config: Config,
+    /// Shared by all that have the same.
+    pub(super) config: Arc<Config>,
     pub(super) state: State,
     pub(super) snd: Sender,
     pub(super) rcv: Receiver,
@@ -229,7 +231,7 @@ impl Connection {
         self.state
     }
 
-    pub fn config(&self) -> &Config {
+    pub fn config(&self) -> &Arc<Config> {
         &self.config
     }
 
@@ -241,7 +243,7 @@ impl Connection {
     /// Changes settings in mid-connection; what depends on them follows.
     pub fn configure(&mut self, cx: &mut Context<'_>, change: impl FnOnce(&mut Config)) {
         let (before, congestion, nagle) = (self.config.keepalive, self.config.congestion, self.config.nagle);
-        change(&mut self.config);
+        change(Arc::make_mut(&mut self.config));
         if self.config.congestion != congestion {
             self.replace_congestion(cx.now);
         }

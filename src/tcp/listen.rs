@@ -9,11 +9,12 @@ use crate::event::DropReason;
 use crate::time::Instant;
 use crate::wire::tcp::Header;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// `Id` is whatever the stack names its connections by.
 #[derive(Clone, Debug)]
 pub struct Listener<Id> {
-    pub config: Config,
+    pub config: Arc<Config>,
     /// Room in each of the two queues.
     backlog: usize,
     /// The SYN queue, as a number: the openings themselves stand in the stack's table.
@@ -37,9 +38,9 @@ pub enum Answer {
 }
 
 impl<Id> Listener<Id> {
-    pub fn new(config: Config, backlog: usize) -> Listener<Id> {
+    pub fn new(config: impl Into<Arc<Config>>, backlog: usize) -> Listener<Id> {
         Listener {
-            config,
+            config: config.into(),
             backlog: backlog.max(1),
             opening: 0,
             accepted: VecDeque::new(),
@@ -155,7 +156,7 @@ mod tests {
         let mut listener = Listener::new(Config { syn_cookies: SynCookies::Never, ..Config::default() }, 2);
         (0..2).for_each(|_| listener.opening_began());
         assert_eq!(listener.handle_segment(&segment(Flags::SYN)), Answer::Drop(DropReason::SynQueueFull));
-        listener.config.syn_cookies = SynCookies::WhenFull;
+        Arc::make_mut(&mut listener.config).syn_cookies = SynCookies::WhenFull;
         assert_eq!(listener.handle_segment(&segment(Flags::SYN)), Answer::Cookie);
         listener.established(1);
         listener.established(2);

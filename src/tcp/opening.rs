@@ -17,6 +17,7 @@ use crate::time::Instant;
 use crate::wire::tcp::{Flags, Header};
 use crate::wire::tcp_options::{Options, Timestamps};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// RFC 9293 §3.7.1 (MUST-15): what a peer takes that did not say.
@@ -59,7 +60,7 @@ pub struct PeerSyn {
 #[derive(Debug)]
 pub struct Opening {
     pub(super) tuple: FourTuple,
-    pub(super) config: Config,
+    pub(super) config: Arc<Config>,
     pub(super) state: State,
     /// It came from a passive OPEN (MUST-11): a RST then ends it without anybody being told.
     pub(super) passive: bool,
@@ -118,7 +119,13 @@ pub enum Outcome {
 
 impl Opening {
     /// Active OPEN (RFC 9293 §3.10.1): to SYN-SENT.
-    pub fn active(cx: &mut Context<'_>, tuple: FourTuple, config: Config, secrets: Secrets, mtu: usize) -> Opening {
+    pub fn active(
+        cx: &mut Context<'_>,
+        tuple: FourTuple,
+        config: Arc<Config>,
+        secrets: Secrets,
+        mtu: usize,
+    ) -> Opening {
         let mut opening = Opening::new(cx, tuple, config, secrets, mtu, State::Closed);
         opening.move_to(cx, Cause::ActiveOpen);
         opening
@@ -128,7 +135,7 @@ impl Opening {
     pub fn passive(
         cx: &mut Context<'_>,
         tuple: FourTuple,
-        config: Config,
+        config: Arc<Config>,
         secrets: Secrets,
         mtu: usize,
         syn: &Segment<'_>,
@@ -144,7 +151,7 @@ impl Opening {
     pub fn recalled(
         cx: &mut Context<'_>,
         tuple: FourTuple,
-        config: Config,
+        config: Arc<Config>,
         (peer, secrets): (PeerSyn, Secrets),
         mtu: usize,
     ) -> Opening {
@@ -159,7 +166,7 @@ impl Opening {
     fn new(
         cx: &mut Context<'_>,
         tuple: FourTuple,
-        config: Config,
+        config: Arc<Config>,
         secrets: Secrets,
         mtu: usize,
         state: State,
@@ -199,12 +206,12 @@ impl Opening {
         &self.tuple
     }
 
-    pub fn config(&self) -> &Config {
+    pub fn config(&self) -> &Arc<Config> {
         &self.config
     }
 
     pub fn config_mut(&mut self) -> &mut Config {
-        &mut self.config
+        Arc::make_mut(&mut self.config)
     }
 
     pub fn state(&self) -> State {
@@ -320,7 +327,7 @@ impl Opening {
     pub(super) fn size_buffers(&mut self) {
         if self.config.buffers_in_segments {
             let mss = usize::from(self.peer_mss().min(self.advertised_mss()));
-            let config = &mut self.config;
+            let config = Arc::make_mut(&mut self.config);
             let (receive, send) = (&mut config.receive_buffer, &mut config.send_buffer);
             for buffer in [receive, send, &mut config.initial_receive_buffer, &mut config.initial_send_buffer] {
                 *buffer = buffer.next_multiple_of(mss);

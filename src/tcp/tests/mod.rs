@@ -77,7 +77,7 @@ impl End {
         let now = Instant::from_secs(1);
         let mut cx = Context::new(now, &mut random, &mut frames, None);
         let secrets = Secrets { isn, timestamp_offset: 0 };
-        let opening = Opening::active(&mut cx, tuple(), config, secrets, 1500);
+        let opening = Opening::active(&mut cx, tuple(), config.into(), secrets, 1500);
         End { shape: Shape::Opening(opening), now, random, frames, isn, irs, replies: Vec::new() }
     }
 
@@ -88,7 +88,7 @@ impl End {
         let secrets = Secrets { isn, timestamp_offset: 0 };
         let (header, data) = parse(syn, isn, irs);
         let segment = Segment { header, data: &data, ecn: 0 };
-        let opening = Opening::passive(&mut cx, tuple(), config, secrets, 1500, &segment);
+        let opening = Opening::passive(&mut cx, tuple(), config.into(), secrets, 1500, &segment);
         End { shape: Shape::Opening(opening), now, random, frames, isn, irs, replies: Vec::new() }
     }
 
