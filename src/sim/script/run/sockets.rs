@@ -105,11 +105,13 @@ impl Tcp {
         (!std::mem::replace(&mut self.error_told, true)).then_some(error)
     }
 
-    /// Room for a writer, as Linux counts it: when a third of the buffer is free, not with every byte.
+    /// Room for a writer, as Linux counts it: when a third of the buffer is free, not with every byte, and when less
+    /// than half of what `TCP_NOTSENT_LOWAT` allows waits to be sent.
     pub fn is_writable(&self, stack: &Stack) -> bool {
         let worthwhile = stack.tcp_info(self.id).is_none_or(|info| {
-            let free = stack.tcp_config(self.id).send_buffer.saturating_sub(info.send_queue);
-            2 * free >= info.send_queue
+            let config = stack.tcp_config(self.id);
+            let free = config.send_buffer.saturating_sub(info.send_queue);
+            2 * free >= info.send_queue && config.unsent_limit.is_none_or(|limit| 2 * info.notsent < limit as u64)
         });
         let status = stack.tcp_status(self.id);
         status.writable && (worthwhile || status.closed.is_some())
