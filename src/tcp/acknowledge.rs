@@ -72,7 +72,9 @@ impl Connection {
         let rtt = self.take_rtt_sample(cx, &report, echoed);
         self.hear_losses(cx.now);
         self.conclude(cx, &report, before);
-        let marked = self.hear_echo(cx, segment, &report, before);
+        // RFC 9768 §3.2.2.2: not of an acknowledgement that has been overtaken.
+        let told = if ack == una { self.marks_told(segment, &report, path.mss) } else { None };
+        let marked = told.is_some() && self.hear_echo(cx, &report, before);
         self.hear_repair(cx, &report, state);
         if report.acknowledged > 0 || report.sacked_older && rtt.is_some() {
             self.restart_retransmission_timer(cx);
@@ -81,8 +83,7 @@ impl Connection {
             self.expect_reneging(cx);
         }
         let (bytes, lost, rate, grows) = (report.delivered, report.lost.bytes, report.rate, report.grows && !marked);
-        let marked = if self.echoes_marks(segment) { bytes } else { 0 };
-        self.hear_delivered(cx, Heard { bytes, lost, marked, prior_in_flight, rtt, rate, grows });
+        self.hear_delivered(cx, Heard { bytes, lost, marked: told.unwrap_or(0), prior_in_flight, rtt, rate, grows });
     }
 
     /// SND.UNA moves: room in the buffer, and patience begins anew.

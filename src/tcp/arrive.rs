@@ -73,6 +73,7 @@ impl Connection {
         self.second_check_reset(cx, segment, seq)?;
         // Third, check security: nothing to check (RFC 9293 §A.1).
         self.fourth_check_syn(cx, segment)?;
+        self.count_mark(cx, segment);
         self.fifth_check_ack(cx, segment, seq)?;
         self.sixth_check_urgent(cx, segment, seq);
         self.seventh_process_text(cx, segment, seq)?;

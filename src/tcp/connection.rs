@@ -3,6 +3,7 @@
 //! What happens when a segment arrives is in `arrive`, what goes out next in `transmit`, what a timer does in
 //! `timeout`, and how it ends in `close`.
 
+use super::accurate_ecn::Accurate;
 use super::config::Config;
 use super::congestion::{CongestionControl, Start};
 use super::control::{Usage, rate_sample};
@@ -90,6 +91,7 @@ pub struct Connection {
     pub(super) sack: bool,
     /// Where both sides have agreed to it (RFC 3168 §6.1.1).
     pub(super) ecn: Option<EcnState>,
+    pub(super) accurate_ecn: Option<Accurate>,
     pub(super) window_scaling: bool,
     pub(super) advertised_mss: usize,
     /// The longest IP packet that our device splits into segments by itself.
@@ -178,6 +180,7 @@ impl Connection {
             timestamps,
             sack: config.sack && peer.sack,
             ecn: opening.peer.ecn.then(EcnState::default),
+            accurate_ecn: opening.peer.accurate_ecn.then(|| Accurate::begin(opening)),
             window_scaling,
             advertised_mss,
             super_frame: None,
@@ -359,7 +362,7 @@ impl Connection {
             rcv_window_scale: self.window_scaling.then_some(self.rcv.scale),
             timestamps: self.timestamps.is_some(),
             sack: self.sack,
-            ecn: self.ecn.is_some(),
+            ecn: self.ecn.is_some() || self.accurate_ecn.is_some(),
             syn_data: self.totals.syn_data,
             rtt: self.rtt.srtt(),
             rttvar: self.rtt.rttvar(),

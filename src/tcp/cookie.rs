@@ -120,6 +120,7 @@ pub fn recall(
         timestamp: stamps.map(|stamps| stamps.value),
         ecn: agreed & ECN != 0,
         window: ack.header.window,
+        ..PeerSyn::default()
     };
     Some((peer, Secrets { isn, timestamp_offset }))
 }

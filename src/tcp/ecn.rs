@@ -20,6 +20,7 @@
 //! retransmission and no probe (§6.1.4 to §6.1.6). The window is cut once for each window of data, by what congestion
 //! control makes of a mark; the state of recovery is then CWR.
 
+use super::accurate_ecn::answer_to;
 use super::connection::Connection;
 use super::opening::Opening;
 use super::recovery::Report;
@@ -32,7 +33,7 @@ use crate::wire::tcp::{Flags, Header};
 /// ECN-capable transport, in the lowest two bits of a traffic class (RFC 3168 §5).
 pub(super) const ECT_0: u8 = 2;
 /// Congestion experienced.
-const CE: u8 = 3;
+pub(super) const CE: u8 = 3;
 
 /// What a connection does about explicit congestion notification (RFC 3168); the numbers are Linux's `tcp_ecn`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -44,6 +45,10 @@ pub enum Ecn {
     Respond,
     /// 1: ask as well.
     Request,
+    /// 3: ask for accurate feedback (RFC 9768), and agree to either.
+    RequestAccurate,
+    /// 5: agree to accurate feedback where the peer asks for it, or to the classic one.
+    RespondAccurate,
 }
 
 /// A connection whose two sides have agreed.
@@ -61,11 +66,18 @@ impl Opening {
     /// RFC 3168 §6.1.1: what our SYN, or the answer to the peer's, says. Only the first SYN asks.
     pub(super) fn ecn_flags(&mut self, answers: bool) -> Flags {
         if answers {
-            return if self.peer.ecn { Flags::ECE } else { Flags::NONE };
+            return match (self.peer.accurate_ecn, self.peer.ecn) {
+                (true, _) => answer_to(self.peer.ecn_bits),
+                (false, true) => Flags::ECE,
+                (false, false) => Flags::NONE,
+            };
         }
-        let asks = self.config.ecn == Ecn::Request && self.transmissions == 0;
-        self.asked_for_ecn |= asks;
-        if asks { Flags::ECE | Flags::CWR } else { Flags::NONE }
+        let accurate = self.config.ecn == Ecn::RequestAccurate;
+        if self.transmissions > 0 || !accurate && self.config.ecn != Ecn::Request {
+            return Flags::NONE;
+        }
+        (self.asked_for_ecn, self.asked_for_accurate_ecn) = (true, accurate);
+        Flags::ECE | Flags::CWR | if accurate { Flags::AE } else { Flags::NONE }
     }
 
     /// RFC 3168 §6.1.1: ECE and CWR ask, ECE alone agrees. A SYN that could itself be marked was made so by somebody
@@ -129,7 +141,7 @@ impl Connection {
         if let Some(ecn) = &mut self.ecn {
             (ecn.before, ecn.echoes) = (None, !ecn.echoes);
         }
-        let header = Header { ack: Seq::at(nxt).0, ..self.header(cx, Flags::ACK, self.snd.acceptable()) };
+        let header = Header { ack: Seq::at(nxt).0, ..self.header(cx, Flags::ACK, self.snd.acceptable(), true) };
         let frame = self.build(cx, header, Payload::default(), SendReason::CongestionEcho);
         if let Some(ecn) = &mut self.ecn {
             ecn.echoes = !ecn.echoes;
@@ -138,9 +150,17 @@ impl Connection {
         frame
     }
 
-    /// What the header of an outgoing segment says.
-    pub(super) fn echo(&self) -> Flags {
+    /// What the header of an outgoing segment says, one without data or one with.
+    pub(super) fn echo(&mut self, pure: bool) -> Flags {
+        if let Some(accurate) = &mut self.accurate_ecn {
+            return accurate.echo(pure);
+        }
         if self.ecn.is_some_and(|ecn| ecn.echoes) { Flags::ECE } else { Flags::NONE }
+    }
+
+    /// New data may be marked.
+    pub(super) fn is_ecn_capable(&self) -> bool {
+        self.ecn.is_some() || self.accurate_ecn.is_some_and(|accurate| accurate.is_capable())
     }
 
     /// §6.1.2: the first new data after the window was cut says so.
@@ -168,15 +188,9 @@ impl Connection {
 
     /// §6.1.2: the peer says that the network has marked packets. True when that cuts the window, which it does once for
     /// each window of data, and not when a loss has done so already.
-    pub(super) fn hear_echo(
-        &mut self,
-        cx: &mut Context<'_>,
-        segment: &Segment<'_>,
-        report: &Report,
-        before: u64,
-    ) -> bool {
+    pub(super) fn hear_echo(&mut self, cx: &mut Context<'_>, report: &Report, before: u64) -> bool {
         let state = self.recovery.state();
-        if !self.echoes_marks(segment) || !self.recovery.enter_cwr(self.snd.nxt) {
+        if !self.recovery.enter_cwr(self.snd.nxt) {
             return false;
         }
         self.tell_state(cx, state);

@@ -64,6 +64,7 @@ impl Opening {
         let early = self.acknowledged_early(segment.ack()).filter(|_| flags.ack());
         // The peer's SYN again: our answer was lost. (Its SYN,ACK completes a simultaneous open.)
         if repeats_syn && !flags.ack() {
+            self.note_syn_again(segment);
             self.syn_due = true;
             return Outcome::Stay;
         }

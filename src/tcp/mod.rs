@@ -16,7 +16,7 @@
 //! | `send_buffer`, `send`, `transmit` | the send buffer and what goes next | §3.7.4, §3.8.6.2 |
 //! | `recovery`, `repair` | what is lost, and what is done about it | RFC 6675, 8985, 6582 |
 //! | `rtt`, `congestion`, `control` | time, and how much | RFC 6298, 5681, 7661 |
-//! | `ecn` | marks instead of losses | RFC 3168 |
+//! | `ecn`, `accurate_ecn` | marks instead of losses | RFC 3168, 9768 |
 //! | `pacing` | at a rate, not in bursts | draft-ietf-ccwg-bbr §5.6 |
 //! | `timeout`, `close`, `limiter` | patience, ends, and limits | §3.6, §3.8, RFC 5961 |
 //! | `memory` | bounds over all connections | |
@@ -26,6 +26,7 @@
 //! Invariants: the right edge of our window never moves left; what is in flight always adds up; nothing a peer sends
 //! makes a buffer, a list or a loop grow without bound.
 
+mod accurate_ecn;
 mod acknowledge;
 mod arrive;
 mod close;

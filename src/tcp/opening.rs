@@ -2,6 +2,7 @@
 //!
 //! Only here lives what the handshake needs. It ends in a [`Connection`], or in nothing.
 
+use super::accurate_ecn;
 use super::config::Config;
 use super::connection::Connection;
 use super::fast_open::{Cookie, Fast};
@@ -51,6 +52,11 @@ pub struct PeerSyn {
     pub timestamp: Option<u32>,
     /// It asks for ECN, or agrees to it, and so do we (RFC 3168 §6.1.1).
     pub ecn: bool,
+    /// The same of accurate feedback (RFC 9768).
+    pub accurate_ecn: bool,
+    /// The lowest two bits of its packet's traffic class, and what its AE, CWR and ECE say of our SYN's.
+    pub ecn_bits: u8,
+    pub ecn_told: u8,
     /// RFC 7413.
     pub cookie: Option<Cookie>,
     pub window: u16,
@@ -83,6 +89,9 @@ pub struct Opening {
     pub(super) ack_due: Option<SendReason>,
     /// Our SYN has asked for ECN.
     pub(super) asked_for_ecn: bool,
+    pub(super) asked_for_accurate_ecn: bool,
+    /// The peer may not know that we agreed.
+    pub(super) accurate_ecn_doubted: bool,
     /// An ACK has told of the window, scaled.
     has_acknowledged: bool,
     pub(super) limiter: ChallengeLimiter,
@@ -191,6 +200,8 @@ impl Opening {
             syn_due: true,
             ack_due: None,
             asked_for_ecn: false,
+            asked_for_accurate_ecn: false,
+            accurate_ecn_doubted: false,
             has_acknowledged: false,
             limiter: ChallengeLimiter::default(),
             closing: None,
@@ -300,7 +311,10 @@ impl Opening {
             window_scale: options.window_scale.map(|shift| shift.min(MAX_WINDOW_SCALE)),
             sack: options.sack_permitted,
             timestamp: options.timestamps.map(|timestamps| timestamps.value),
-            ecn: self.agrees_on_ecn(segment),
+            ecn: !self.agrees_on_accurate_ecn(segment) && self.agrees_on_ecn(segment),
+            accurate_ecn: self.agrees_on_accurate_ecn(segment),
+            ecn_bits: segment.ecn,
+            ecn_told: accurate_ecn::number(segment.flags()),
             cookie: options.fast_open.clone(),
             window: segment.header.window,
         };

@@ -41,7 +41,8 @@ impl Segment<'_> {
         if self.flags().syn() {
             self.header.seq = self.header.seq.wrapping_add(1);
             // With a SYN, ECE and CWR ask for ECN (RFC 3168 §6.1.1), and tell nothing of the path.
-            let handshake = Flags::SYN | Flags::ECE | Flags::CWR;
+            let handshake = Flags::SYN | Flags::ECE | Flags::CWR | Flags::AE;
+            self.ecn = 0;
             self.header.flags = Flags::from_bits(self.header.flags.bits() & !handshake.bits());
         }
         self

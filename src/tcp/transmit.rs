@@ -338,11 +338,11 @@ impl Connection {
             flags |= Flags::PSH;
         }
         // RFC 3168 §6.1.4 to §6.1.6: new data alone.
-        let capable = self.ecn.is_some() && !payload.is_empty() && matches!(why, SendReason::Data | SendReason::Fin);
+        let capable = self.is_ecn_capable() && !payload.is_empty() && matches!(why, SendReason::Data | SendReason::Fin);
         if capable {
             flags |= self.take_cwr();
         }
-        let header = self.header(cx, flags, start);
+        let header = self.header(cx, flags, start, payload.is_empty());
         let mut frame = self.build(cx, header, payload, why);
         frame.ecn = if capable { ECT_0 } else { 0 };
         frame
@@ -359,7 +359,7 @@ impl Connection {
     }
 
     fn send_control(&mut self, cx: &mut Context<'_>, flags: Flags, position: u64, why: SendReason) -> Frame {
-        let header = self.header(cx, flags, position);
+        let header = self.header(cx, flags, position, true);
         self.build(cx, header, Payload::default(), why)
     }
 
@@ -381,14 +381,14 @@ impl Connection {
         frame
     }
 
-    pub(super) fn header(&mut self, cx: &Context<'_>, mut flags: Flags, position: u64) -> Header {
+    pub(super) fn header(&mut self, cx: &Context<'_>, mut flags: Flags, position: u64, pure: bool) -> Header {
         // RFC 9293 §3.8.5 (MUST-62): the pointer names the octet after the urgent data.
         let ahead = self.snd.urgent.map_or(0, |urgent| urgent.saturating_sub(position));
         if ahead > 0 && !flags.rst() {
             flags |= Flags::URG;
         }
         if !flags.rst() {
-            flags |= self.echo();
+            flags |= self.echo(pure);
         }
         Header {
             source_port: self.tuple.local.port(),

@@ -49,8 +49,14 @@ impl Sysctls {
         }
         let first = first.ok_or_else(|| Stop::unsupported(format!("the value of {name}={value}")))?;
         if matches!(short.as_str(), "tcp_ecn" | "ecn.enable") {
-            // Larger numbers ask for accurate feedback (RFC 9768).
-            config.ecn = [Ecn::Off, Ecn::Request, Ecn::Respond].get(first as usize).copied().ok_or_else(unknown)?;
+            config.ecn = match first {
+                0 => Ecn::Off,
+                1 => Ecn::Request,
+                2 => Ecn::Respond,
+                3 => Ecn::RequestAccurate,
+                5 => Ecn::RespondAccurate,
+                _ => return Err(unknown()),
+            };
             return Ok(true);
         }
         if is_what_holds_anyway(&short, first) {
