@@ -154,3 +154,34 @@ fn datagrams_go_there_and_back() {
     });
     assert_eq!(back, b"there and back");
 }
+
+// RFC 7413 §1
+#[test]
+fn the_answer_to_a_request_in_a_syn_takes_one_round_trip_instead_of_two() {
+    let mut pair = pair(5, "");
+    let listener = TcpListener::bind_with(&pair.right, SERVER, 8, |config| config.fast_open_queue = 8);
+    let listener = listener.expect("a free port");
+    pair.sim.spawn(async move {
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            stream.read_exact(&mut [0; 7]).await.expect("a request");
+            stream.write_all(b"an answer").await.expect("room");
+        }
+    });
+    let (host, time) = (pair.left.clone(), pair.sim.time());
+    let waited = pair.sim.run(async move {
+        let mut waited = Vec::new();
+        for _ in 0..3 {
+            let before = time.now();
+            let (mut stream, taken) =
+                TcpStream::connect_with_data(&host, SERVER, b"request").await.expect("a connection");
+            stream.read_exact(&mut [0; 9]).await.expect("the answer");
+            assert_eq!(taken, 7);
+            waited.push(time.now().since(before));
+        }
+        waited
+    });
+    let round_trip = Duration::from_millis(2);
+    assert!(waited[0] >= 2 * round_trip, "{waited:?}");
+    assert_eq!(waited[1..], [round_trip; 2], "{waited:?}");
+}

@@ -19,6 +19,7 @@
 //! }
 //! ```
 
+mod options;
 mod tcp;
 mod udp;
 

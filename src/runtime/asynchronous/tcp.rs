@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connection. Shutting down the writer sends FIN after what is buffered.
 pub struct TcpStream {
-    socket: Arc<TcpSocket>,
+    pub(super) socket: Arc<TcpSocket>,
     reader: Seat,
     writer: Seat,
 }
@@ -41,6 +41,16 @@ impl TcpStream {
         let stream = TcpStream::adopt(Arc::new(TcpSocket::connect_with(host, remote, local, change)?));
         poll_fn(|cx| stream.socket.poll_established(Some((&stream.writer, cx.waker())))).await?;
         Ok(stream)
+    }
+
+    /// The same with data for the SYN, and how much of it was taken: TCP Fast Open (RFC 7413), `MSG_FASTOPEN`. It reaches a
+    /// server that has given us a cookie before a round trip earlier; any other gets it after the handshake. It may come
+    /// twice, so it should be a request that can stand that.
+    pub async fn connect_with_data(host: &Host, remote: SocketAddr, data: &[u8]) -> io::Result<(TcpStream, usize)> {
+        let (socket, taken) = TcpSocket::connect_with_data(host, remote, data, |_| {})?;
+        let stream = TcpStream::adopt(Arc::new(socket));
+        poll_fn(|cx| stream.socket.poll_established(Some((&stream.writer, cx.waker())))).await?;
+        Ok((stream, taken))
     }
 
     fn adopt(socket: Arc<TcpSocket>) -> TcpStream {

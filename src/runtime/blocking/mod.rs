@@ -31,6 +31,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+mod options;
 mod tcp;
 mod udp;
 mod wait;

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// A connection, with blocking calls; `&TcpStream` reads and writes as well.
 pub struct TcpStream {
-    socket: Arc<TcpSocket>,
+    pub(super) socket: Arc<TcpSocket>,
     patience: Arc<Patience>,
 }
 
@@ -32,13 +32,40 @@ impl TcpStream {
         TcpStream::open(host, remote, Some(timeout))
     }
 
+    /// The same with settings of its own, which begin as the stack's.
+    pub fn connect_with(host: &Host, remote: SocketAddr, change: impl FnOnce(&mut Config)) -> io::Result<TcpStream> {
+        TcpStream::wait_for(TcpSocket::connect_with(host, remote, None, change)?, None)
+    }
+
+    /// The same with data for the SYN, and how much of it was taken: TCP Fast Open (RFC 7413), `MSG_FASTOPEN`. It reaches a
+    /// server that has given us a cookie before a round trip earlier; any other gets it after the handshake. It may come
+    /// twice, so it should be a request that can stand that.
+    pub fn connect_with_data(host: &Host, remote: SocketAddr, data: &[u8]) -> io::Result<(TcpStream, usize)> {
+        let (socket, taken) = TcpSocket::connect_with_data(host, remote, data, |_| {})?;
+        Ok((TcpStream::wait_for(socket, None)?, taken))
+    }
+
     fn open(host: &Host, remote: SocketAddr, timeout: Option<Duration>) -> io::Result<TcpStream> {
-        let stream = TcpStream::adopt(TcpSocket::connect(host, remote, None)?);
+        TcpStream::wait_for(TcpSocket::connect(host, remote, None)?, timeout)
+    }
+
+    fn wait_for(socket: TcpSocket, timeout: Option<Duration>) -> io::Result<TcpStream> {
+        let remote = socket.peer_addr();
+        let stream = TcpStream::adopt(socket);
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         let seat = stream.seat(Direction::Write);
-        wait(host.clock(), deadline, |waker| stream.socket.poll_established(Some((&seat, waker))))?
+        wait(stream.socket.host().clock(), deadline, |waker| stream.socket.poll_established(Some((&seat, waker))))?
             .ok_or_else(|| io::Error::new(ErrorKind::TimedOut, format!("connecting to {remote}: no answer in time")))?;
         Ok(stream)
+    }
+
+    /// As `close` under `SO_LINGER`: until the peer has acknowledged everything, or the time is over.
+    fn wait_for_the_end(&self, time: Duration) {
+        self.socket.finish_writing();
+        let seat = self.seat(Direction::Write);
+        let deadline = Instant::now().checked_add(time);
+        // Whatever comes of it, the connection is let go.
+        let _ = wait(self.socket.host().clock(), deadline, |waker| self.socket.poll_finished(Some((&seat, waker))));
     }
 
     fn adopt(socket: TcpSocket) -> TcpStream {
@@ -138,6 +165,15 @@ impl TcpStream {
         let seat = self.seat(Direction::Write);
         let attempt = |waker: Option<&Waker>| self.socket.poll_write(waker.map(|waker| (&seat, waker)), data);
         self.patience.call(self.socket.host().clock(), Side::Write, attempt)
+    }
+}
+
+impl Drop for TcpStream {
+    fn drop(&mut self) {
+        let last = Arc::strong_count(&self.socket) == 1;
+        if let Some(time) = self.socket.linger().filter(|time| last && !time.is_zero()) {
+            self.wait_for_the_end(time);
+        }
     }
 }
 

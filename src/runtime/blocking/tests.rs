@@ -216,3 +216,65 @@ fn a_device_that_fails_is_told_to_whoever_waits() {
     assert_eq!(error.to_string(), "TAP tap9, MTU 1500 failed, the stack has stopped: the interface is gone");
     assert_eq!(driver.stop().expect_err("the same").to_string(), error.to_string());
 }
+
+#[test]
+fn options_are_set_and_read_again() {
+    let pair = Pair::new();
+    let (client, _server) = pair.connection();
+    client.set_cork(true).expect("a setting");
+    client.set_user_timeout(Some(SOON)).expect("a setting");
+    client.set_notsent_lowat(Some(4096)).expect("a setting");
+    client.set_linger(Some(SOON)).expect("a setting");
+    let linger = client.linger().expect("a setting");
+    client.set_linger(None).expect("a setting");
+    assert!(client.cork().expect("a setting"));
+    assert_eq!(client.user_timeout().expect("a setting"), Some(SOON));
+    assert_eq!(client.notsent_lowat().expect("a setting"), Some(4096));
+    assert_eq!((linger, client.linger().expect("a setting")), (Some(SOON), None));
+    assert_eq!(client.mss().expect("a figure"), 1460 - 12);
+}
+
+#[test]
+fn a_corked_stream_sends_when_the_cork_is_taken_off() {
+    let pair = Pair::new();
+    let (mut client, mut server) = pair.connection();
+    client.set_cork(true).expect("a setting");
+    for piece in [&b"GET / "[..], b"HTTP/1.1"] {
+        client.write_all(piece).expect("room");
+    }
+    client.set_cork(false).expect("a setting");
+    let mut whole = [0; 14];
+    server.read_exact(&mut whole).expect("what was written");
+    assert_eq!(&whole, b"GET / HTTP/1.1");
+    assert_eq!(server.info().segments_received, 2, "the handshake's ACK, and one segment");
+}
+
+#[test]
+fn lingering_for_no_time_resets_and_for_some_waits_for_the_peer() {
+    let pair = Pair::new();
+    let (client, mut server) = pair.connection();
+    client.set_linger(Some(Duration::ZERO)).expect("a setting");
+    drop(client);
+    assert_eq!(server.read(&mut [0; 1]).expect_err("a reset").kind(), ErrorKind::ConnectionReset);
+    let (mut client, server) = pair.connection();
+    client.write_all(&[7; 100_000]).expect("room");
+    client.set_linger(Some(SOON)).expect("a setting");
+    drop(client);
+    assert_eq!(server.info().bytes_received, 100_000, "all has arrived when the last handle is gone");
+}
+
+// RFC 7413 §3.1
+#[test]
+fn the_second_connection_carries_its_request_in_the_syn() {
+    let pair = Pair::new();
+    let listener = TcpListener::bind_with(pair.right(), at(2, 80), 8, |config| config.fast_open_queue = 8);
+    let listener = listener.expect("a free port");
+    for in_syn in [false, true] {
+        let (client, taken) = TcpStream::connect_with_data(pair.left(), at(2, 80), b"request").expect("a connection");
+        let (mut server, _) = listener.accept().expect("a connection");
+        let mut request = [0; 7];
+        server.read_exact(&mut request).expect("the request");
+        assert_eq!((taken, &request), (7, b"request"));
+        assert_eq!((client.info().syn_data, server.info().syn_data), (in_syn, in_syn));
+    }
+}

@@ -2,6 +2,7 @@
 //! when the last holder drops it. Every call that may wait is a `poll`; the faces differ in who is woken.
 
 mod listener;
+mod options;
 mod tcp;
 mod udp;
 

@@ -8,7 +8,7 @@ use crate::stack::{SocketId, TcpId};
 use crate::tcp::{Config, Info, ReceiveError, SendError, Status};
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 
 /// Shared by the clones of a stream; the last one to go lets the stack close the connection.
@@ -21,6 +21,8 @@ pub struct TcpSocket {
     read_shut: AtomicBool,
     /// `take_error` reports the end of a connection once.
     error_taken: AtomicBool,
+    /// `SO_LINGER`, in nanoseconds; see `options`.
+    pub(super) linger: AtomicU64,
 }
 
 impl TcpSocket {
@@ -28,7 +30,8 @@ impl TcpSocket {
     pub fn adopt(host: &Host, id: TcpId) -> TcpSocket {
         let (local, remote) = host.inspect(|stack| (stack.tcp_local_addr(id), stack.tcp_remote_addr(id)));
         let (read_shut, error_taken) = (AtomicBool::new(false), AtomicBool::new(false));
-        TcpSocket { host: host.clone(), id, local, remote, read_shut, error_taken }
+        let linger = AtomicU64::new(super::options::OFF);
+        TcpSocket { host: host.clone(), id, local, remote, read_shut, error_taken, linger }
     }
 
     /// Begins to open a connection; [`poll_established`](TcpSocket::poll_established) waits for it.
@@ -54,12 +57,35 @@ impl TcpSocket {
         Ok(TcpSocket::adopt(host, opened.map_err(Kind::into_io)?))
     }
 
+    /// The same with data for the SYN (RFC 7413), and how much of it was taken.
+    pub fn connect_with_data(
+        host: &Host,
+        remote: SocketAddr,
+        data: &[u8],
+        change: impl FnOnce(&mut Config),
+    ) -> io::Result<(TcpSocket, usize)> {
+        if let Some(ended) = host.ended() {
+            return Err(ended);
+        }
+        let opened = host.with(|stack, now| {
+            let mut config = stack.config().tcp.clone();
+            change(&mut config);
+            stack.tcp_connect_with_data(now, remote, None, config, data)
+        });
+        let (id, taken) = opened.map_err(Kind::into_io)?;
+        Ok((TcpSocket::adopt(host, id), taken))
+    }
+
     pub fn host(&self) -> &Host {
         &self.host
     }
 
     pub fn socket_id(&self) -> SocketId {
         SocketId::Tcp(self.id)
+    }
+
+    pub(super) fn tcp_id(&self) -> TcpId {
+        self.id
     }
 
     pub fn local_addr(&self) -> SocketAddr {
@@ -161,6 +187,9 @@ impl TcpSocket {
 
 impl Drop for TcpSocket {
     fn drop(&mut self) {
-        self.host.release(self.socket_id(), |stack, now| stack.tcp_close(now, self.id));
+        let aborts = self.linger().is_some_and(|time| time.is_zero());
+        self.host.release(self.socket_id(), |stack, now| {
+            if aborts { stack.tcp_abort(now, self.id) } else { stack.tcp_close(now, self.id) }
+        });
     }
 }
