@@ -38,6 +38,7 @@ impl Quoted<'_> {
 /// Reads an error message that came from `from`.
 pub(super) fn parse(from: IpAddr, message: Message, quote: &[u8]) -> Result<Quoted<'_>, DropReason> {
     let (header, transport) = Header::parse(quote).map_err(|_| DropReason::MalformedIcmp)?;
+    // A source quench means nothing to us (RFC 9293 §3.9.2.2, MUST-55).
     let error = meaning_of(message, header.total_length).ok_or(DropReason::UnknownIcmp)?;
     quoted(error, from, &header, transport)
 }

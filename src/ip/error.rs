@@ -41,8 +41,8 @@ impl NetworkError {
         }
     }
 
-    /// RFC 1122 §4.2.3.9: a hard error says that trying again will not help; like Linux we count a filter's "prohibited"
-    /// among them. RFC 5927 §5.2: TCP believes it only before it is synchronized.
+    /// RFC 9293 §3.9.2.2 (MUST-56, SHLD-26): a hard error says that trying again will not help; like Linux we count a
+    /// filter's "prohibited" among them. RFC 5927 §5.2: TCP believes it only before it is synchronized.
     pub fn is_hard(self) -> bool {
         match self {
             NetworkError::ProtocolUnreachable

@@ -30,6 +30,7 @@ impl Ip {
             }
         };
         cx.tell(|| Event::Stripped { layer: Layer::Ipv4, header: &packet.header, payload: packet.payload.len() });
+        // Options that are well formed are passed over (RFC 9293 §3.9.2, MUST-50).
         if let Some(pointer) = ipv4::bad_option(&header.options) {
             cx.tell(|| Event::Dropped { layer: Layer::Ipv4, reason: DropReason::MalformedIp });
             self.report(into_owned(packet), Problem::Parameter { pointer });
@@ -76,7 +77,7 @@ impl Ip {
         Ok((header, packet))
     }
 
-    /// RFC 1122 §3.2.1.3: who may send, and to whom we listen.
+    /// RFC 1122 §3.2.1.3: who may send (RFC 9293 §3.9.2.3, MUST-63), and to whom we listen.
     fn check_addresses_v4(&self, header: &Header, group: bool) -> Result<(), DropReason> {
         let (source, destination) = (header.source, header.destination);
         if !is_host(source) || self.is_ours(source.into()) || self.is_broadcast(source.into()) {

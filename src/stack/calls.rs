@@ -17,7 +17,8 @@ const MAX_ECHO_DATA: usize = 65_507;
 
 /// TCP sockets.
 impl Stack {
-    /// Passive OPEN (RFC 9293 §3.10.1). An unspecified address listens on all of ours; port 0 takes a random free one.
+    /// Passive OPEN (RFC 9293 §3.10.1). An unspecified address listens on all of ours (MUST-43); port 0 takes a random
+    /// free one.
     pub fn tcp_listen(
         &mut self,
         mut local: SocketAddr,

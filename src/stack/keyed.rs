@@ -21,7 +21,8 @@ impl Key {
         Key(key)
     }
 
-    /// RFC 6528 §3: ISN = M + F(local, remote, key), where M steps every four microseconds (RFC 9293 §3.4.1, MUST-8).
+    /// RFC 6528 §3: ISN = M + F(local, remote, key), where M steps every four microseconds (RFC 9293 §3.4.1,
+    /// MUST-8, MUST-9, SHLD-1).
     pub fn secrets(&self, now: Instant, tuple: &FourTuple) -> Secrets {
         let clock = (now.as_micros() / 4) as u32;
         Secrets { isn: clock.wrapping_add(self.hash("isn", tuple)), timestamp_offset: self.hash("timestamp", tuple) }

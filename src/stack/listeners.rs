@@ -69,7 +69,8 @@ impl TcpTable {
         listener.is_some_and(|bound| bound.listener.handle_segment(segment) == Answer::Open)
     }
 
-    /// Is `local` in use? Two listeners may share a port only on different addresses.
+    /// Is `local` in use? Two listeners may share a port only on different addresses; connections do not count (RFC
+    /// 9293 §3.9.1.1, MUST-42).
     pub fn listens(&self, local: SocketAddr) -> bool {
         let overlaps =
             |other: SocketAddr| other.ip() == local.ip() || other.ip().is_unspecified() || local.ip().is_unspecified();

@@ -19,8 +19,8 @@ impl Connection {
             return Break(());
         }
         let ack = segment.ack().position(self.snd.una);
-        // RFC 5961 §5.2: acknowledgements of what was never sent, or of what is long past, are challenged. Nothing was
-        // ever sent before our first byte, however large the peer's window.
+        // RFC 5961 §5.2 (RFC 9293 MAY-12): acknowledgements of what was never sent, or of what is long past, are
+        // challenged. Nothing was ever sent before our first byte, however large the peer's window.
         let past = self.snd.max_wnd.min(self.snd.una - self.snd.first);
         if ack > self.snd.nxt || ack + past < self.snd.una {
             self.drop_segment(cx, DropReason::UnacceptableAck);

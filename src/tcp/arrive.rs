@@ -126,7 +126,8 @@ impl Connection {
         }
     }
 
-    /// RFC 5961 §3.2: only a RST at exactly RCV.NXT resets; one elsewhere in the window is challenged.
+    /// RFC 5961 §3.2: only a RST at exactly RCV.NXT resets, with data or without (RFC 9293 §3.5.3, SHLD-2); one
+    /// elsewhere in the window is challenged.
     fn second_check_reset(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>, seq: u64) -> ControlFlow<()> {
         if !segment.flags().rst() {
             return Continue(());
@@ -165,7 +166,8 @@ impl Connection {
         }
     }
 
-    /// RFC 9293 §3.8.5: the urgent pointer names the octet after the urgent data (MUST-62).
+    /// RFC 9293 §3.8.5: the urgent pointer names the octet after the urgent data (MUST-62), however long that is
+    /// (MUST-30, MUST-31); the application is told (MUST-32).
     fn sixth_check_urgent(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>, seq: u64) {
         if !segment.flags().urg() || !state::receives(self.state) {
             return;

@@ -24,7 +24,8 @@ impl Connection {
         }
     }
 
-    /// The application lets go: it will neither read nor write. What was written is still delivered.
+    /// The application lets go: it will neither read nor write (RFC 9293 §3.6.1, MAY-1). What was written is still
+    /// delivered.
     pub fn release(&mut self, cx: &mut Context<'_>) {
         self.released = true;
         let unread = self.rcv.buffer.readable() > 0;

@@ -19,7 +19,8 @@ pub struct Config {
     pub sack: bool,
     /// The order of the options that are sent, and the padding between them.
     pub option_layout: Layout,
-    /// Hold back small segments while data is unacknowledged (RFC 9293 §3.7.4); `nodelay` turns it off.
+    /// Hold back small segments while data is unacknowledged (RFC 9293 §3.7.4, SHLD-7); `nodelay` turns it off
+    /// (MUST-17).
     pub nagle: bool,
     /// Hold back every small segment until this is taken away, or for the time that silly-window avoidance allows:
     /// `TCP_CORK`.
@@ -27,7 +28,8 @@ pub struct Config {
     /// A writer has to wait while this many bytes that it wrote have not been sent: `TCP_NOTSENT_LOWAT`. None for as
     /// many as the send buffer holds.
     pub unsent_limit: Option<usize>,
-    /// How long an acknowledgement may wait for company (RFC 9293 §3.8.6.3: under 0.5 s); none to acknowledge at once.
+    /// How long an acknowledgement may wait for company (RFC 9293 §3.8.6.3, SHLD-18: under 0.5 s, MUST-40); none to
+    /// acknowledge at once.
     pub delayed_ack: Option<Duration>,
     /// How many full segments of a young connection are acknowledged at once all the same, so that the peer's window
     /// opens fast; Linux has 16.
@@ -84,11 +86,12 @@ pub struct Config {
     pub max_rto: Duration,
     /// Added to every timeout but the very first, as FreeBSD does (`net.inet.tcp.rexmit_slop`).
     pub rto_slop: Duration,
-    /// How long data may stay unacknowledged before the connection ends: R2 of RFC 9293 §3.8.3, at least 100 s.
+    /// How long data may stay unacknowledged before the connection ends: R2 of RFC 9293 §3.8.3, at least 100 s
+    /// (SHLD-11).
     pub give_up: Duration,
-    /// The same for a SYN, at least 3 minutes (MUST-23).
+    /// The same for a SYN, at least 3 minutes (MUST-22, MUST-23).
     pub give_up_syn: Duration,
-    /// The application's own, stricter limit (RFC 9293 §3.9.1.1); it counts for a closed window as well.
+    /// The application's own, stricter limit (RFC 9293 §3.9.1.1, MUST-21); it counts for a closed window as well.
     pub user_timeout: Option<Duration>,
     /// How losses are found and repaired.
     pub recovery: LossRecovery,
@@ -114,7 +117,8 @@ pub struct Config {
     pub drop_syn_fin: bool,
     /// Time to live of the packets (MUST-49).
     pub ttl: u8,
-    /// DiffServ and ECN bits of the packets (MUST-48).
+    /// DiffServ and ECN bits of the packets (MUST-48), which may change at any time (SHLD-21) and go to IP as they are
+    /// (SHLD-22).
     pub traffic_class: u8,
 }
 
@@ -130,13 +134,13 @@ pub enum SynCookies {
     Always,
 }
 
-/// Keepalive (RFC 9293 §3.8.4): off by default (MUST-25), and then not before two hours (MUST-28).
+/// Keepalive (RFC 9293 §3.8.4, MAY-5): off by default (MUST-25), and then not before two hours (MUST-28).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Keepalive {
     pub enabled: bool,
     /// How long nothing must have come in before the first probe.
     pub idle: Duration,
-    /// The time between probes.
+    /// The time between probes (MUST-27).
     pub interval: Duration,
     /// How many probes in a row go unanswered before the connection ends.
     pub count: u32,

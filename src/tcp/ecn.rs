@@ -1,4 +1,5 @@
-//! Explicit congestion notification (RFC 3168): a router that is about to be congested marks packets, and drops none.
+//! Explicit congestion notification (RFC 3168; RFC 9293 §3.8.2, SHLD-8): a router that is about to be congested marks
+//! packets, and drops none.
 //!
 //! ```text
 //!    sender ---- ECT(0) -----> router ---- CE -----> receiver

@@ -16,7 +16,7 @@ pub struct Status {
     pub readable: bool,
     /// A write would take bytes or fail at once.
     pub writable: bool,
-    /// Set once the connection is over.
+    /// Set once the connection is over: who ended it, and how (RFC 9293 §3.6, MUST-12).
     pub closed: Option<CloseReason>,
 }
 
@@ -104,7 +104,7 @@ pub struct Info {
     pub congestion: &'static str,
     /// How far ahead of the reader the urgent data ends (MUST-33); none when there is none.
     pub urgent_ahead: Option<u64>,
-    /// The last soft error that ICMP reported (SHLD-25).
+    /// The last soft error that ICMP reported (MUST-47, SHLD-25).
     pub soft_error: Option<&'static str>,
 }
 

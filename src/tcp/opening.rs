@@ -237,7 +237,7 @@ impl Opening {
         self.soft_error
     }
 
-    /// The MSS that we announce: RFC 9293 §3.7.1 (MUST-67), the MTU less the fixed headers.
+    /// The MSS that we announce: RFC 9293 §3.7.1 (MUST-67, SHLD-5), the MTU less the fixed headers.
     pub fn advertised_mss(&self) -> u16 {
         advertised_mss(&self.config, self.mtu, self.tuple.remote.ip())
     }
@@ -450,7 +450,8 @@ impl Opening {
         frame
     }
 
-    /// What we offer, or in an answer: what both sides want (RFC 7323 §2.2 and §3.2, RFC 2018 §2).
+    /// What we offer, or in an answer: what both sides want (RFC 7323 §2.2 and §3.2, RFC 2018 §2). The MSS stands
+    /// nowhere else (RFC 9293 §3.7.1, MUST-65).
     fn syn_options(&self, cx: &Context<'_>, answers: bool) -> Options {
         Options {
             mss: Some(self.advertised_mss()),

@@ -1,4 +1,5 @@
-//! The receive buffer: whatever arrives is put in its place, and what is whole is read in order.
+//! The receive buffer: whatever arrives is put in its place, and what is whole is read in order (RFC 9293 §3.10.7.4,
+//! SHLD-31).
 //!
 //! One ring of bytes, indexed by stream position, holds both what is in order and what lies past a hole; a short list
 //! of ranges says what of the latter is there. The ring grows with what it holds and goes away when it is empty.

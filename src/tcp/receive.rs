@@ -159,6 +159,7 @@ impl Receiver {
                     Acknowledge::Soon
                 }
             }
+            // RFC 9293 §3.10.7.4 (MAY-13), RFC 5681 §4.2
             Inserted::OutOfOrder => {
                 self.remember(position);
                 Acknowledge::Now(SendReason::OutOfOrderAck)

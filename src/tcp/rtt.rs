@@ -1,4 +1,4 @@
-//! Round-trip times and the retransmission timeout (RFC 6298).
+//! Round-trip times and the retransmission timeout (RFC 6298; RFC 9293 §3.8.1, MUST-18).
 
 use super::Config;
 use crate::time::Instant;

@@ -22,7 +22,8 @@ pub struct Sender {
     pub first: u64,
     pub una: u64,
     pub nxt: u64,
-    /// SND.WND in bytes, with the positions of the segment that last set it (SND.WL1 and SND.WL2).
+    /// SND.WND in bytes, never in 16 bits (RFC 9293 §3.1, MUST-1, REC-1), with the positions of the segment that last
+    /// set it (SND.WL1 and SND.WL2).
     pub wnd: u64,
     pub wl1: u64,
     pub wl2: u64,
@@ -150,7 +151,7 @@ impl Sender {
         self.unsent() > 0 || self.fin_unsent()
     }
 
-    /// The usable window: negative, here zero, when the peer has shrunk it (RFC 9293 §3.8.6, MUST-34).
+    /// The usable window: negative, here zero, when the peer has shrunk it (RFC 9293 §3.8.6, MUST-34, SHLD-15).
     pub fn usable(&self) -> u64 {
         (self.una + self.wnd).saturating_sub(self.nxt)
     }

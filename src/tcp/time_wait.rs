@@ -148,7 +148,7 @@ impl TimeWait {
         }
     }
 
-    /// RFC 6191 §2: is this SYN newer than all of the old connection?
+    /// RFC 6191 §2 (RFC 9293 §3.6.1, SHLD-4): is this SYN newer than all of the old connection?
     fn may_begin_anew(&self, segment: &Segment<'_>) -> bool {
         let beyond = segment.seq().after(self.rcv_nxt);
         match (segment.header.options.timestamps, self.recent()) {

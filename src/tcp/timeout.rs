@@ -72,7 +72,8 @@ impl Connection {
         cx.now.since(self.progress_at) >= self.config.user_timeout.unwrap_or(limit)
     }
 
-    /// RFC 9293 §3.8.6.1: probe a closed window, ever more rarely (SHLD-30), as long as the peer answers (MUST-37).
+    /// RFC 9293 §3.8.6.1 (MUST-35, MUST-36): probe a closed window, ever more rarely (SHLD-30), as long as the peer
+    /// answers (MUST-37).
     fn on_persist_timeout(&mut self, cx: &mut Context<'_>) {
         if self.snd.usable() > 0 && self.recovery.is_empty() || !self.something_waits() {
             return;

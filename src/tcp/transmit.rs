@@ -160,7 +160,8 @@ impl Connection {
         (in_window && in_cwnd).then_some(Next::Again { start, end, why })
     }
 
-    /// The end of the segment of new data, FIN included, that may go out now.
+    /// The end of the segment of new data, FIN included, that may go out now: as much as fits goes together, however it
+    /// was written (RFC 9293 §3.9.1.2, MAY-16, SHLD-27, SHLD-28).
     fn next_new(&self) -> Result<u64, Held> {
         let snd = &self.snd;
         if !snd.has_unsent() {
@@ -211,7 +212,8 @@ impl Connection {
         self.next_new() == Err(Held::Cwnd)
     }
 
-    /// RFC 9293 §3.7.4 and §3.8.6.2.1: may a segment go that is not full? `all`: it takes everything that waits.
+    /// RFC 9293 §3.7.4 and §3.8.6.2.1 (MUST-38): may a segment go that is not full? `all`: it takes everything that
+    /// waits.
     fn small_may_go(&self, data: u64, all: bool) -> bool {
         // Nagle's rule as Minshall changed it, and as Linux has it: what must be acknowledged first is not all data
         // but the last small segment, so that the end of a long write does not wait for its beginning.
@@ -220,7 +222,8 @@ impl Connection {
         all && nagle_lets_go || data >= (self.snd.max_wnd / 2).max(1) || self.pending.small_segment
     }
 
-    /// Nothing goes out now and perhaps nothing will come in: a timer must see to what waits.
+    /// Nothing goes out now and perhaps nothing will come in: a timer must see to what waits (RFC 9293 §3.9.1.2,
+    /// MUST-60).
     fn arm_for_what_is_held(&mut self, cx: &mut Context<'_>) {
         if !self.needs_arming() {
             return;

@@ -171,6 +171,7 @@ impl Header {
             flags: Flags::from_bits(u16::from_be_bytes([bytes[12], bytes[13]])),
             window: slice.window_size(),
             urgent: slice.urgent_pointer(),
+            // RFC 9293 §3.1 (MUST-5): in any segment.
             options: Options::parse(slice.options())?,
         };
         Ok((header, &bytes[slice.slice().len()..]))

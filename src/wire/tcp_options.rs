@@ -6,6 +6,7 @@ use thiserror::Error;
 /// The most option bytes that the data offset can name.
 pub const MAX_LEN: usize = 40;
 
+// RFC 9293 §3.2 (MUST-4), RFC 7323, RFC 2018, RFC 7413.
 const END: u8 = 0;
 const NO_OPERATION: u8 = 1;
 const MSS: u8 = 2;
@@ -32,7 +33,7 @@ pub enum Layout {
 /// The options that this stack understands, each at most once: the last one counts.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Options {
-    /// Maximum segment size (RFC 9293 §3.7.1).
+    /// Maximum segment size (RFC 9293 §3.7.1, MUST-14).
     pub mss: Option<u16>,
     /// Shift count as on the wire (RFC 7323 §2.2); whoever uses it limits it to 14.
     pub window_scale: Option<u8>,
@@ -109,7 +110,7 @@ impl Options {
                 0 | 4 | 6 | 8 | 10 | 12 | 14 | 16 => self.fast_open = Some(value.into()),
                 _ => {}
             },
-            // RFC 9293 §3.1 (MUST-6): an unknown option is skipped by its length.
+            // RFC 9293 §3.1 (MUST-6, MUST-68): an unknown option is skipped by its length.
             _ => {}
         }
         Some(())

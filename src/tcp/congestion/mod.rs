@@ -1,4 +1,4 @@
-//! Congestion control: how much may be in flight, and how fast.
+//! Congestion control: how much may be in flight, and how fast (RFC 9293 §3.8.2, MUST-19, MAY-18).
 //!
 //! A controller hears facts (acknowledged, lost, marked, timed out, idle) and answers with a window and, if it paces, a
 //! rate. It sees no connection and no sequence number; *what* is lost is [`recovery`](super)'s business, and so is how
