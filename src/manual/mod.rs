@@ -11,10 +11,12 @@
 //! 7. [The simulator](simulator): experiments from files, in virtual time, alone and by the thousand.
 //! 8. [What is required](requirements): each requirement of RFC 9293 and each trap, with its code and its test.
 //! 9. [Congestion control](congestion): what a controller is told, and one of your own in a page.
+//! 10. [Loss and delay](loss): this stack beside smoltcp and Linux on the same lossy link, and flows that share.
 
 pub mod congestion;
 pub mod driving;
 pub mod encapsulation;
+pub mod loss;
 pub mod neighbours;
 pub mod path_of_a_byte;
 pub mod requirements;

@@ -87,6 +87,7 @@
 //! | `delay`, `rtt` | `20ms`, with a jitter `20ms 5ms`; `rtt` is the delay of both directions together |
 //! | `queue` | how many packets wait at most while one is being sent (1000); `"1bdp"` for as many as are under way at the full rate in one round trip *of this link*, `"0.5bdp min 100"` |
 //! | `loss`, `duplicate`, `corrupt`, `reorder` | percent; the further words are netem's: `loss = "1% 25%"`, `reorder = "2% gap 5"` |
+//! | `mark` | from how many waiting packets on those that come are marked instead of waiting to be lost, where both hosts agreed to ECN; `loss = "2% ecn"` marks by chance |
 //! | `outages` | when the link is cut: `[["2s", "12s"]]` |
 //! | `mtu` | 1500; the same for all links |
 //! | `there`, `back` | tables of the keys above, for the direction from the first to the second and back |
@@ -95,6 +96,7 @@
 //! |---|---|
 //! | `profile` | `strata`, `linux` or `freebsd`: a set of settings to begin with |
 //! | `congestion` | a controller by its name |
+//! | `ecn` | `off`, `respond` (agree where the peer asks) or `request` |
 //! | `receive_buffer`, `send_buffer` | bytes, fixed; without them buffers grow with what is needed |
 //! | `window_scale`, `initial_window` | the shift that is offered, 0 to 14; in segments |
 //! | `sack`, `timestamps`, `nagle` | true or false |

@@ -24,19 +24,21 @@ use super::units;
 use crate::device::fault::Spec;
 use crate::sim::experiment::{Amount, Experiment, Flow, Host, Link, Problem};
 use crate::sim::network::{Outage, Shape};
-use crate::tcp::Config;
 use crate::tcp::congestion::Algorithm;
+use crate::tcp::{Config, Ecn};
 use std::time::Duration;
 use toml::{Table, Value};
 
 /// What of a link's keys may differ between its directions.
-pub const WIRE_KEYS: &[&str] = &["rate", "rtt", "delay", "queue", "loss", "reorder", "duplicate", "corrupt", "outages"];
+pub const WIRE_KEYS: &[&str] =
+    &["rate", "rtt", "delay", "queue", "loss", "reorder", "duplicate", "corrupt", "mark", "outages"];
 /// What a flow can be told apart from its ends.
 pub const FLOW_KEYS: &[&str] = &["start", "bytes", "duration", "congestion"];
 /// What a host's connections can be told.
 pub const HOST_KEYS: &[&str] = &[
     "profile",
     "congestion",
+    "ecn",
     "receive_buffer",
     "send_buffer",
     "window_scale",
@@ -126,6 +128,7 @@ fn settings(from: &mut Reader, tcp: &mut Config) -> Result<(), Problem> {
     if let Some(congestion) = from.read("congestion", congestion)? {
         tcp.congestion = congestion;
     }
+    tcp.ecn = from.read("ecn", ecn)?.unwrap_or(tcp.ecn);
     if let Some(bytes) = from.read("receive_buffer", units::size)? {
         tcp.fix_receive_buffer(bytes as usize);
     }
@@ -151,6 +154,15 @@ fn settings(from: &mut Reader, tcp: &mut Config) -> Result<(), Problem> {
 fn congestion(value: &Value) -> Result<Algorithm, String> {
     let known = || expected(value, format_args!("one of {}", Algorithm::names()));
     value.as_str().and_then(|name| name.parse().ok()).ok_or_else(known)
+}
+
+fn ecn(value: &Value) -> Result<Ecn, String> {
+    match value.as_str() {
+        Some("off") => Ok(Ecn::Off),
+        Some("respond") => Ok(Ecn::Respond),
+        Some("request") => Ok(Ecn::Request),
+        Some(_) | None => Err(expected(value, "one of off, respond, request")),
+    }
 }
 
 /// One direction, before its queue is known in packets.
@@ -204,7 +216,7 @@ fn direction(from: &mut Reader, way: &mut Direction) -> Result<(), Problem> {
         (faults.delay, faults.jitter, faults.delay_correlation) = (spec.delay, spec.jitter, spec.delay_correlation);
     }
     if let Some(spec) = from.read("loss", |value| units::netem("loss", value))? {
-        faults.loss = spec.loss;
+        (faults.loss, faults.mark) = (spec.loss, spec.mark);
     }
     if let Some(spec) = from.read("reorder", |value| units::netem("reorder", value))? {
         (faults.reorder, faults.gap) = (spec.reorder, spec.gap);
@@ -220,6 +232,9 @@ fn direction(from: &mut Reader, way: &mut Direction) -> Result<(), Problem> {
         return Err(Problem { path: from.path("reorder"), what });
     }
     *queue = from.read("queue", queue_of)?.unwrap_or(*queue);
+    shape.mark = from
+        .read("mark", |value| units::number(value, 0..=u64::from(u32::MAX)))?
+        .map_or(shape.mark, |most| Some(most as usize));
     if let Some(outages) = from.read("outages", outages)? {
         shape.outages = outages;
     }

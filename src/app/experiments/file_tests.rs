@@ -38,6 +38,8 @@ fn all_keys_of_a_link_are_understood() {
     assert_eq!(link.back.outages, [Outage { from: Duration::from_secs(10), to: Duration::from_secs(20) }]);
     // 100 Mbit/s for 40 ms are 500,000 bytes: 56 packets of 9014 bytes.
     assert_eq!((link.there.queue, link.back.queue), (100, 7));
+    let marking = link_with("loss = \"2% ecn\"\nmark = 20").expect("nothing is wrong").back;
+    assert_eq!((marking.faults.mark, marking.mark), (true, Some(20)));
     assert_eq!(link_with("rate = \"100mbit\"\nrtt = \"40ms\"\nqueue = \"2bdp\"").map(|link| link.there.queue), Ok(661));
 }
 
@@ -50,6 +52,7 @@ fn hosts_have_settings_of_their_own_on_top_of_the_common_ones() {
         switches = ["s"]
         [defaults]
         congestion = "reno"
+        ecn = "request"
         sack = false
         [hosts.a]
         receive_buffer = "64KiB"
@@ -75,6 +78,7 @@ fn hosts_have_settings_of_their_own_on_top_of_the_common_ones() {
         (a.tcp.congestion, a.tcp.sack, a.tcp.receive_buffer, a.tcp.initial_window),
         (Algorithm::RENO, false, 65_536, 2)
     );
+    assert_eq!((a.tcp.ecn, b.tcp.ecn), (crate::tcp::Ecn::Request, Config::default().ecn), "a profile begins anew");
     assert_eq!((a.tcp.delayed_ack, b.tcp.sack, b.tcp.quick_acks), (None, true, 16));
     assert_eq!((experiment.seed, experiment.time_limit), (7, Duration::from_secs(20)));
     let flow = &experiment.flows[0];
@@ -102,7 +106,7 @@ fn errors_name_the_key_what_was_wrong_and_what_is_allowed() {
         ),
         (
             format!("{LINK}back = {{ speed = 1 }}\n{FLOW}"),
-            "links[0].back.speed: there is no such key: allowed are rate, rtt, delay, loss, reorder, duplicate, corrupt, queue, outages",
+            "links[0].back.speed: there is no such key: allowed are rate, rtt, delay, loss, reorder, duplicate, corrupt, queue, mark, outages",
         ),
         (format!("{LINK}queue = \"lots\"\n{FLOW}"), &format!("links[0].queue: \"lots\": expected {QUEUE}")),
         (
@@ -139,6 +143,7 @@ fn errors_name_the_key_what_was_wrong_and_what_is_allowed() {
             format!("[defaults]\nprofile = \"bsd\"\n{}", "[hosts.a]\n[hosts.b]\n"),
             "defaults.profile: \"bsd\": expected one of strata, linux, freebsd",
         ),
+        ("[hosts.a]\necn = 1\n[hosts.b]\n".into(), "hosts.a.ecn: 1: expected one of off, respond, request"),
         ("[hosts]\na = { sack = 1 }\nb = {}\n".into(), "hosts.a.sack: 1: expected true or false"),
     ];
     for (text, expected) in cases {

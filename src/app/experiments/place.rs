@@ -53,7 +53,9 @@ impl File {
             Some((node, way @ ("there" | "back"))) => (node, Some(way)),
             Some(_) | None => (owner, None),
         };
-        if let Some(link) = list(&mut self.table, "links").find(|link| name_of(link) == node) {
+        // A link and a flow may both be called after their ends.
+        let of_flow = FLOW_KEYS.contains(&key) && direction.is_none();
+        if !of_flow && let Some(link) = list(&mut self.table, "links").find(|link| name_of(link) == node) {
             match direction {
                 None => set_link(link, key, text),
                 Some(way) => {
@@ -229,6 +231,16 @@ mod tests {
             (1.0, 0.0)
         );
         assert_eq!(experiment.hosts.iter().map(|host| host.tcp.sack).collect::<Vec<_>>(), [false, true]);
+    }
+
+    #[test]
+    fn a_link_and_a_flow_of_one_name_are_told_apart_by_the_key() {
+        let text = FILE.replace("name = \"bottleneck\"", "name = \"a-b\"").replace("loss = 3", "");
+        let settings = [("a-b.loss", "1"), ("a-b.congestion", "reno")].map(|(name, value)| (name.into(), value.into()));
+        let file = File::parse(&text).expect("it is TOML").at(&Point { settings: settings.into() }).expect("well");
+        let experiment = file.experiment().expect("well");
+        assert_eq!(experiment.links[1].there.faults.loss.percent, 1.0);
+        assert_eq!(experiment.flows[0].congestion.map(|chosen| chosen.name()), Some("reno"));
     }
 
     #[test]
