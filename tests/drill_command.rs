@@ -162,12 +162,12 @@ fn words_tolerances_and_profiles_come_from_the_command_line() {
         +0 < S 0:0(0) win 1000 <mss 1000,nop,wscale 2>\n+.010 > S. 0:0(0) ack 1 <mss 1460,nop,wscale SHIFT>\n";
     let folder = Folder::new("words", &[("late.pkt", late)]);
     for (arguments, status) in [
-        ("-D SHIFT=7 late.pkt", 1),
-        ("-D SHIFT=7 --tolerance-usecs 10000 late.pkt", 0),
-        ("-D SHIFT=8 --tolerance_usecs=10000 late.pkt", 1),
-        ("-D SHIFT=8 --tolerance_usecs=10000 --profile linux late.pkt", 0),
+        ("-D SHIFT=8 late.pkt", 1),
+        ("-D SHIFT=8 --tolerance-usecs 10000 late.pkt", 0),
+        ("-D SHIFT=6 --tolerance_usecs=10000 late.pkt", 1),
+        ("-D SHIFT=6 --tolerance_usecs=10000 --profile freebsd late.pkt", 0),
         ("-D SHIFT=3 --tolerance_usecs=10000 --relaxed late.pkt", 0),
-        ("-D =7 late.pkt", 2),
+        ("-D =8 late.pkt", 2),
         ("late.pkt", 2),
     ] {
         let answer = folder.drill(arguments);

@@ -3,6 +3,7 @@
 use super::calls::Program;
 use super::capture::Seen;
 use crate::sim::script::syntax::TcpOption;
+use crate::tcp::Config;
 
 impl Program<'_> {
     /// Options of the script and system settings, without which our stack would not begin as that one did.
@@ -19,10 +20,14 @@ impl Program<'_> {
             lines.push(format!("--mss={}", mss.saturating_sub(if options.timestamps { 12 } else { 0 }).max(1)));
         }
         let window = syn.tcp.window.unwrap_or(0);
-        match (options.shift, options.shift_is_second, window) {
-            (Some(7) | None, false, u16::MAX) => {}
-            (Some(6) | None, true, u16::MAX) => lines.push("--profile=freebsd".into()),
-            (_, freebsd, _) => {
+        let offers = |profile: &str| {
+            let shift = Config::profile(profile).and_then(|config| config.window_scale);
+            window == u16::MAX && (options.shift.is_none() || options.shift == shift)
+        };
+        match options.shift_is_second {
+            false if offers("strata") => {}
+            true if offers("freebsd") => lines.push("--profile=freebsd".into()),
+            freebsd => {
                 lines.push(format!("--profile={}", if freebsd { "freebsd" } else { "linux" }));
                 // Its windows are those of its own buffers.
                 lines.push("--relaxed".into());

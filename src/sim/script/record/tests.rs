@@ -29,6 +29,7 @@ fn captured(text: &str) -> Vec<Captured> {
 fn the_demonstration_becomes_a_script_that_passes() {
     let text = record(&frames(DEMO), "demo.pcapng", &Choice::default()).expect("a connection");
     assert_eq!(run(&text), Outcome::Passed, "{text}");
+    assert!(!text.contains("--relaxed") && !text.contains("--profile"), "it is known as ours\n{text}");
     for line in [
         "// Recorded from demo.pcapng: the connection 192.0.2.1:51864 > 192.0.2.2:80, 12 of 16 frames.",
         "// The stack is 192.0.2.2:80, the side that answered. Left out: 4 ARP; the content of the data.",
