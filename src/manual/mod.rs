@@ -12,6 +12,7 @@
 //! 8. [What is required](requirements): each requirement of RFC 9293 and each trap, with its code and its test.
 //! 9. [Congestion control](congestion): what a controller is told, and one of your own in a page.
 //! 10. [Loss and delay](loss): this stack beside smoltcp and Linux on the same lossy link, and flows that share.
+//! 11. [Under attack](under_attack): floods, guesses and hoarders, and what stands against each.
 
 pub mod congestion;
 pub mod driving;
@@ -23,3 +24,4 @@ pub mod requirements;
 pub mod seeing;
 pub mod simulator;
 pub mod tcp_states;
+pub mod under_attack;
