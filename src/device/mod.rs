@@ -131,16 +131,20 @@ pub struct Batch {
     buffers: Vec<(Vec<u8>, Offload)>,
     len: usize,
     limit: usize,
+    bytes: usize,
 }
+
+/// A batch of super-frames is full before it outgrows the processor's cache: who handles it finds it there.
+const BATCH_BYTES: usize = 256 * 1024;
 
 impl Batch {
     /// A batch that takes up to `limit` frames.
     pub fn new(limit: usize) -> Batch {
-        Batch { buffers: Vec::new(), len: 0, limit }
+        Batch { buffers: Vec::new(), len: 0, limit, bytes: 0 }
     }
 
     pub fn is_full(&self) -> bool {
-        self.len == self.limit
+        self.len == self.limit || self.bytes >= BATCH_BYTES
     }
 
     pub fn is_empty(&self) -> bool {
@@ -153,7 +157,7 @@ impl Batch {
 
     /// Forgets the frames and keeps their buffers.
     pub fn clear(&mut self) {
-        self.len = 0;
+        (self.len, self.bytes) = (0, 0);
     }
 
     /// Lets `fill` put a frame into the next buffer, which still holds whatever it held before; `Ok(None)` leaves
@@ -166,6 +170,7 @@ impl Batch {
         let Some(found) = fill(buffer)? else { return Ok(false) };
         *offload = found;
         self.len += 1;
+        self.bytes += buffer.len();
         Ok(true)
     }
 

@@ -14,6 +14,8 @@ const MAX_RANGES: usize = 128;
 const BYTES_PER_RANGE: u64 = 512;
 /// When memory is scarce: how much larger than what it holds a ring may become.
 const SPARSENESS: usize = 16;
+/// The largest ring to begin with: whoever reads as fast as data comes never needs more, and it stays in the cache.
+const MAX_FIRST_RING: usize = 256 * 1024;
 /// The smallest ring.
 const MIN_RING: usize = 2048;
 
@@ -190,7 +192,7 @@ impl ReceiveBuffer {
         self.read += len as u64;
         if self.read == self.next && self.ranges.is_empty() {
             // Half of it, so that what was large once does not stay large.
-            self.last_len = if self.thrifty { 0 } else { self.ring.len() / 2 };
+            self.last_len = if self.thrifty { 0 } else { (self.ring.len() / 2).min(MAX_FIRST_RING) };
             self.ring = Vec::new();
         } else if self.thrifty {
             self.shrink();
