@@ -5,10 +5,11 @@
 //! over the rounds of the ratio within a round. Rounds of which somebody else's machine took much are left out.
 
 mod client;
-mod machine;
 mod report;
 mod sample;
 mod stacks;
+#[path = "../support/mod.rs"]
+mod support;
 mod workload;
 
 use clap::Parser;

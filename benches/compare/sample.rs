@@ -1,7 +1,7 @@
 //! One stack under one workload, once.
 
-use crate::machine::{Times, Worker, pin_to_one_processor, resident};
 use crate::stacks::Stack;
+use crate::support::machine::{Times, Worker, pin_to_one_processor, resident};
 use crate::workload::Workload;
 use serde_json::{Value, json};
 use std::process::Command;

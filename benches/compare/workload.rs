@@ -1,7 +1,9 @@
 //! What is asked of a stack.
 
-use crate::client::{self, Work, port};
-use crate::stacks::{INTERFACE, SERVER, Stack};
+use crate::client::{self, Work};
+use crate::stacks::Stack;
+use crate::support::client::port;
+use crate::support::{INTERFACE, SERVER};
 use std::fmt;
 use std::time::Duration;
 

@@ -53,13 +53,22 @@ pub enum PacketError {
 impl Packet {
     /// Opens the interface called `name`, which must be up. Without `offload` every frame is as it is on a wire.
     pub fn open(name: &str, offload: bool) -> Result<Packet, PacketError> {
+        Packet::open_as(name, offload, packet::open)
+    }
+
+    /// As [`open`](Packet::open), but nothing is ever received: what passes on the interface costs nothing here.
+    pub fn open_to_send(name: &str) -> Result<Packet, PacketError> {
+        Packet::open_as(name, false, packet::open_to_send)
+    }
+
+    fn open_as(name: &str, offload: bool, open: fn(u32) -> io::Result<OwnedFd>) -> Result<Packet, PacketError> {
         let other = |error| PacketError::Other { name: name.to_owned(), error };
         let index = interface::index(name).map_err(|_| PacketError::NoInterface { name: name.to_owned() })?;
         let facts = interface::facts(name).map_err(other)?;
         if !facts.up {
             return Err(PacketError::Down { name: name.to_owned() });
         }
-        let socket = packet::open(index).map_err(|error| match error.raw_os_error() {
+        let socket = open(index).map_err(|error| match error.raw_os_error() {
             Some(libc::EPERM | libc::EACCES) => PacketError::NotPermitted { name: name.to_owned() },
             _ => other(error),
         })?;

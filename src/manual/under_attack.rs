@@ -33,6 +33,5 @@
 //!
 //! Each of these shows itself: `tcp_syn_cookie` and `tcp_memory` among the counters of
 //! [`probe`](crate::probe), drops by their reasons, [`Stack::tcp_usage`](crate::stack::Stack::tcp_usage) for the moment.
-//! `cargo test --test flood` floods a stack that serves a bulk transfer and new clients;
-//! `STRATA_FLOOD=1000000 cargo test --release --test flood -- --nocapture` does so with a million SYNs from a million
-//! addresses in real time, with both ends of the transfer and the flood on one core.
+//! [`Stack::tcp_handshakes`](crate::stack::Stack::tcp_handshakes) counts what became of the SYNs, beside the names that
+//! Linux has for the same. `cargo test --test flood` floods a stack in virtual time, and `scripts/flood` in real time.

@@ -133,6 +133,16 @@ impl Host {
         self.inspect(Stack::tcp_unfinished)
     }
 
+    /// How many connections there are, and what they hold.
+    pub fn tcp_usage(&self) -> stack::TcpUsage {
+        self.inspect(Stack::tcp_usage)
+    }
+
+    /// What became of the SYNs to our listeners.
+    pub fn tcp_handshakes(&self) -> stack::Handshakes {
+        self.inspect(Stack::tcp_handshakes)
+    }
+
     /// Ends every call that waits or will be made, with this error.
     pub(super) fn end(&self, kind: io::ErrorKind, sentence: String) {
         let mut wakers = Wakers::new();

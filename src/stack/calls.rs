@@ -2,8 +2,8 @@
 
 use super::tcp::Shape;
 use super::{
-    BindError, ListenerId, PingError, PingId, PingReply, Stack, TcpId, TcpUsage, UdpId, UdpReceiveError, UdpSendError,
-    ports,
+    BindError, Handshakes, ListenerId, PingError, PingId, PingReply, Stack, TcpId, TcpUsage, UdpId, UdpReceiveError,
+    UdpSendError, ports,
 };
 use crate::event::FourTuple;
 use crate::icmp;
@@ -236,6 +236,11 @@ impl Stack {
     /// How many connections there are, and what they hold.
     pub fn tcp_usage(&self) -> TcpUsage {
         self.layers.tcp.usage()
+    }
+
+    /// What became of the SYNs to our listeners since the stack began.
+    pub fn tcp_handshakes(&self) -> Handshakes {
+        self.layers.tcp.handshakes
     }
 
     pub fn tcp_local_addr(&self, id: TcpId) -> SocketAddr {

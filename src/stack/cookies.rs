@@ -3,7 +3,7 @@
 use super::keyed::Key;
 use super::tcp::{Shape, TcpTable};
 use super::{ListenerId, SocketId};
-use crate::event::{Context, DropReason, Event, FourTuple, Layer, SendReason, TcpEvent};
+use crate::event::{Context, DropReason, Event, FourTuple, SendReason, TcpEvent};
 use crate::tcp::cookie::{self, Hashes};
 use crate::tcp::{Opening, Outcome, Segment};
 use std::net::IpAddr;
@@ -32,12 +32,13 @@ impl TcpTable {
         syn: &Segment<'_>,
         id: ListenerId,
     ) {
-        let (hashes, offset) = (Keyed { key: &self.key, tuple: &tuple }, self.key.secrets(cx.now, &tuple));
+        let (hashes, offset) = (Keyed { key: &self.key, tuple: &tuple }, self.key.timestamp_offset(&tuple));
         let listener = &mut self.listeners[id].listener;
         let (config, link) = (&listener.config, (self.mtu, tuple.remote.ip()));
-        let header = cookie::syn_ack(&hashes, cx.now, config, link, (syn, offset.timestamp_offset));
+        let header = cookie::syn_ack(&hashes, cx.now, config, link, (syn, offset));
         let (ttl, class) = (config.ttl, config.traffic_class);
         listener.cookie_sent(cx.now);
+        self.handshakes.cookies_sent += 1;
         let options = &header.options;
         let (window_scale, sack) =
             (syn.header.options.window_scale.filter(|_| options.window_scale.is_some()), options.sack_permitted);
@@ -59,12 +60,16 @@ impl TcpTable {
         if !flags.ack() || flags.syn() || flags.rst() || !listener.expects_cookies(cx.now) {
             return false;
         }
-        let (hashes, offset) = (Keyed { key: &self.key, tuple: &tuple }, self.key.secrets(cx.now, &tuple));
+        let (hashes, offset) = (Keyed { key: &self.key, tuple: &tuple }, self.key.timestamp_offset(&tuple));
         let config = listener.config.clone();
-        let recalled = cookie::recall(&hashes, cx.now, &config, (ack, offset.timestamp_offset));
-        let Some(recalled) = recalled else { return false };
+        let recalled = cookie::recall(&hashes, cx.now, &config, (ack, offset));
+        let Some(recalled) = recalled else {
+            self.handshakes.cookies_failed += 1;
+            return false;
+        };
+        self.handshakes.cookies_received += 1;
         if let Some(reason) = self.lacks_room(id) {
-            cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason });
+            self.refuse(cx, reason);
             if let Some(header) = ack.reset_reply().filter(|_| config.reset_on_overflow) {
                 self.reply(tuple, header, SendReason::AcceptQueueFull);
             }

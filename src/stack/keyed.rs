@@ -25,7 +25,11 @@ impl Key {
     /// MUST-8, MUST-9, SHLD-1).
     pub fn secrets(&self, now: Instant, tuple: &FourTuple) -> Secrets {
         let clock = (now.as_micros() / 4) as u32;
-        Secrets { isn: clock.wrapping_add(self.hash("isn", tuple)), timestamp_offset: self.hash("timestamp", tuple) }
+        Secrets { isn: clock.wrapping_add(self.hash("isn", tuple)), timestamp_offset: self.timestamp_offset(tuple) }
+    }
+
+    pub fn timestamp_offset(&self, tuple: &FourTuple) -> u32 {
+        self.hash("timestamp", tuple)
     }
 
     /// A key for one period of time, made from this one.

@@ -9,6 +9,38 @@ use crate::tcp::{Config, Opening, Segment, Seq};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+/// What became of the SYNs that came to our listeners, and of the cookies that they were answered with; beside each the
+/// name by which Linux counts the same (`nstat`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Handshakes {
+    /// SYNs that were remembered.
+    pub opened: u64,
+    /// `TcpExtSyncookiesSent`: SYNs of which nothing was kept.
+    pub cookies_sent: u64,
+    /// `TcpExtSyncookiesRecv`: cookies that came back and count.
+    pub cookies_received: u64,
+    /// `TcpExtSyncookiesFailed`: segments that would bring one back, and none of ours is in them.
+    pub cookies_failed: u64,
+    /// `TcpExtTCPReqQFullDrop`: SYNs without an answer, the SYN queue being full and cookies turned off.
+    pub syn_queue_overflows: u64,
+    /// `TcpExtListenOverflows`: SYNs and ends of handshakes for which the accept queue had no room.
+    pub accept_queue_overflows: u64,
+    /// SYNs and ends of handshakes beyond [`connection_limit`](super::Config::connection_limit).
+    pub too_many_connections: u64,
+}
+
+impl Handshakes {
+    pub(super) fn dropped(&mut self, reason: DropReason) {
+        if reason == DropReason::SynQueueFull {
+            self.syn_queue_overflows += 1;
+        } else if reason == DropReason::AcceptQueueFull {
+            self.accept_queue_overflows += 1;
+        } else if reason == DropReason::TooManyConnections {
+            self.too_many_connections += 1;
+        }
+    }
+}
+
 impl TcpTable {
     /// RFC 9293 §3.10.7.1 (CLOSED) and §3.10.7.2 (LISTEN).
     pub(super) fn handle_without_connection(
@@ -38,12 +70,13 @@ impl TcpTable {
         let listener = &mut self.listeners[id].listener;
         match listener.handle_segment(segment) {
             Answer::Open if is_crowded => {
-                cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason: DropReason::TooManyConnections });
+                self.refuse(cx, DropReason::TooManyConnections);
             }
             Answer::Cookie => self.answer_with_cookie(cx, tuple, segment, id),
             Answer::Open => {
                 listener.opening_began();
-                let config = listener.config.clone();
+                self.handshakes.opened += 1;
+                let config = self.listeners[id].listener.config.clone();
                 let mut secrets = self.key.secrets(cx.now, &tuple);
                 if let Some(former) = &former {
                     secrets.isn = beyond(former.1.wait.snd_nxt(), secrets.isn);
@@ -59,8 +92,14 @@ impl TcpTable {
                 }
             }
             Answer::Reset(header) => self.reply(tuple, header, SendReason::NoConnection),
-            Answer::Drop(reason) => cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason }),
+            Answer::Drop(reason) => self.refuse(cx, reason),
         }
+    }
+
+    /// A segment to a listener comes to nothing.
+    pub(super) fn refuse(&mut self, cx: &mut Context<'_>, reason: DropReason) {
+        self.handshakes.dropped(reason);
+        cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason });
     }
 
     /// Would this begin a handshake at `local`?

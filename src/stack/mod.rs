@@ -34,6 +34,7 @@ mod time_wait;
 mod udp;
 
 pub use crate::udp::{ReceiveError as UdpReceiveError, SendError as UdpSendError};
+pub use listeners::Handshakes;
 pub use ping::PingReply;
 
 use crate::event::{Context, Event, Observer};

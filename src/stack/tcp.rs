@@ -2,6 +2,7 @@
 
 use super::deadlines::Deadlines;
 use super::keyed::{CookieMint, Key};
+use super::listeners::Handshakes;
 use super::time_wait::{Former, TimeWaits};
 use super::{ClosedPort, ListenerId, SocketId, TcpId, TcpUsage};
 use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason, TcpEvent, TcpState};
@@ -96,6 +97,7 @@ pub(super) struct TcpTable {
     deadlines: Deadlines<TcpId>,
     pub(super) time_waits: TimeWaits,
     replies: VecDeque<Reply>,
+    pub(super) handshakes: Handshakes,
     /// Peers of whom nothing was heard for long although something was sent.
     pub(super) doubted: VecDeque<IpAddr>,
     pub(super) wakeups: VecDeque<SocketId>,
@@ -112,6 +114,7 @@ impl TcpTable {
             ready: VecDeque::new(),
             deadlines: Deadlines::default(),
             replies: VecDeque::new(),
+            handshakes: Handshakes::default(),
             doubted: VecDeque::new(),
             wakeups: VecDeque::new(),
             time_waits: TimeWaits::new(key.clone(), config.time_wait_limit),
@@ -213,7 +216,7 @@ impl TcpTable {
     }
 
     fn refuse_to_queue(&mut self, cx: &mut Context<'_>, id: TcpId, segment: &Segment<'_>) {
-        cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason: DropReason::AcceptQueueFull });
+        self.refuse(cx, DropReason::AcceptQueueFull);
         let (tuple, resets) = (*self.tuple(id), self.config(id).reset_on_overflow);
         if let Some(header) = segment.reset_reply().filter(|_| resets) {
             self.reply(tuple, header, SendReason::AcceptQueueFull);

@@ -1,6 +1,7 @@
 //! As much as goes through.
 
-use super::{Work, connect, port};
+use super::Work;
+use crate::support::client::{connect, port};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! A connection for each request: opened, used once, closed by the server.
 
-use super::{BODY, REQUEST, Work, port, use_cubic};
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
+use super::Work;
+use crate::support::client::{BODY, fetch_once};
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 /// Thousands of connections a second, from so many clients at once.
@@ -20,18 +20,10 @@ fn one_client(server: Ipv4Addr, start: Instant, span: Duration) -> u64 {
     while start.elapsed() < span {
         response.clear();
         // A rival without a free socket refuses: that connection does not count.
-        if once(server, &mut response).is_ok() {
+        if fetch_once(server, &mut response).is_ok() {
             assert!(response.len() >= BODY, "a response of {} bytes", response.len());
             done += 1;
         }
     }
     done
-}
-
-fn once(server: Ipv4Addr, response: &mut Vec<u8>) -> std::io::Result<usize> {
-    let mut stream = TcpStream::connect((server, port::HTTP_ONCE))?;
-    use_cubic(&stream);
-    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    stream.write_all(REQUEST)?;
-    stream.read_to_end(response)
 }

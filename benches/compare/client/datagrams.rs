@@ -1,6 +1,7 @@
 //! Small datagrams there and back.
 
-use super::{Work, port};
+use super::Work;
+use crate::support::client::port;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::time::{Duration, Instant};
 

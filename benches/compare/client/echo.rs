@@ -1,6 +1,7 @@
 //! One byte there and back.
 
-use super::{Work, connect, port};
+use super::Work;
+use crate::support::client::{connect, port};
 use std::io::{Read, Write};
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};

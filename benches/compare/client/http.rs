@@ -1,6 +1,7 @@
 //! Requests on connections that stay open, one at a time on each, all from one thread.
 
-use super::{BODY, REQUEST, Work, connect, port};
+use super::Work;
+use crate::support::client::{BODY, REQUEST, connect, port};
 use rustix::buffer::spare_capacity;
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use std::io::{ErrorKind, Read, Write};

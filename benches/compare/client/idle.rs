@@ -1,7 +1,7 @@
 //! Connections that are open and silent.
 
-use super::port;
-use crate::machine;
+use crate::support::client::port;
+use crate::support::machine;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! The kernel's end: ordinary sockets, whatever answers them.
+//! What is done at the kernel's end: ordinary sockets, whatever answers them.
 
 mod bulk;
 mod churn;
@@ -14,35 +14,6 @@ pub use echo::ping_pong;
 pub use http::requests;
 pub use idle::hold;
 
-use rustix::net::sockopt;
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
-use std::time::{Duration, Instant};
-
-/// What every stack under test serves, and where.
-pub mod port {
-    /// TCP and UDP: gives back what comes.
-    pub const ECHO: u16 = 7;
-    /// Takes what comes, and closes when the client does.
-    pub const DISCARD: u16 = 9;
-    /// Sends for ever.
-    pub const SOURCE: u16 = 19;
-    /// Answers each request.
-    pub const HTTP: u16 = 80;
-    /// Answers one request and closes.
-    pub const HTTP_ONCE: u16 = 8080;
-}
-
-/// How much a response carries.
-pub const BODY: usize = 1024;
-pub const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n";
-
-/// The response that every stack sends but nginx, which has its own header.
-pub fn response() -> Vec<u8> {
-    let mut response = format!("HTTP/1.1 200 OK\r\nContent-Length: {BODY}\r\n\r\n").into_bytes();
-    response.resize(response.len() + BODY, b'x');
-    response
-}
-
 /// What a client has found.
 #[derive(Clone, Copy, Debug)]
 pub struct Work {
@@ -50,29 +21,4 @@ pub struct Work {
     pub figure: f64,
     /// How much was done, in what CPU time is told by: gigabytes, or requests, pairs, connections.
     pub amount: f64,
-}
-
-fn connect(server: Ipv4Addr, port: u16) -> TcpStream {
-    let address = SocketAddr::from((server, port));
-    let patience = Instant::now() + Duration::from_secs(10);
-    let stream = loop {
-        match TcpStream::connect_timeout(&address, Duration::from_secs(5)) {
-            Ok(stream) => break stream,
-            // Its thread may not have got so far, or a rival's only socket of that kind may be busy.
-            Err(_) if Instant::now() < patience => std::thread::sleep(Duration::from_millis(10)),
-            Err(error) => panic!("the stack under test does not answer on port {port}: {error}"),
-        }
-    };
-    use_cubic(&stream);
-    stream.set_nodelay(true).expect("an option");
-    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
-    stream.set_write_timeout(Some(Duration::from_secs(10))).expect("a timeout");
-    stream
-}
-
-/// The machine's default may be BBR, whose pacing would be measured in place of the stack.
-pub fn use_cubic(stream: &TcpStream) {
-    if let Err(error) = sockopt::set_tcp_congestion(stream, "cubic") {
-        eprintln!("the kernel's end keeps its default congestion control: {error}");
-    }
 }

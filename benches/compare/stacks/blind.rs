@@ -4,9 +4,10 @@
 //! MSS and window scale, nothing checked. Only where it sends by itself it remembers how far it has got. What a frame
 //! costs here is what the path costs; a real stack can approach it.
 
-use super::{SERVER, on_a_thread};
-use crate::client::{REQUEST, port, response};
-use crate::machine::Worker;
+use crate::support::SERVER;
+use crate::support::client::{REQUEST, port, response};
+use crate::support::machine::Worker;
+use crate::support::server::on_a_thread;
 use crate::workload::{Task, Workload};
 use rustix::event::{PollFd, PollFlags};
 use std::io::{IoSlice, IoSliceMut};
@@ -38,7 +39,7 @@ const PLAIN_ACKS: u32 = 16;
 pub fn serve<T>(workload: Workload, client: impl FnOnce(&Worker) -> T) -> T {
     let config = sandbox::Config { offload: !workload.plain, ..sandbox::Config::default() };
     let link = sandbox::open(&LinkRequest::Tap { name: None }, true, &config).expect("a TAP in a namespace of our own");
-    let worker = on_a_thread(move || {
+    let worker = on_a_thread("stack", move || {
         let descriptor = link.device.descriptor().expect("a TAP has one");
         let mut blind = Blind {
             tap: descriptor,

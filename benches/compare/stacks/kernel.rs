@@ -1,8 +1,8 @@
 //! The kernel's own TCP: servers in another namespace, at the other end of a veth pair; nginx for HTTP.
 
-use super::{INTERFACE, SERVER};
-use crate::client::{BODY, port};
-use crate::machine::{Worker, run};
+use crate::support::client::{BODY, port};
+use crate::support::machine::{Worker, run};
+use crate::support::{INTERFACE, SERVER};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::unix::process::CommandExt;
@@ -60,7 +60,7 @@ pub fn serve_here() {
         while stream.read(&mut into).is_ok_and(|len| len > 0) {}
     });
     listen(port::SOURCE, |mut stream| {
-        crate::client::use_cubic(&stream);
+        crate::support::client::use_cubic(&stream);
         let zeroes = vec![0; 256 * 1024];
         while stream.write_all(&zeroes).is_ok() {}
     });

@@ -8,13 +8,8 @@ mod rival_device;
 
 pub use kernel::{ROLE as SERVE_KERNEL, serve_here as serve_kernel};
 
-use crate::machine::Worker;
+use crate::support::machine::Worker;
 use crate::workload::Workload;
-use std::net::Ipv4Addr;
-
-pub const SERVER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
-/// The kernel's interface towards the stack.
-pub const INTERFACE: &str = "strata0";
 
 /// What answers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,14 +49,4 @@ impl Stack {
             Stack::Kernel => kernel::serve(client),
         }
     }
-}
-
-/// Lets a thread serve, and learns which one it is.
-fn on_a_thread(serve: impl FnOnce() + Send + 'static) -> Worker {
-    let (tell, told) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        tell.send(Worker::this_thread()).expect("somebody listens");
-        serve();
-    });
-    told.recv().expect("a thread that starts")
 }

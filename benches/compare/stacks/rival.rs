@@ -1,9 +1,10 @@
 //! smoltcp: as it is shipped, and with what a user could give it: a device with offloads and large buffers.
 
 use super::rival_device::Offloading;
-use super::{INTERFACE, SERVER, on_a_thread};
-use crate::client::{REQUEST, port, response};
-use crate::machine::{Worker, run};
+use crate::support::client::{REQUEST, port, response};
+use crate::support::machine::{Worker, run};
+use crate::support::server::on_a_thread;
+use crate::support::{INTERFACE, SERVER};
 use crate::workload::Workload;
 use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
 use smoltcp::phy::{Device, Medium, TunTapInterface, wait};
@@ -29,7 +30,7 @@ pub fn serve_as_shipped<T>(workload: Workload, client: impl FnOnce(&Worker) -> T
     for command in [&interface[..], "link set lo up", &up, &address] {
         run(Command::new("ip").args(command.split(' ')));
     }
-    let worker = on_a_thread(move || {
+    let worker = on_a_thread("stack", move || {
         let device = TunTapInterface::new(INTERFACE, Medium::Ethernet).expect("a TAP");
         let fd = device.as_raw_fd();
         let sleep = move |delay| wait(fd, delay).expect("a readable descriptor");
@@ -41,7 +42,7 @@ pub fn serve_as_shipped<T>(workload: Workload, client: impl FnOnce(&Worker) -> T
 /// A device of ours with checksums and segmentation left to the kernel, 4 MiB buffers, CUBIC.
 pub fn serve_tuned<T>(workload: Workload, client: impl FnOnce(&Worker) -> T) -> T {
     let link = sandbox::open(&LinkRequest::Tap { name: None }, true, &sandbox::Config::default()).expect("a TAP");
-    let worker = on_a_thread(move || {
+    let worker = on_a_thread("stack", move || {
         let device = Offloading::new(link.device);
         let fd = device.descriptor().as_raw_fd();
         let sleep = move |delay| wait(fd, delay).expect("a readable descriptor");

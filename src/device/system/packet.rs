@@ -10,6 +10,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 /// Every EtherType (`ETH_P_ALL`), in network byte order.
 const ALL: u16 = (libc::ETH_P_ALL as u16).to_be();
+const NOTHING: u16 = 0;
 /// How much may wait to be read, in bytes of the kernel's own accounting, if the kernel grants it.
 const RECEIVE_BUFFER: c_int = 16 << 20;
 
@@ -43,7 +44,17 @@ pub fn open(index: u32) -> io::Result<OwnedFd> {
         set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, &RECEIVE_BUFFER)?;
     }
     promiscuous(fd, index)?;
-    bind(fd, index)?;
+    bind(fd, index, ALL)?;
+    Ok(socket)
+}
+
+/// A nonblocking socket that only sends: nothing is copied to it, whatever passes on the interface.
+pub fn open_to_send(index: u32) -> io::Result<OwnedFd> {
+    let socket =
+        socket_with(AddressFamily::PACKET, SocketType::RAW, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
+    let on: c_int = 1;
+    set_option(socket.as_fd(), libc::SOL_PACKET, libc::PACKET_VNET_HDR, &on)?;
+    bind(socket.as_fd(), index, NOTHING)?;
     Ok(socket)
 }
 
@@ -57,11 +68,11 @@ fn promiscuous(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
     set_option(socket, libc::SOL_PACKET, libc::PACKET_ADD_MEMBERSHIP, &membership)
 }
 
-fn bind(socket: BorrowedFd<'_>, index: u32) -> io::Result<()> {
+fn bind(socket: BorrowedFd<'_>, index: u32, protocol: u16) -> io::Result<()> {
     // SAFETY: `sockaddr_ll` is plain old data, for which all zeros is a value.
     let mut address: libc::sockaddr_ll = unsafe { mem::zeroed() };
     address.sll_family = libc::AF_PACKET as u16;
-    address.sll_protocol = ALL;
+    address.sll_protocol = protocol;
     address.sll_ifindex = index as c_int;
     let len = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
     // SAFETY: the address lives across the call and `len` is its size.

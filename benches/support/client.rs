@@ -1,0 +1,65 @@
+//! The kernel's end: ordinary sockets, whatever answers them.
+
+use rustix::net::sockopt;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+/// What every stack under test serves, and where.
+pub mod port {
+    /// TCP and UDP: gives back what comes.
+    pub const ECHO: u16 = 7;
+    /// Takes what comes, and closes when the client does.
+    pub const DISCARD: u16 = 9;
+    /// Sends for ever.
+    pub const SOURCE: u16 = 19;
+    /// Answers each request.
+    pub const HTTP: u16 = 80;
+    /// Answers one request and closes.
+    pub const HTTP_ONCE: u16 = 8080;
+}
+
+/// How much a response carries.
+pub const BODY: usize = 1024;
+pub const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: bench\r\n\r\n";
+
+/// The response that every stack sends but nginx, which has its own header.
+pub fn response() -> Vec<u8> {
+    let mut response = format!("HTTP/1.1 200 OK\r\nContent-Length: {BODY}\r\n\r\n").into_bytes();
+    response.resize(response.len() + BODY, b'x');
+    response
+}
+
+pub fn connect(server: Ipv4Addr, port: u16) -> TcpStream {
+    let address = SocketAddr::from((server, port));
+    let patience = Instant::now() + Duration::from_secs(10);
+    let stream = loop {
+        match TcpStream::connect_timeout(&address, Duration::from_secs(5)) {
+            Ok(stream) => break stream,
+            // Its thread may not have got so far, or a rival's only socket of that kind may be busy.
+            Err(_) if Instant::now() < patience => std::thread::sleep(Duration::from_millis(10)),
+            Err(error) => panic!("the stack under test does not answer on port {port}: {error}"),
+        }
+    };
+    use_cubic(&stream);
+    stream.set_nodelay(true).expect("an option");
+    stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    stream.set_write_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+    stream
+}
+
+/// The machine's default may be BBR, whose pacing would be measured in place of the stack.
+pub fn use_cubic(stream: &TcpStream) {
+    if let Err(error) = sockopt::set_tcp_congestion(stream, "cubic") {
+        eprintln!("the kernel's end keeps its default congestion control: {error}");
+    }
+}
+
+/// A connection for one request: opened, used once, closed by the server. Gives what came.
+pub fn fetch_once(server: Ipv4Addr, response: &mut Vec<u8>) -> std::io::Result<usize> {
+    let mut stream = TcpStream::connect((server, port::HTTP_ONCE))?;
+    use_cubic(&stream);
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    stream.write_all(REQUEST)?;
+    stream.read_to_end(response)
+}

@@ -1,0 +1,107 @@
+//! Our stack on a TAP in a namespace of our own, its applications as tasks on the driver's thread.
+
+use super::SERVER;
+use super::client::{REQUEST, port, response};
+use super::machine::Worker;
+use std::future::Future;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+use strata::device::Device;
+use strata::runtime::asynchronous::{TcpListener, TcpStream, UdpSocket};
+use strata::runtime::sandbox::{self, LinkRequest};
+use strata::runtime::{Host, LocalDriver, Spawner};
+use strata::stack;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// A TAP in a namespace that this process enters, with offloads or with plain frames.
+pub fn tap(offload: bool) -> Box<dyn Device> {
+    let config = sandbox::Config { offload, ..sandbox::Config::default() };
+    sandbox::open(&LinkRequest::Tap { name: None }, true, &config).expect("a TAP in a namespace of our own").device
+}
+
+/// Serves on `device` from a thread of its own; gives that thread and the host that runs there.
+pub fn serve(device: Box<dyn Device>, config: stack::Config, busy_poll: Option<Duration>) -> (Worker, Host) {
+    let (tell, told) = std::sync::mpsc::channel();
+    let worker = on_a_thread("stack", move || {
+        let mut driver = LocalDriver::new(config, 7, device, None).expect("a stack");
+        driver.set_busy_poll(busy_poll.unwrap_or_default());
+        let (host, spawner) = (driver.host().clone(), driver.spawner());
+        listen(&host, &spawner, port::ECHO, echo);
+        listen(&host, &spawner, port::DISCARD, discard);
+        listen(&host, &spawner, port::SOURCE, source);
+        listen(&host, &spawner, port::HTTP, http);
+        listen(&host, &spawner, port::HTTP_ONCE, http_once);
+        tell.send(host.clone()).expect("somebody listens");
+        driver.run(datagrams(host)).expect("a device that works");
+    });
+    (worker, told.recv().expect("a stack that starts"))
+}
+
+/// Lets a thread serve, and learns which one it is. `name` is what profilers call it.
+pub fn on_a_thread(name: &str, serve: impl FnOnce() + Send + 'static) -> Worker {
+    let (tell, told) = std::sync::mpsc::channel();
+    let run = move || {
+        tell.send(Worker::this_thread()).expect("somebody listens");
+        serve();
+    };
+    std::thread::Builder::new().name(name.into()).spawn(run).expect("a thread");
+    told.recv().expect("a thread that starts")
+}
+
+async fn echo(mut stream: TcpStream) {
+    stream.set_nodelay(true).expect("an open stream");
+    let mut into = [0; 1024];
+    while let Ok(len) = stream.read(&mut into).await
+        && len > 0
+        && stream.write_all(&into[..len]).await.is_ok()
+    {}
+}
+
+async fn discard(mut stream: TcpStream) {
+    // What has come is read as it comes: a buffer of its own for an idle connection would be the most of what it costs.
+    let mut first = [0; 64];
+    let mut into = match stream.read(&mut first).await {
+        Ok(len) if len > 0 => vec![0; 256 * 1024],
+        _ => return,
+    };
+    while stream.read(&mut into).await.is_ok_and(|len| len > 0) {}
+}
+
+async fn source(mut stream: TcpStream) {
+    let zeroes = vec![0; 256 * 1024];
+    while stream.write_all(&zeroes).await.is_ok() {}
+}
+
+async fn http(mut stream: TcpStream) {
+    stream.set_nodelay(true).expect("an open stream");
+    let (mut request, response) = ([0; REQUEST.len()], response());
+    while stream.read_exact(&mut request).await.is_ok() && stream.write_all(&response).await.is_ok() {}
+}
+
+async fn http_once(mut stream: TcpStream) {
+    let mut request = [0; REQUEST.len()];
+    if stream.read_exact(&mut request).await.is_ok() && stream.write_all(&response()).await.is_ok() {
+        let _gone = stream.shutdown().await;
+    }
+}
+
+async fn datagrams(host: Host) {
+    let socket = UdpSocket::bind(&host, (Ipv4Addr::UNSPECIFIED, port::ECHO).into()).expect("a free port");
+    let mut into = [0; 2048];
+    while let Ok((len, from)) = socket.recv_from(&mut into).await {
+        let _lost = socket.send_to(&into[..len], from).await;
+    }
+}
+
+fn listen<F>(host: &Host, spawner: &Spawner, port: u16, serve: fn(TcpStream) -> F)
+where
+    F: Future<Output = ()> + 'static,
+{
+    let listener = TcpListener::bind(host, (SERVER, port).into()).expect("a free port");
+    let connections = spawner.clone();
+    spawner.spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            connections.spawn(serve(stream));
+        }
+    });
+}
