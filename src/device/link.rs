@@ -4,7 +4,7 @@
 //! and between two drivers in threads of their own, which then poll an eventfd. It is deterministic and keeps the
 //! order of frames; whatever should go wrong on the way is the business of [`fault`](super::fault).
 
-use super::{Batch, Capabilities, Device, offload};
+use super::{Batch, Capabilities, Device, SUPER_FRAME, offload};
 use crate::frame::{Frame, Offload};
 use crate::time::Instant;
 use rustix::event::{EventfdFlags, eventfd};
@@ -25,12 +25,15 @@ pub struct Config {
     pub mtu: usize,
     /// How many frames a direction holds at most: waiting, under way and not yet fetched. What comes on top is lost.
     pub limit: usize,
+    /// Partial checksums and super-frames pass as they are, as between two machines on one host. Else the wire sees
+    /// what a wire would: every frame finished, and split.
+    pub offload: bool,
 }
 
 impl Default for Config {
-    /// Without delay, without a limit of rate, Ethernet's MTU, 8192 frames.
+    /// Without delay, without a limit of rate, Ethernet's MTU, 8192 frames, without offloads.
     fn default() -> Config {
-        Config { delay: Duration::ZERO, rate: None, mtu: 1500, limit: 8192 }
+        Config { delay: Duration::ZERO, rate: None, mtu: 1500, limit: 8192, offload: false }
     }
 }
 
@@ -90,7 +93,13 @@ impl Device for End {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { mtu: self.config.mtu, partial_checksum: false, segmentation: None, receive_queue: None }
+        let Config { mtu, offload, .. } = self.config;
+        Capabilities {
+            mtu,
+            partial_checksum: offload,
+            segmentation: offload.then_some(SUPER_FRAME),
+            receive_queue: None,
+        }
     }
 
     fn receive(&mut self, now: Instant, batch: &mut Batch) -> io::Result<()> {
@@ -98,11 +107,11 @@ impl Device for End {
         self.incoming.hush()?;
         let mut queue = self.incoming.queue();
         while !batch.is_full()
-            && let Some(bytes) = queue.take_due(now)
+            && let Some((bytes, offload)) = queue.take_due(now)
         {
             batch.fill(|buffer| {
                 *buffer = bytes;
-                Ok(Some(Offload::default()))
+                Ok(Some(offload))
             })?;
         }
         Ok(())
@@ -114,7 +123,12 @@ impl Device for End {
         }
         let mut queue = self.outgoing.queue();
         for frame in frames.drain(..) {
-            offload::pieces_of(&frame).into_iter().for_each(|bytes| queue.put(now, bytes, &self.config));
+            if self.config.offload {
+                queue.put(now, (frame.to_vec(), frame.offload), &self.config);
+                continue;
+            }
+            let pieces = offload::pieces_of(&frame).into_iter();
+            pieces.for_each(|bytes| queue.put(now, (bytes, Offload::default()), &self.config));
         }
         drop(queue);
         self.outgoing.signal()
@@ -125,7 +139,7 @@ impl Device for End {
     }
 
     fn next_deadline(&self) -> Option<Instant> {
-        self.incoming.queue().frames.front().map(|(due, _)| *due)
+        self.incoming.queue().frames.front().map(|(due, ..)| *due)
     }
 
     fn lost(&self) -> u64 {
@@ -175,15 +189,16 @@ fn again_is_fine(result: rustix::io::Result<usize>) -> io::Result<()> {
 #[derive(Debug, Default)]
 struct Queue {
     /// When each arrives, in the order of sending.
-    frames: VecDeque<(Instant, Vec<u8>)>,
+    frames: VecDeque<(Instant, Vec<u8>, Offload)>,
     /// When the last one has left its sender.
     idle: Instant,
     lost: u64,
 }
 
 impl Queue {
-    fn put(&mut self, now: Instant, bytes: Vec<u8>, config: &Config) {
-        if self.frames.len() >= config.limit || bytes.len() > config.mtu + super::LINK_HEADER_LEN {
+    fn put(&mut self, now: Instant, (bytes, offload): (Vec<u8>, Offload), config: &Config) {
+        let longest = if offload.segment_size.is_some() { SUPER_FRAME } else { config.mtu };
+        if self.frames.len() >= config.limit || bytes.len() > longest + super::LINK_HEADER_LEN {
             self.lost += 1;
             return;
         }
@@ -191,18 +206,19 @@ impl Queue {
         if let Some(rate) = config.rate {
             self.idle += super::serialization(bytes.len(), rate);
         }
-        self.frames.push_back((self.idle + config.delay, bytes));
+        self.frames.push_back((self.idle + config.delay, bytes, offload));
     }
 
-    fn take_due(&mut self, now: Instant) -> Option<Vec<u8>> {
-        self.frames.pop_front_if(|(due, _)| *due <= now).map(|(_, bytes)| bytes)
+    fn take_due(&mut self, now: Instant) -> Option<(Vec<u8>, Offload)> {
+        self.frames.pop_front_if(|(due, ..)| *due <= now).map(|(_, bytes, offload)| (bytes, offload))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{FrameId, Payload};
+    use crate::frame::{Checksum, FrameId, Payload};
+    use std::num::NonZeroU16;
 
     fn frames(payloads: &[&[u8]]) -> VecDeque<Frame> {
         payloads.iter().map(|bytes| Frame::new(FrameId(0), Payload::from(bytes.to_vec()))).collect()
@@ -235,6 +251,28 @@ mod tests {
         assert_eq!((received(&mut right, Instant::ZERO).concat(), left.lost()), (b"ab".to_vec(), 1));
         left.transmit(Instant::ZERO, &mut frames(&[&[0; 1500 + super::super::LINK_HEADER_LEN + 1]])).expect("sent");
         assert_eq!((received(&mut right, Instant::ZERO).len(), left.lost()), (0, 2));
+    }
+
+    #[test]
+    fn with_offloads_frames_pass_as_they_are_and_without_they_are_finished() {
+        let offload =
+            Offload { checksum: Checksum::Partial { start: 0, offset: 16 }, segment_size: NonZeroU16::new(100) };
+        for (as_they_are, expected) in [(true, vec![(354, offload)]), (false, [154, 154, 154].map(plain).to_vec())] {
+            let (mut left, mut right) = Link::pair(Config { offload: as_they_are, ..Config::default() });
+            let mut bytes = Vec::new();
+            let packet = etherparse::PacketBuilder::ethernet2([2; 6], [4; 6]).ipv4([192, 0, 2, 1], [192, 0, 2, 2], 64);
+            packet.tcp(1, 2, 3, 4).write(&mut bytes, &[7; 300]).expect("a vector takes everything");
+            let mut frame = Frame::new(FrameId(0), Payload::from(bytes));
+            frame.offload = offload;
+            left.transmit(Instant::ZERO, &mut [frame].into()).expect("sent");
+            let mut batch = Batch::new(16);
+            right.receive(Instant::ZERO, &mut batch).expect("received");
+            assert_eq!(batch.iter().map(|frame| (frame.bytes.len(), frame.offload)).collect::<Vec<_>>(), expected);
+        }
+    }
+
+    fn plain(len: usize) -> (usize, Offload) {
+        (len, Offload::default())
     }
 
     #[test]

@@ -6,8 +6,9 @@
 //! ```text
 //!   tap      a TAP: the kernel's own TCP/IP is at the other end         virtio-net header both ways, or plain frames
 //!   packet   raw Ethernet on an interface that exists (AF_PACKET)       virtio-net header both ways
-//!   link     two hosts in one process, in virtual time or in threads    plain frames
+//!   link     two hosts in one process, in virtual time or in threads    offloads both ways, or plain frames
 //!   fault    a wrapper around any of them: loss, delay, corruption ...  in netem's words
+//!   coalesce a wrapper around those with plain frames                   trains of segments become super-frames
 //! ```
 //!
 //! What a frame leaves to the device ([`Offload`]) and the device cannot do is done in software first ([`offload`]).
@@ -16,6 +17,8 @@
 //! Invariants: no call blocks; frames keep their order unless a fault says otherwise; a frame that the other side
 //! cannot take is lost, as on a wire, and an error is what ends the device.
 
+mod batch;
+pub mod coalesce;
 pub mod fault;
 pub mod link;
 pub mod offload;
@@ -30,7 +33,10 @@ mod transmit;
 #[cfg(target_os = "linux")]
 mod virtio;
 
-use crate::frame::{Frame, Offload, Received};
+pub use batch::Batch;
+pub use coalesce::Coalesce;
+
+use crate::frame::Frame;
 use crate::time::Instant;
 use std::collections::VecDeque;
 use std::io;
@@ -40,8 +46,7 @@ use std::time::Duration;
 /// The bytes before the IP packet at their most: Ethernet and two 802.1Q tags.
 pub(crate) const LINK_HEADER_LEN: usize = 14 + 2 * 4;
 /// The longest IP packet, and so the longest super-frame.
-#[cfg(target_os = "linux")]
-const SUPER_FRAME: usize = 65_535;
+pub const SUPER_FRAME: usize = 65_535;
 
 /// How long `len` bytes take to leave at `rate` bits a second.
 pub(crate) fn serialization(len: usize, rate: u64) -> Duration {
@@ -123,68 +128,4 @@ pub struct Capabilities {
     /// How many bytes of arrived frames it keeps until they are received; what comes beyond is lost. None where that
     /// is no concern.
     pub receive_queue: Option<usize>,
-}
-
-/// Frames that have arrived, in buffers that are used again and again.
-#[derive(Debug)]
-pub struct Batch {
-    buffers: Vec<(Vec<u8>, Offload)>,
-    len: usize,
-    limit: usize,
-    bytes: usize,
-}
-
-/// A batch of super-frames is full before it outgrows the processor's cache: who handles it finds it there.
-const BATCH_BYTES: usize = 256 * 1024;
-
-impl Batch {
-    /// A batch that takes up to `limit` frames.
-    pub fn new(limit: usize) -> Batch {
-        Batch { buffers: Vec::new(), len: 0, limit, bytes: 0 }
-    }
-
-    pub fn is_full(&self) -> bool {
-        self.len == self.limit || self.bytes >= BATCH_BYTES
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Forgets the frames and keeps their buffers.
-    pub fn clear(&mut self) {
-        (self.len, self.bytes) = (0, 0);
-    }
-
-    /// Lets `fill` put a frame into the next buffer, which still holds whatever it held before; `Ok(None)` leaves
-    /// the batch as it was.
-    pub fn fill(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> io::Result<Option<Offload>>) -> io::Result<bool> {
-        if self.len == self.buffers.len() {
-            self.buffers.push((Vec::new(), Offload::default()));
-        }
-        let (buffer, offload) = &mut self.buffers[self.len];
-        let Some(found) = fill(buffer)? else { return Ok(false) };
-        *offload = found;
-        self.len += 1;
-        self.bytes += buffer.len();
-        Ok(true)
-    }
-
-    /// Adds a copy of a frame.
-    pub fn push(&mut self, bytes: &[u8], offload: Offload) {
-        let pushed = self.fill(|buffer| {
-            buffer.clear();
-            buffer.extend_from_slice(bytes);
-            Ok(Some(offload))
-        });
-        debug_assert!(matches!(pushed, Ok(true)), "copying cannot fail");
-    }
-
-    pub fn iter(&self) -> impl Iterator<Item = Received<'_>> {
-        self.buffers[..self.len].iter().map(|(bytes, offload)| Received { bytes, offload: *offload })
-    }
 }

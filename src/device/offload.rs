@@ -1,8 +1,8 @@
 //! What a network card would do for a frame, done in software, for devices that are no such card: a partial checksum
 //! is finished, a super-frame split, so that the frame is as the wire would carry it.
 
-use crate::frame::{Checksum, Frame, Offload};
-use crate::wire::offload;
+use crate::frame::{Checksum, Frame, HEADROOM, Offload};
+use crate::wire::offload::{self, Piece, Split};
 use smallvec::{SmallVec, smallvec};
 
 /// The frames that one frame becomes on the wire: nearly always one.
@@ -30,6 +30,31 @@ pub fn pieces(mut bytes: Vec<u8>, mut offload: Offload) -> Pieces {
     }
     finish_checksum(&mut bytes, &mut offload);
     smallvec![bytes]
+}
+
+/// The frames that a frame on its way down becomes on the wire, sharing its payload. None when it must be copied for
+/// that, because not all of its headers stand before the payload.
+pub fn frames_of(frame: &Frame) -> Option<SmallVec<[Frame; 1]>> {
+    let Some(size) = frame.offload.segment_size else {
+        let mut frame = frame.clone();
+        frame.finish_checksum();
+        return Some(smallvec![frame]);
+    };
+    let split = Split::of(frame.headers(), frame.len(), usize::from(size.get()))?;
+    if split.headers_len() != frame.headers().len() {
+        return None;
+    }
+    let piece_of = |piece: Piece| {
+        let payload = frame.payload().slice(piece.start, piece.len);
+        let mut head = [0; HEADROOM];
+        let head = &mut head[..split.headers_len()];
+        head.copy_from_slice(frame.headers());
+        split.put_headers(head, &piece, |sum| payload.slices().iter().fold(sum, |sum, slice| sum.plus(slice)));
+        let mut frame = Frame::new(frame.id(), payload);
+        frame.prepend(head);
+        frame
+    };
+    Some(split.pieces().map(piece_of).collect())
 }
 
 /// [`pieces`] of a frame on its way down.

@@ -2,7 +2,7 @@
 
 use super::host::Host;
 use super::nic::{Nic, Turn};
-use crate::device::Device;
+use crate::device::{Capabilities, Device};
 use crate::event::Observer;
 use crate::stack;
 use crate::time::Instant;
@@ -81,21 +81,24 @@ impl Drop for Driver {
     }
 }
 
+/// What the device does, the stack leaves to it; and whatever else the configuration asks for, which the device then
+/// does in software. No connection is offered a larger window than the device's queue holds: the peer would fill it and
+/// overflow.
+pub(crate) fn suit(config: &mut stack::Config, device: Capabilities) {
+    config.partial_checksum |= device.partial_checksum;
+    config.segmentation = config.segmentation.or(device.segmentation).filter(|_| config.partial_checksum);
+    let queue = device.receive_queue.unwrap_or(usize::MAX);
+    config.tcp.receive_buffer = config.tcp.receive_buffer.min(queue);
+}
+
 /// A host in real time that has announced itself, before any application can send, and that nobody drives yet.
-///
-/// What the device does, the stack leaves to it. No connection is offered a larger window than the device's queue
-/// holds: the peer would fill it and overflow.
 pub(super) fn begin(
     mut config: stack::Config,
     seed: u64,
     device: &dyn Device,
     observer: Option<Box<dyn Observer>>,
 ) -> io::Result<Host> {
-    let capabilities = device.capabilities();
-    config.partial_checksum = capabilities.partial_checksum;
-    config.segmentation = capabilities.segmentation.filter(|_| capabilities.partial_checksum);
-    let queue = capabilities.receive_queue.unwrap_or(usize::MAX);
-    config.tcp.receive_buffer = config.tcp.receive_buffer.min(queue);
+    suit(&mut config, device.capabilities());
     let host = Host::real(config, seed)?;
     host.set_observer(observer);
     host.start();

@@ -33,6 +33,7 @@ mod waiters;
 
 pub use clock::Clock;
 pub use driver::Driver;
+pub(crate) use driver::suit;
 pub use host::Host;
 pub use local::{LocalDriver, Spawner};
 pub use nic::{Nic, Turn};

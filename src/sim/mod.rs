@@ -51,7 +51,7 @@ pub use time::{Sleep, Time};
 
 use crate::device::Device;
 use crate::event::Observer;
-use crate::runtime::{Clock, Host, Nic};
+use crate::runtime::{Clock, Host, Nic, suit};
 use crate::stack;
 use crate::time::Instant;
 use futures::executor::LocalPool;
@@ -125,14 +125,15 @@ impl Simulation {
         self.time.now()
     }
 
-    /// Adds a host with its device and whoever watches it.
+    /// Adds a host with its device and whoever watches it. What the device does, the host leaves to it.
     pub fn add_host(
         &mut self,
-        config: stack::Config,
+        mut config: stack::Config,
         seed: u64,
         device: Box<dyn Device>,
         observer: Option<Box<dyn Observer>>,
     ) -> Host {
+        suit(&mut config, device.capabilities());
         let host = Host::virtual_time(config, seed, self.time.clock().clone());
         host.set_observer(observer);
         host.start();

@@ -601,7 +601,10 @@ fn parse<'p>(packet: &'p Packet<'_>) -> Result<Segment<'p>, DropReason> {
         }
     }
     match wire::tcp::Header::parse(bytes) {
-        Ok((header, data)) => Ok(Segment { header, data, ecn: packet.traffic_class & ECN }),
+        Ok((header, data)) => {
+            let packets = packet.segment_size.map_or(1, |size| data.len().div_ceil(size.get().into()).max(1) as u32);
+            Ok(Segment { header, data, ecn: packet.traffic_class & ECN, packets })
+        }
         Err(ParseError::Header { .. }) => Err(DropReason::MalformedTcp),
         // RFC 9293 §3.1 (MUST-7)
         Err(ParseError::Options(_)) => Err(DropReason::BadTcpOption),

@@ -15,9 +15,8 @@
 //! was not marked, and at least every second time.
 //!
 //! **What is left out.** The AccECN option, which counts bytes and is optional (§3.2.3): none is sent, and the peer's are
-//! not looked at. A train of segments that our device hands over as one counts as one packet. A peer whose SYN asks for
-//! classic feedback after one that asked for accurate is not reset (§3.1.5), but answered as before. When a SYN queue
-//! overflows, cookies agree on classic feedback.
+//! not looked at. A peer whose SYN asks for classic feedback after one that asked for accurate is not reset (§3.1.5), but
+//! answered as before. When a SYN queue overflows, cookies agree on classic feedback.
 
 use super::connection::Connection;
 use super::ecn::{CE, Ecn};
@@ -131,13 +130,18 @@ impl Accurate {
         flags(greeting.unwrap_or((self.received & 7) as u8))
     }
 
-    /// A packet arrived. True when that should be acknowledged at once.
-    fn receive(&mut self, marked: bool, data: bool) -> bool {
+    /// What the flags of the next segments of data say.
+    pub(super) fn says(&self) -> Flags {
+        flags((self.received & 7) as u8)
+    }
+
+    /// So many packets arrived, all of them marked or none. True when that should be acknowledged at once.
+    fn receive(&mut self, packets: u32, marked: bool, data: bool) -> bool {
         let first = marked && !self.last_marked && data;
         self.last_marked = marked;
         if marked {
-            self.received = self.received.wrapping_add(1);
-            self.untold += 1;
+            self.received = self.received.wrapping_add(packets);
+            self.untold += packets;
         }
         marked && (first || self.untold >= if data { MARKS } else { MARKS_WITHOUT_DATA })
     }
@@ -169,7 +173,7 @@ impl Connection {
     pub(super) fn count_mark(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
         let Some(accurate) = &mut self.accurate_ecn else { return };
         let marked = segment.ecn == CE;
-        if accurate.receive(marked, !segment.data.is_empty()) {
+        if accurate.receive(segment.packets, marked, !segment.data.is_empty()) {
             self.rcv.ack_due.get_or_insert(SendReason::CongestionEcho);
         }
         if marked {
@@ -249,7 +253,7 @@ mod tests {
         let told: Vec<_> = [(false, true), (true, true), (true, true), (true, true), (false, true), (true, true)]
             .into_iter()
             .map(|(marked, data)| {
-                let now = receiver.receive(marked, data);
+                let now = receiver.receive(1, marked, data);
                 if now {
                     receiver.echo(true);
                 }
@@ -258,7 +262,14 @@ mod tests {
             .collect();
         assert_eq!(told, [false, true, false, true, false, true]);
         assert_eq!(receiver.received, FIRST + 4);
-        let pure: Vec<_> = (0..4).map(|_| receiver.receive(true, false)).collect();
+        let pure: Vec<_> = (0..4).map(|_| receiver.receive(1, true, false)).collect();
         assert_eq!(pure, [false, false, true, true], "without data every third");
+    }
+
+    #[test]
+    fn each_packet_of_a_train_counts() {
+        let mut receiver = accurate();
+        assert!(receiver.receive(9, true, true));
+        assert_eq!((receiver.received, receiver.says()), (FIRST + 9, Flags::AE | Flags::CWR));
     }
 }

@@ -36,7 +36,7 @@ impl Connection {
         if self.state == State::TimeWait {
             return self.handle_in_time_wait(cx, segment);
         }
-        self.totals.segments_received += 1;
+        self.totals.segments_received += u64::from(segment.packets);
         self.received_at = cx.now;
         self.keepalive_probes = 0;
         let before = (self.snd.una, self.rcv.nxt);
@@ -200,7 +200,7 @@ impl Connection {
             return Break(());
         }
         self.widen_window(cx);
-        self.totals.data_segments_received += 1;
+        self.totals.data_segments_received += u64::from(segment.packets);
         // A super-frame of several segments tells no more than that they were no larger than announced.
         let len = segment.data.len().min(self.advertised_mss);
         self.totals.largest_received = self.totals.largest_received.max(len);

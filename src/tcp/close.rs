@@ -89,7 +89,7 @@ impl Connection {
     }
 
     pub(super) fn handle_in_time_wait(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Arrival {
-        self.totals.segments_received += 1;
+        self.totals.segments_received += u64::from(segment.packets);
         let window = self.time_wait_window();
         let Some(wait) = &mut self.time_wait else { return Arrival::Handled };
         wait.window = window;

@@ -144,7 +144,12 @@ mod tests {
     const REMOTE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
     fn syn(irs: u32, options: Options) -> Segment<'static> {
-        Segment { header: Header { seq: irs, flags: Flags::SYN, options, ..Header::default() }, data: b"", ecn: 0 }
+        Segment {
+            header: Header { seq: irs, flags: Flags::SYN, options, ..Header::default() },
+            data: b"",
+            ecn: 0,
+            packets: 1,
+        }
     }
 
     /// The handshake's third segment, as a peer makes it from our second.
@@ -156,6 +161,7 @@ mod tests {
             header: Header { seq, ack, flags: Flags::ACK, options, window: 7, ..Header::default() },
             data: b"",
             ecn: 0,
+            packets: 1,
         }
     }
 

@@ -170,9 +170,11 @@ impl Connection {
         if due { Flags::CWR } else { Flags::NONE }
     }
 
-    /// The segment that says so leaves by itself: a frame that is split would say it many times.
-    pub(super) fn owes_cwr(&self) -> bool {
+    /// Whoever splits a frame leaves CWR to its first piece alone. So the segment that says it once leaves by itself, and
+    /// so do all while it is part of a number that each of them says (RFC 9768 §3.2.1).
+    pub(super) fn says_cwr(&self) -> bool {
         self.ecn.is_some_and(|ecn| ecn.cwr_due)
+            || self.accurate_ecn.is_some_and(|accurate| accurate.says().contains(Flags::CWR))
     }
 
     /// The window was cut, for whatever reason.

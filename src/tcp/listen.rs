@@ -121,7 +121,7 @@ mod tests {
     use crate::wire::tcp::Flags;
 
     fn segment(flags: Flags) -> Segment<'static> {
-        Segment { header: Header { seq: 7, ack: 9, flags, ..Header::default() }, data: b"", ecn: 0 }
+        Segment { header: Header { seq: 7, ack: 9, flags, ..Header::default() }, data: b"", ecn: 0, packets: 1 }
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub struct Segment<'a> {
     pub data: &'a [u8],
     /// The lowest two bits of the packet's traffic class (RFC 3168 §5).
     pub ecn: u8,
+    /// In how many packets it crossed the wire: more than one when the device has put them together.
+    pub packets: u32,
 }
 
 impl Segment<'_> {

@@ -190,7 +190,7 @@ impl Connection {
         let headers = headers(self.tuple.remote.ip()) + self.options_len();
         let room = self.super_frame.map_or(0, |len| len.saturating_sub(headers)) as u64;
         let room = self.pacing_rate().map_or(room, |rate| room.min(quantum(rate, mss)));
-        if self.owes_cwr() { mss } else { (room - room % mss).max(mss) }
+        if self.says_cwr() { mss } else { (room - room % mss).max(mss) }
     }
 
     /// How much of `wanted` the congestion window lets go; none when it is wiser to wait for acknowledgements. With

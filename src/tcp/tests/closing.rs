@@ -128,7 +128,7 @@ fn time_wait_gives_way_to_a_newer_syn_only() {
         ("S 0:0(0) win 10000", false),
     ] {
         let (header, data) = parse(syn, 1, 1);
-        let segment = Segment { header, data: &data, ecn: 0 };
+        let segment = Segment { header, data: &data, ecn: 0, packets: 1 };
         let arrival = end.with(|shape, cx| match shape {
             Shape::Connection(connection) => connection.handle_segment(cx, &segment),
             Shape::Opening(_) | Shape::Over(_) => panic!("not established"),

@@ -87,7 +87,7 @@ impl End {
         let mut cx = Context::new(now, &mut random, &mut frames, None);
         let secrets = Secrets { isn, timestamp_offset: 0 };
         let (header, data) = parse(syn, isn, irs);
-        let segment = Segment { header, data: &data, ecn: 0 };
+        let segment = Segment { header, data: &data, ecn: 0, packets: 1 };
         let opening = Opening::passive(&mut cx, tuple(), config.into(), secrets, 1500, &segment);
         End { shape: Shape::Opening(opening), now, random, frames, isn, irs, replies: Vec::new() }
     }
@@ -121,7 +121,7 @@ impl End {
     }
 
     fn rcv_segment(&mut self, header: Header, data: &[u8]) {
-        let segment = Segment { header, data, ecn: 0 };
+        let segment = Segment { header, data, ecn: 0, packets: 1 };
         let outcome = self.with(|shape, cx| match shape {
             Shape::Opening(opening) => opening.handle_segment(cx, &segment),
             Shape::Connection(connection) => {

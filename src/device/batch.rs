@@ -1,0 +1,79 @@
+//! Frames that have arrived, and what one read of a device hands over.
+
+use crate::frame::{Offload, Received};
+use std::io;
+
+/// A batch of super-frames is full before it outgrows the processor's cache: who handles it finds it there.
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// Frames that have arrived, in buffers that are used again and again.
+#[derive(Debug)]
+pub struct Batch {
+    pub(super) slots: Vec<Slot>,
+    len: usize,
+    limit: usize,
+    bytes: usize,
+}
+
+/// One frame of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    pub bytes: Vec<u8>,
+    pub offload: Offload,
+    /// Its data stands in the train of another slot.
+    pub joined: bool,
+}
+
+impl Batch {
+    /// A batch that takes up to `limit` frames.
+    pub fn new(limit: usize) -> Batch {
+        Batch { slots: Vec::new(), len: 0, limit, bytes: 0 }
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.len == self.limit || self.bytes >= BATCH_BYTES
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many frames were put in.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Forgets the frames and keeps their buffers.
+    pub fn clear(&mut self) {
+        (self.len, self.bytes) = (0, 0);
+    }
+
+    /// Lets `fill` put a frame into the next buffer, which still holds whatever it held before; `Ok(None)` leaves
+    /// the batch as it was.
+    pub fn fill(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> io::Result<Option<Offload>>) -> io::Result<bool> {
+        if self.len == self.slots.len() {
+            self.slots.push(Slot::default());
+        }
+        let slot = &mut self.slots[self.len];
+        let Some(offload) = fill(&mut slot.bytes)? else { return Ok(false) };
+        (slot.offload, slot.joined) = (offload, false);
+        self.len += 1;
+        self.bytes += slot.bytes.len();
+        Ok(true)
+    }
+
+    /// Adds a copy of a frame.
+    pub fn push(&mut self, bytes: &[u8], offload: Offload) {
+        let pushed = self.fill(|buffer| {
+            buffer.clear();
+            buffer.extend_from_slice(bytes);
+            Ok(Some(offload))
+        });
+        debug_assert!(matches!(pushed, Ok(true)), "copying cannot fail");
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = Received<'_>> {
+        let frames = self.slots[..self.len].iter().filter(|slot| !slot.joined);
+        frames.map(|slot| Received { bytes: &slot.bytes, offload: slot.offload })
+    }
+}
