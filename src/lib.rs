@@ -26,6 +26,7 @@
 
 pub mod event;
 pub mod frame;
+pub mod pool;
 pub mod random;
 pub mod time;
 

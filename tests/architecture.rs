@@ -6,12 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What every layer may use.
-const FLOOR: &[&str] = &["time", "random", "frame", "event"];
+const FLOOR: &[&str] = &["time", "random", "pool", "frame", "event"];
 
 /// A room, and which others it may enter beside the floor and itself.
 const ARROWS: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("random", &[]),
+    ("pool", &[]),
     ("frame", &["wire"]),
     ("event", &[]),
     ("wire", &[]),
@@ -30,7 +31,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Rooms that do no input or output and read no clock.
-const CORE: &[&str] = &["time", "random", "frame", "event", "wire", "link", "ip", "icmp", "udp", "tcp", "stack"];
+const CORE: &[&str] =
+    &["time", "random", "pool", "frame", "event", "wire", "link", "ip", "icmp", "udp", "tcp", "stack"];
 
 /// What has no place there (house style, rule 2). What several hold and nobody changes may be shared (`Arc`).
 const FOREIGN: &[&str] = &[

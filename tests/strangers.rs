@@ -8,6 +8,7 @@ use strata::frame::{Checksum, Offload, Received};
 use strata::icmp::{self, Disposition, Icmp};
 use strata::ip::{self, Ip, NetworkError};
 use strata::link::{self, Link};
+use strata::pool::Pool;
 use strata::random::Random;
 use strata::time::Instant;
 use strata::udp;
@@ -20,6 +21,7 @@ struct Host {
     ip: Ip,
     icmp: Icmp,
     random: Random,
+    pool: Pool,
     frames: u64,
     now: Instant,
     /// Packets that reached a transport.
@@ -35,6 +37,7 @@ impl Host {
             ip: Ip::new(ip::Config { addresses, ..ip::Config::default() }, &mut random),
             icmp: Icmp::new(icmp::Config::default()),
             random,
+            pool: Pool::default(),
             frames: 0,
             now: Instant::ZERO,
             risen: 0,
@@ -43,7 +46,7 @@ impl Host {
 
     /// A frame climbs as far as it gets; what answers it leaves.
     fn handle(&mut self, bytes: &[u8], checksum: Checksum) {
-        let mut cx = Context::new(self.now, &mut self.random, &mut self.frames, None);
+        let mut cx = Context::new(self.now, &mut self.random, &mut self.pool, &mut self.frames, None);
         let offload = Offload { checksum, segment_size: None };
         let Some(up) = self.link.handle(&mut cx, Received { bytes, offload }) else { return };
         let Some(packet) = self.ip.handle(&mut cx, up) else { return };
@@ -72,7 +75,7 @@ impl Host {
     /// Time passes, and the device takes what is ready; gives how many frames that was.
     fn settle(&mut self, span: std::time::Duration) -> usize {
         self.now += span;
-        let mut cx = Context::new(self.now, &mut self.random, &mut self.frames, None);
+        let mut cx = Context::new(self.now, &mut self.random, &mut self.pool, &mut self.frames, None);
         self.link.handle_timeout(&mut cx);
         self.ip.handle_timeout(&mut cx);
         while let Some((packet, problem)) = self.ip.poll_problem() {

@@ -18,6 +18,7 @@ pub use tcp::{
 };
 
 use crate::frame::{Frame, FrameId, Offload};
+use crate::pool::Pool;
 use crate::random::Random;
 use crate::time::Instant;
 use std::fmt;
@@ -175,10 +176,11 @@ pub enum IcmpEvent {
     },
 }
 
-/// What every call into the core carries: the time, the dice and who watches.
+/// What every call into the core carries: the time, the dice, memory that is free, and who watches.
 pub struct Context<'a> {
     pub now: Instant,
     pub random: &'a mut Random,
+    pub pool: &'a mut Pool,
     /// May a transport checksum be left to the device ([`Checksum::Partial`](crate::frame::Checksum))?
     pub partial_checksum: bool,
     frame: Option<FrameId>,
@@ -191,10 +193,11 @@ impl<'a> Context<'a> {
     pub fn new(
         now: Instant,
         random: &'a mut Random,
+        pool: &'a mut Pool,
         frames: &'a mut u64,
         observer: Option<&'a mut (dyn Observer + 'static)>,
     ) -> Context<'a> {
-        Context { now, random, partial_checksum: false, frame: None, frames, observer }
+        Context { now, random, pool, partial_checksum: false, frame: None, frames, observer }
     }
 
     /// Emits an event about the present frame; `event` is evaluated only when somebody listens.

@@ -1,6 +1,7 @@
 //! A bench for layers under test: time as a number, seeded dice, and everything that was told.
 
 use super::{Context, DropReason, Event, NeighbourState, Observer, Record};
+use crate::pool::Pool;
 use crate::random::Random;
 use crate::time::Instant;
 use std::net::IpAddr;
@@ -29,17 +30,25 @@ pub(crate) struct Bench {
     pub now: Instant,
     pub partial_checksum: bool,
     random: Random,
+    pool: Pool,
     frames: u64,
     told: Told,
 }
 
 impl Bench {
     pub fn new() -> Bench {
-        Bench { now: Instant::ZERO, partial_checksum: false, random: Random::new(7), frames: 0, told: Told::default() }
+        Bench {
+            now: Instant::ZERO,
+            partial_checksum: false,
+            random: Random::new(7),
+            pool: Pool::default(),
+            frames: 0,
+            told: Told::default(),
+        }
     }
 
     pub fn run<R>(&mut self, work: impl FnOnce(&mut Context<'_>) -> R) -> R {
-        let mut cx = Context::new(self.now, &mut self.random, &mut self.frames, Some(&mut self.told));
+        let mut cx = Context::new(self.now, &mut self.random, &mut self.pool, &mut self.frames, Some(&mut self.told));
         cx.partial_checksum = self.partial_checksum;
         work(&mut cx)
     }

@@ -93,7 +93,8 @@ mod tests {
 
     fn at(now: Instant, mut work: impl FnMut(&mut Context<'_>)) {
         let (mut random, mut frames) = (Random::new(0), 0);
-        work(&mut Context::new(now, &mut random, &mut frames, None));
+        let mut pool = crate::pool::Pool::default();
+        work(&mut Context::new(now, &mut random, &mut pool, &mut frames, None));
     }
 
     const FAR: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(198, 51, 100, 7));

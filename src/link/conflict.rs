@@ -184,7 +184,8 @@ mod tests {
 
     fn with<R>(now: Instant, work: impl FnOnce(&mut Context<'_>) -> R) -> R {
         let (mut random, mut frames) = (Random::new(now.as_nanos()), 0);
-        work(&mut Context::new(now, &mut random, &mut frames, None))
+        let mut pool = crate::pool::Pool::default();
+        work(&mut Context::new(now, &mut random, &mut pool, &mut frames, None))
     }
 
     fn from_another(sender_ip: Ipv4Addr, target_ip: Ipv4Addr) -> Packet {

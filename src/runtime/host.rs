@@ -16,8 +16,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Poll, Waker};
 use tokio::sync::Notify;
 
-/// The most frames that are taken from the stack in one hold of the lock.
-pub const FRAMES_A_TURN: usize = 256;
+/// The most that is taken from the stack before the device is looked at again: what answers the first frames lets the
+/// memory of the next be used again while it is warm.
+const FRAMES_A_TURN: usize = 256;
+const BYTES_A_TURN: usize = 256 * 1024;
+
+/// Frames on their way to the device.
+#[derive(Default)]
+pub(super) struct Outgoing {
+    pub frames: VecDeque<Frame>,
+    bytes: usize,
+}
 
 /// A handle to one host, shared by its sockets, its applications and whoever drives it.
 #[derive(Clone)]
@@ -37,7 +46,7 @@ struct State {
     stack: Stack,
     waiters: Waiters,
     /// Frames that a call of an application brought about, waiting for the driver's next turn.
-    outgoing: VecDeque<Frame>,
+    outgoing: Outgoing,
     driver: Presence,
     /// Why nothing moves any more: the kind and the sentence that every call gets from now on.
     ended: Option<(io::ErrorKind, String)>,
@@ -75,7 +84,7 @@ impl Host {
         let state = State {
             stack: Stack::new(config, seed),
             waiters: Waiters::default(),
-            outgoing: VecDeque::new(),
+            outgoing: Outgoing::default(),
             driver: Presence::Awake,
             ended: None,
         };
@@ -234,22 +243,18 @@ impl Host {
 
     /// Does what is due, and adds the frames that are ready to go to `outgoing`. When there are none and nobody is to
     /// be woken, the driver counts as asleep: whoever has something for it rings.
-    pub(super) fn collect(&self, outgoing: &mut VecDeque<Frame>) -> Exchange {
+    pub(super) fn collect(&self, outgoing: &mut Outgoing) -> Exchange {
         let mut state = self.lock();
         let now = self.now();
         if state.stack.next_deadline().is_some_and(|deadline| deadline <= now) {
             state.stack.handle_timeout(now);
         }
-        let before = outgoing.len();
+        let before = outgoing.frames.len();
         outgoing.append(&mut state.outgoing);
-        while outgoing.len() < FRAMES_A_TURN
-            && let Some(frame) = state.stack.poll_transmit(now)
-        {
-            outgoing.push_back(frame);
-        }
+        outgoing.fill(&mut state.stack, now);
         let wakers = state.take_ready();
         let deadline = state.stack.next_deadline();
-        let idle = outgoing.len() == before && wakers.is_empty();
+        let idle = outgoing.frames.len() == before && wakers.is_empty();
         state.driver = if idle { Presence::AsleepUntil(deadline) } else { Presence::Awake };
         Exchange { deadline, wakers, idle }
     }
@@ -277,11 +282,8 @@ impl Host {
 
     /// Ends a caller's hold of the lock: collects what it set in motion, then wakes whom that concerns.
     fn settle(&self, mut state: MutexGuard<'_, State>, now: Instant) {
-        while state.outgoing.len() < FRAMES_A_TURN
-            && let Some(frame) = state.stack.poll_transmit(now)
-        {
-            state.outgoing.push_back(frame);
-        }
+        let State { stack, outgoing, .. } = &mut *state;
+        outgoing.fill(stack, now);
         let wakers = state.take_ready();
         let ring = state.wants_driver();
         if ring {
@@ -297,6 +299,31 @@ impl Host {
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic under the lock is a bug of ours; whoever comes next still gets the stack as it was left.
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Outgoing {
+    pub fn is_full(&self) -> bool {
+        self.frames.len() >= FRAMES_A_TURN || self.bytes >= BYTES_A_TURN
+    }
+
+    /// The device has taken some from the front.
+    pub fn taken(&mut self) {
+        self.bytes = self.frames.iter().map(Frame::len).sum();
+    }
+
+    fn append(&mut self, other: &mut Outgoing) {
+        self.frames.append(&mut other.frames);
+        self.bytes += std::mem::take(&mut other.bytes);
+    }
+
+    fn fill(&mut self, stack: &mut Stack, now: Instant) {
+        while !self.is_full()
+            && let Some(frame) = stack.poll_transmit(now)
+        {
+            self.bytes += frame.len();
+            self.frames.push_back(frame);
+        }
     }
 }
 
@@ -338,7 +365,7 @@ impl State {
                     (Some(_), None) => true,
                     (None, _) => false,
                 };
-                !self.outgoing.is_empty() || sooner
+                !self.outgoing.frames.is_empty() || sooner
             }
         }
     }

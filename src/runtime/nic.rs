@@ -1,10 +1,8 @@
 //! A host's network interface: its device, with the frames on their way in and out.
 
-use super::host::{FRAMES_A_TURN, Host};
+use super::host::{Host, Outgoing};
 use crate::device::{Batch, Device};
-use crate::frame::Frame;
 use crate::time::Instant;
-use std::collections::VecDeque;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::task::Waker;
@@ -19,7 +17,7 @@ const ROUNDS: usize = 4;
 pub struct Nic {
     device: Box<dyn Device>,
     arrived: Batch,
-    outgoing: VecDeque<Frame>,
+    outgoing: Outgoing,
 }
 
 /// What a turn leaves behind.
@@ -46,7 +44,7 @@ pub(super) struct Arrival {
 
 impl Nic {
     pub fn new(device: Box<dyn Device>) -> Nic {
-        Nic { device, arrived: Batch::new(BATCH), outgoing: VecDeque::with_capacity(FRAMES_A_TURN) }
+        Nic { device, arrived: Batch::new(BATCH), outgoing: Outgoing::default() }
     }
 
     pub fn device(&self) -> &dyn Device {
@@ -75,18 +73,22 @@ impl Nic {
         let mut busy = false;
         for _ in 0..ROUNDS {
             let exchange = host.collect(&mut self.outgoing);
-            let waiting = self.outgoing.len();
+            let (waiting, full) = (self.outgoing.frames.len(), self.outgoing.is_full());
             if waiting > 0 || self.device.next_deadline().is_some() {
-                self.device.transmit(host.now(), &mut self.outgoing)?;
+                self.device.transmit(host.now(), &mut self.outgoing.frames)?;
+                self.outgoing.taken();
             }
-            busy |= !exchange.wakers.is_empty() || self.outgoing.len() < waiting;
+            busy |= !exchange.wakers.is_empty() || self.outgoing.frames.len() < waiting;
             exchange.wakers.into_iter().for_each(Waker::wake);
             if exchange.idle {
                 let deadline = [exchange.deadline, self.device.next_deadline()].into_iter().flatten().min();
-                return Ok(Turn { busy, idle: true, blocked: !self.outgoing.is_empty(), deadline });
+                return Ok(Turn { busy, idle: true, blocked: !self.outgoing.frames.is_empty(), deadline });
+            }
+            if full {
+                break;
             }
         }
-        Ok(Turn { busy, idle: false, blocked: !self.outgoing.is_empty(), deadline: None })
+        Ok(Turn { busy, idle: false, blocked: !self.outgoing.frames.is_empty(), deadline: None })
     }
 
     pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {

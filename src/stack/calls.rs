@@ -139,12 +139,12 @@ impl Stack {
         let memory = layers.tcp.memory();
         let sent = match &mut layers.tcp.socket(id).shape {
             Shape::Connection(connection) => {
-                connection.set_memory(memory);
+                connection.set_memory(memory, cx.pool);
                 connection.send_with(&mut cx, data, how)
             }
             Shape::Opening(opening) => match opening.early_mut() {
                 Some(early) => {
-                    early.set_memory(memory);
+                    early.set_memory(memory, cx.pool);
                     early.send_with(&mut cx, data, how)
                 }
                 None => Err(SendError::WouldBlock),
@@ -159,9 +159,9 @@ impl Stack {
     /// RECEIVE (RFC 9293 §3.10.3): 0 bytes mean that the peer has finished.
     pub fn tcp_receive(&mut self, id: TcpId, into: &mut [u8]) -> Result<usize, ReceiveError> {
         let received = match &mut self.layers.tcp.socket(id).shape {
-            Shape::Connection(connection) => connection.receive(into),
+            Shape::Connection(connection) => connection.receive(into, &mut self.pool),
             Shape::Opening(opening) => match opening.early_mut() {
-                Some(early) => early.receive(into),
+                Some(early) => early.receive(into, &mut self.pool),
                 None => Err(ReceiveError::WouldBlock),
             },
             Shape::Failed { reason, .. } => Err(ReceiveError::Closed(*reason)),

@@ -39,6 +39,7 @@ pub use ping::PingReply;
 
 use crate::event::{Context, Event, Observer};
 use crate::frame::{Frame, Received};
+use crate::pool::Pool;
 use crate::random::Random;
 use crate::time::Instant;
 use layers::Layers;
@@ -167,6 +168,7 @@ pub struct Stack {
     config: Config,
     layers: Layers,
     random: Random,
+    pool: Pool,
     frames: u64,
     observer: Option<Box<dyn Observer>>,
 }
@@ -184,7 +186,7 @@ impl Stack {
     pub fn new(config: Config, seed: u64) -> Stack {
         let mut random = Random::new(seed);
         let layers = Layers::new(&config, &mut random);
-        Stack { config, layers, random, frames: 0, observer: None }
+        Stack { config, layers, random, pool: Pool::default(), frames: 0, observer: None }
     }
 
     pub fn config(&self) -> &Config {
@@ -252,7 +254,8 @@ impl Stack {
     }
 
     fn enter(&mut self, now: Instant) -> (Context<'_>, &mut Layers) {
-        let mut cx = Context::new(now, &mut self.random, &mut self.frames, self.observer.as_deref_mut());
+        let mut cx =
+            Context::new(now, &mut self.random, &mut self.pool, &mut self.frames, self.observer.as_deref_mut());
         cx.partial_checksum = self.config.partial_checksum;
         (cx, &mut self.layers)
     }

@@ -170,7 +170,7 @@ impl TcpTable {
         let memory = self.memory();
         match &mut self.socket(id).shape {
             Shape::Connection(connection) => {
-                connection.set_memory(memory);
+                connection.set_memory(memory, cx.pool);
                 let arrival = connection.handle_segment(cx, &segment);
                 match arrival {
                     Arrival::NewIncarnation => self.begin_anew(cx, id, &segment, path_mtu),

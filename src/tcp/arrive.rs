@@ -207,9 +207,9 @@ impl Connection {
         self.totals.data_received_at = cx.now;
         let before = self.rcv.nxt;
         if segment.flags().fin() {
-            self.rcv.cut_at_fin(seq, seq + segment.data.len() as u64);
+            self.rcv.cut_at_fin(seq, seq + segment.data.len() as u64, cx.pool);
         }
-        let (inserted, acknowledge) = self.rcv.accept(seq, segment.data);
+        let (inserted, acknowledge) = self.rcv.accept(seq, segment.data, cx.pool);
         match inserted {
             Inserted::InOrder { bytes, .. } => {
                 self.totals.bytes_received += bytes;
@@ -260,7 +260,7 @@ impl Connection {
         if segment.flags().fin() {
             self.rcv.hold_fin(seq + segment.data.len() as u64);
         }
-        if !self.rcv.pass_fin() {
+        if !self.rcv.pass_fin(cx.pool) {
             return;
         }
         self.rcv.ack_due = Some(SendReason::FinAck);

@@ -67,7 +67,7 @@ impl Connection {
         self.wake = true;
         self.stop_all_timers(cx);
         self.rcv.ack_due = None;
-        self.snd.buffer.acknowledge(self.snd.buffer.end());
+        self.snd.buffer.acknowledge(self.snd.buffer.end(), cx.pool);
         self.recovery = Recovery::new(self.config.recovery, self.sack);
     }
 

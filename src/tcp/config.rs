@@ -42,7 +42,7 @@ pub struct Config {
     /// The most bytes that wait for the peer's acknowledgement. A writer is woken when a third of them is free, so two
     /// thirds of it are what a path can hold.
     pub send_buffer: usize,
-    /// How many of them are taken at first; then as many as twice the congestion window, up to `send_buffer`.
+    /// How many of them are taken at first; then as many as twice what is in flight, up to `send_buffer`.
     pub initial_send_buffer: usize,
     /// Once the peer's MSS is known, round both buffers up to whole segments, as FreeBSD does.
     pub buffers_in_segments: bool,

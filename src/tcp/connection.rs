@@ -21,6 +21,7 @@ use super::state::{self, Cause, State};
 use super::time_wait::TimeWait;
 use super::timers::{KINDS as TIMER_KINDS, Timers};
 use crate::event::{CloseReason, Context, Event, FourTuple, SendReason, TcpEvent, TimerKind};
+use crate::pool::Pool;
 use crate::time::Instant;
 use std::sync::Arc;
 
@@ -216,7 +217,7 @@ impl Connection {
         self.totals.bytes_acked += acked;
         self.totals.syn_data = acked > 0;
         if !data.is_empty() {
-            self.snd.write(data, Writing::default());
+            self.snd.write(data, Writing::default(), cx.pool);
             self.arm_user_timeout(cx);
         }
     }
@@ -285,7 +286,7 @@ impl Connection {
             self.progress_at = cx.now;
         }
         self.note_application_limit();
-        self.snd.write(data, how);
+        self.snd.write(data, how, cx.pool);
         self.arm_user_timeout(cx);
         Ok(data.len())
     }
@@ -297,15 +298,16 @@ impl Connection {
     }
 
     /// How many bytes may wait for acknowledgement: what is in flight now, and as much again, so that the next window is
-    /// there when the acknowledgements come.
+    /// there when the acknowledgements come. A window that the path does not fill needs no more: what is written too
+    /// early has left the processor's cache by the time it is sent.
     pub(super) fn send_capacity(&self) -> usize {
-        let flight = usize::try_from(2 * self.congestion.cwnd().min(u64::MAX / 2)).unwrap_or(usize::MAX);
+        let flight = usize::try_from(2 * self.recovery.outstanding()).unwrap_or(usize::MAX);
         self.memory.bound(self.config.initial_send_buffer.max(flight).min(self.config.send_buffer))
     }
 
     /// RECEIVE (RFC 9293 §3.10.3): 0 bytes mean that the peer has finished.
-    pub fn receive(&mut self, into: &mut [u8]) -> Result<usize, ReceiveError> {
-        let len = self.rcv.buffer.read(into);
+    pub fn receive(&mut self, into: &mut [u8], pool: &mut Pool) -> Result<usize, ReceiveError> {
+        let len = self.rcv.buffer.read(into, pool);
         if len > 0 {
             self.after_read();
         }

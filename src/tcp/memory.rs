@@ -5,6 +5,7 @@
 //! connection keeps what it has, and [`FLOOR`] bytes in each direction, so that all of them go on.
 
 use super::connection::Connection;
+use crate::pool::Pool;
 
 /// What every connection may hold in each direction, in bytes.
 pub const FLOOR: usize = 2048;
@@ -48,9 +49,9 @@ impl Memory {
 }
 
 impl Connection {
-    pub fn set_memory(&mut self, memory: Memory) {
+    pub fn set_memory(&mut self, memory: Memory, pool: &mut Pool) {
         self.memory = memory;
-        self.rcv.buffer.be_thrifty(memory != Memory::Plenty);
+        self.rcv.buffer.be_thrifty(memory != Memory::Plenty, pool);
     }
 
     /// Bytes of memory that its buffers take.

@@ -4,6 +4,7 @@
 //! One ring of bytes, indexed by stream position, holds both what is in order and what lies past a hole; a short list
 //! of ranges says what of the latter is there. The ring grows with what it holds and goes away when it is empty.
 
+use crate::pool::Pool;
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -76,11 +77,11 @@ impl ReceiveBuffer {
     }
 
     /// From now on memory is given back when little of it is used, and a byte far past a hole gets no buffer.
-    pub fn be_thrifty(&mut self, thrifty: bool) {
+    pub fn be_thrifty(&mut self, thrifty: bool, pool: &mut Pool) {
         if thrifty && !self.thrifty {
             self.last_len = 0;
             self.thrifty = true;
-            self.shrink();
+            self.shrink(pool);
         }
         self.thrifty = thrifty;
     }
@@ -92,7 +93,7 @@ impl ReceiveBuffer {
 
     /// Puts `data` at `position`. Bytes that are there already stay as they are; the caller has cut the data to the
     /// window, which bounds the ring.
-    pub fn insert(&mut self, position: u64, data: &[u8]) -> Inserted {
+    pub fn insert(&mut self, position: u64, data: &[u8], pool: &mut Pool) -> Inserted {
         let end = position + data.len() as u64;
         let start = position.max(self.next);
         if start >= end {
@@ -100,10 +101,10 @@ impl ReceiveBuffer {
         }
         let data = &data[(start - position) as usize..];
         if start > self.next {
-            return self.insert_past_hole(start, data);
+            return self.insert_past_hole(start, data, pool);
         }
         let filled = !self.ranges.is_empty();
-        self.reserve(end);
+        self.reserve(end, pool);
         self.put(start, data);
         self.next = end;
         while self.ranges.first().is_some_and(|range| range.start <= self.next) {
@@ -112,7 +113,7 @@ impl ReceiveBuffer {
         Inserted::InOrder { bytes: self.next - start, filled }
     }
 
-    fn insert_past_hole(&mut self, start: u64, data: &[u8]) -> Inserted {
+    fn insert_past_hole(&mut self, start: u64, data: &[u8], pool: &mut Pool) -> Inserted {
         let end = start + data.len() as u64;
         // The ranges that touch the new one melt into it.
         let first = self.ranges.partition_point(|range| range.end < start);
@@ -129,7 +130,7 @@ impl ReceiveBuffer {
         if self.thrifty && self.is_too_sparse(merged.end, data.len()) {
             return Inserted::Nothing;
         }
-        self.reserve(merged.end);
+        self.reserve(merged.end, pool);
         self.put(start, data);
         self.ranges.drain(first..last);
         self.ranges.insert(first, merged);
@@ -148,18 +149,18 @@ impl ReceiveBuffer {
     }
 
     /// What came from `end` on is not wanted after all; nothing in order lies there.
-    pub fn forget_from(&mut self, end: u64) {
+    pub fn forget_from(&mut self, end: u64, pool: &mut Pool) {
         self.ranges.retain(|range| range.start < end);
         if let Some(last) = self.ranges.last_mut() {
             last.end = last.end.min(end);
         }
-        self.consume(0);
+        self.consume(0, pool);
     }
 
     /// Moves up to `into.len()` bytes out, in order.
-    pub fn read(&mut self, into: &mut [u8]) -> usize {
+    pub fn read(&mut self, into: &mut [u8], pool: &mut Pool) -> usize {
         let len = self.peek(into);
-        self.consume(len);
+        self.consume(len, pool);
         len
     }
 
@@ -187,24 +188,24 @@ impl ReceiveBuffer {
     ///
     /// # Panics
     /// When fewer are readable.
-    pub fn consume(&mut self, len: usize) {
+    pub fn consume(&mut self, len: usize, pool: &mut Pool) {
         assert!(len <= self.readable(), "consume {len} of {}", self.readable());
         self.read += len as u64;
         if self.read == self.next && self.ranges.is_empty() {
             // Half of it, so that what was large once does not stay large.
             self.last_len = if self.thrifty { 0 } else { (self.ring.len() / 2).min(MAX_FIRST_RING) };
-            self.ring = Vec::new();
+            pool.give_ring(std::mem::take(&mut self.ring));
         } else if self.thrifty {
-            self.shrink();
+            self.shrink(pool);
         }
     }
 
     /// A ring that is hardly used is exchanged for one that fits.
-    fn shrink(&mut self) {
+    fn shrink(&mut self, pool: &mut Pool) {
         let end = self.ranges.last().map_or(self.next, |range| range.end);
         let needed = ((end - self.read) as usize).next_power_of_two().max(MIN_RING);
         if 8 * needed <= self.ring.len() {
-            self.exchange(needed);
+            self.exchange(needed, pool);
         }
     }
 
@@ -213,17 +214,17 @@ impl ReceiveBuffer {
     }
 
     /// Makes the ring large enough to hold everything up to `end`, and moves what it holds to its new places.
-    fn reserve(&mut self, end: u64) {
+    fn reserve(&mut self, end: u64, pool: &mut Pool) {
         let needed = (end - self.read) as usize;
         if needed <= self.ring.len() {
             return;
         }
-        self.exchange(needed.max(self.last_len).next_power_of_two().max(MIN_RING));
+        self.exchange(needed.max(self.last_len).next_power_of_two().max(MIN_RING), pool);
     }
 
     /// Moves what is held to a ring of `len` bytes.
-    fn exchange(&mut self, len: usize) {
-        let old = std::mem::replace(&mut self.ring, vec![0; len]);
+    fn exchange(&mut self, len: usize, pool: &mut Pool) {
+        let old = std::mem::replace(&mut self.ring, pool.take_ring(len));
         let held: SmallVec<[Range<u64>; 4]> =
             std::iter::once(self.read..self.next).chain(self.ranges.iter().cloned()).collect();
         for range in held {
@@ -235,6 +236,7 @@ impl ReceiveBuffer {
                 at += piece as u64;
             }
         }
+        pool.give_ring(old);
     }
 
     fn put(&mut self, position: u64, data: &[u8]) {
@@ -251,51 +253,59 @@ mod tests {
 
     #[test]
     fn a_thrifty_buffer_gives_back_and_does_not_reach_far() {
+        let mut pool = Pool::default();
         let mut buffer = ReceiveBuffer::new(0);
-        buffer.insert(0, &[7; 100_000]);
-        buffer.read(&mut [0; 99_990]);
+        buffer.insert(0, &[7; 100_000], &mut pool);
+        buffer.read(&mut [0; 99_990], &mut pool);
         assert_eq!(buffer.allocated(), 1 << 17, "what will be wanted again");
-        buffer.be_thrifty(true);
+        buffer.be_thrifty(true, &mut pool);
         assert_eq!(buffer.allocated(), MIN_RING);
-        assert_eq!(buffer.insert(100_000 + 90_000, b"x"), Inserted::Nothing);
+        assert_eq!(buffer.insert(100_000 + 90_000, b"x", &mut pool), Inserted::Nothing);
         assert_eq!(buffer.allocated(), MIN_RING, "a byte far past a hole");
-        assert_eq!(buffer.insert(100_000 + 10_000, &[8; 1000]), Inserted::OutOfOrder, "not so far for a thousand");
+        assert_eq!(
+            buffer.insert(100_000 + 10_000, &[8; 1000], &mut pool),
+            Inserted::OutOfOrder,
+            "not so far for a thousand"
+        );
         let mut rest = [0; 20];
-        assert_eq!((buffer.read(&mut rest), &rest[..10]), (10, &[7; 10][..]));
-        buffer.be_thrifty(false);
-        assert_eq!(buffer.insert(100_000 + 90_000, b"x"), Inserted::OutOfOrder);
+        assert_eq!((buffer.read(&mut rest, &mut pool), &rest[..10]), (10, &[7; 10][..]));
+        buffer.be_thrifty(false, &mut pool);
+        assert_eq!(buffer.insert(100_000 + 90_000, b"x", &mut pool), Inserted::OutOfOrder);
     }
     use proptest::prelude::*;
 
     #[test]
     fn segments_out_of_order_are_read_in_order() {
+        let mut pool = Pool::default();
         let mut buffer = ReceiveBuffer::new(100);
-        assert_eq!(buffer.insert(103, b"def"), Inserted::OutOfOrder);
-        assert_eq!(buffer.insert(109, b"jk"), Inserted::OutOfOrder);
+        assert_eq!(buffer.insert(103, b"def", &mut pool), Inserted::OutOfOrder);
+        assert_eq!(buffer.insert(109, b"jk", &mut pool), Inserted::OutOfOrder);
         assert_eq!(buffer.ranges(), [103..106, 109..111]);
-        assert_eq!(buffer.insert(100, b"abc"), Inserted::InOrder { bytes: 6, filled: true });
-        assert_eq!(buffer.insert(104, b"xx"), Inserted::Nothing);
-        assert_eq!(buffer.insert(105, b"xghixx"), Inserted::InOrder { bytes: 5, filled: true });
+        assert_eq!(buffer.insert(100, b"abc", &mut pool), Inserted::InOrder { bytes: 6, filled: true });
+        assert_eq!(buffer.insert(104, b"xx", &mut pool), Inserted::Nothing);
+        assert_eq!(buffer.insert(105, b"xghixx", &mut pool), Inserted::InOrder { bytes: 5, filled: true });
         let mut into = [0; 20];
-        assert_eq!(buffer.read(&mut into), 11);
+        assert_eq!(buffer.read(&mut into, &mut pool), 11);
         assert_eq!(&into[..11], b"abcdefghixx", "what came first for a byte in order stays");
         assert_eq!(buffer.allocated(), 0, "an empty buffer holds nothing");
     }
 
     #[test]
     fn holes_are_bounded() {
+        let mut pool = Pool::default();
         let mut buffer = ReceiveBuffer::new(0);
         for hole in 0..1000 {
-            buffer.insert(1 + 2 * hole, b"x");
+            buffer.insert(1 + 2 * hole, b"x", &mut pool);
         }
         assert_eq!(buffer.ranges().len(), MAX_RANGES);
     }
 
     #[test]
     fn every_second_segment_of_a_large_window_may_be_missing() {
+        let mut pool = Pool::default();
         let mut buffer = ReceiveBuffer::new(0);
         for segment in 0..1000 {
-            assert_eq!(buffer.insert((2 * segment + 1) * 1000, &[7; 1000]), Inserted::OutOfOrder);
+            assert_eq!(buffer.insert((2 * segment + 1) * 1000, &[7; 1000], &mut pool), Inserted::OutOfOrder);
         }
         assert_eq!(buffer.ranges().len(), 1000);
     }
@@ -309,17 +319,18 @@ mod tests {
             reads in proptest::collection::vec(0usize..2000, 60),
         ) {
             let stream: Vec<u8> = (0..4000usize).map(|i| (i * 7 + i / 256) as u8).collect();
-            let mut buffer = ReceiveBuffer::new(start);
+            let mut pool = Pool::default();
+        let mut buffer = ReceiveBuffer::new(start);
             let mut seen = vec![false; stream.len()];
             let mut out = Vec::new();
             for ((offset, len), read) in pieces.into_iter().zip(reads) {
-                buffer.insert(start + offset as u64, &stream[offset..offset + len]);
+                buffer.insert(start + offset as u64, &stream[offset..offset + len], &mut pool);
                 seen[offset..offset + len].fill(true);
                 let whole = seen.iter().take_while(|seen| **seen).count();
                 prop_assert_eq!(buffer.next(), start + whole as u64);
                 prop_assert_eq!(buffer.readable(), whole - out.len());
                 let mut into = vec![0; read];
-                let got = buffer.read(&mut into);
+                let got = buffer.read(&mut into, &mut pool);
                 out.extend_from_slice(&into[..got]);
                 prop_assert!(buffer.ranges().windows(2).all(|pair| pair[0].end < pair[1].start));
             }

@@ -3,6 +3,7 @@
 use super::reassembly::{Inserted, ReceiveBuffer};
 use super::seq::Seq;
 use crate::event::SendReason;
+use crate::pool::Pool;
 use smallvec::SmallVec;
 use std::ops::Range;
 
@@ -142,10 +143,10 @@ impl Receiver {
     }
 
     /// Takes in data at `position`, cut to the window.
-    pub fn accept(&mut self, position: u64, data: &[u8]) -> (Inserted, Acknowledge) {
+    pub fn accept(&mut self, position: u64, data: &[u8], pool: &mut Pool) -> (Inserted, Acknowledge) {
         let data = &data[..data.len().min(self.edge.saturating_sub(position) as usize)];
         self.note_duplicate(position, position + data.len() as u64);
-        let inserted = self.buffer.insert(position, data);
+        let inserted = self.buffer.insert(position, data, pool);
         self.nxt = self.nxt.max(self.buffer.next());
         let acknowledge = match inserted {
             // RFC 5681 §4.2: what fills a hole, wholly or in part, is acknowledged at once.
@@ -177,9 +178,9 @@ impl Receiver {
     }
 
     /// A segment from `start` on brings the peer's FIN at `end`. If both are in order, what had come beyond is no data.
-    pub fn cut_at_fin(&mut self, start: u64, end: u64) {
+    pub fn cut_at_fin(&mut self, start: u64, end: u64, pool: &mut Pool) {
         if start <= self.nxt && self.nxt <= end && end <= self.edge {
-            self.buffer.forget_from(end);
+            self.buffer.forget_from(end, pool);
         }
     }
 
@@ -198,14 +199,14 @@ impl Receiver {
 
     /// Goes past the FIN if everything before it is there. It takes a number of its own, which may lie just past the
     /// window. What came beyond it is no data.
-    pub fn pass_fin(&mut self) -> bool {
+    pub fn pass_fin(&mut self, pool: &mut Pool) -> bool {
         if self.fin != Some(self.nxt) {
             return false;
         }
         self.nxt += 1;
         self.edge = self.edge.max(self.nxt);
         (self.fin, self.finished) = (None, true);
-        self.buffer.forget_from(self.nxt);
+        self.buffer.forget_from(self.nxt, pool);
         self.recent.clear();
         true
     }
@@ -304,9 +305,9 @@ mod tests {
             let mut receiver = receiver(scale, 60_000);
             let mut edge = receiver.edge();
             for n in 0..50 {
-                receiver.accept(receiver.nxt, &[1; 777]);
+                receiver.accept(receiver.nxt, &[1; 777], &mut Pool::default());
                 if n % 7 == 0 {
-                    receiver.buffer.consume(receiver.buffer.readable() / 2);
+                    receiver.buffer.consume(receiver.buffer.readable() / 2, &mut Pool::default());
                 }
                 let field = receiver.offer();
                 let advertised = receiver.nxt + (u64::from(field) << scale);
@@ -320,12 +321,12 @@ mod tests {
     #[test]
     fn the_window_opens_only_by_a_useful_amount() {
         let mut receiver = receiver(0, 10_000);
-        receiver.accept(START, &[0; 10_000]);
+        receiver.accept(START, &[0; 10_000], &mut Pool::default());
         assert_eq!(receiver.offer(), 0);
-        receiver.buffer.consume(999);
+        receiver.buffer.consume(999, &mut Pool::default());
         assert!(!receiver.update_is_worthwhile());
         assert_eq!(receiver.offer(), 0, "less than a segment is silly");
-        receiver.buffer.consume(1);
+        receiver.buffer.consume(1, &mut Pool::default());
         assert!(receiver.update_is_worthwhile());
         assert_eq!(receiver.offer(), 1000);
     }
@@ -342,7 +343,7 @@ mod tests {
             (3000, 1000, Acknowledge::Now(SendReason::OutOfOrderAck)),
         ];
         for (offset, len, expected) in steps {
-            let (_, acknowledge) = receiver.accept(START + offset, &vec![0; len]);
+            let (_, acknowledge) = receiver.accept(START + offset, &vec![0; len], &mut Pool::default());
             assert_eq!(acknowledge, expected, "at {offset}");
             if acknowledge != Acknowledge::Soon {
                 receiver.on_ack_sent();
@@ -354,10 +355,10 @@ mod tests {
     fn the_latest_block_comes_first_and_three_fit() {
         let mut receiver = receiver(0, 60_000);
         for offset in [2000u64, 6000, 4000, 8000] {
-            receiver.accept(START + offset, &[0; 1000]);
+            receiver.accept(START + offset, &[0; 1000], &mut Pool::default());
         }
         assert_eq!(receiver.sack_blocks(3)[..], [(8000, 9000), (4000, 5000), (6000, 7000)]);
-        receiver.accept(START + 3000, &[0; 1000]);
+        receiver.accept(START + 3000, &[0; 1000], &mut Pool::default());
         assert_eq!(receiver.sack_blocks(3)[..], [(2000, 5000), (8000, 9000), (6000, 7000)]);
         assert_eq!(receiver.sack_block_count(3), 3);
         assert_eq!(receiver.sack_block_count(4), 3);

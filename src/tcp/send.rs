@@ -1,6 +1,7 @@
 //! The sending half: SND.UNA, SND.NXT, the peer's window, and what is waiting.
 
 use super::send_buffer::SendBuffer;
+use crate::pool::Pool;
 use std::collections::VecDeque;
 
 /// What a writer says of what it writes.
@@ -76,8 +77,8 @@ impl Sender {
     }
 
     /// Takes in what was written, and what was said with it.
-    pub fn write(&mut self, data: &[u8], how: Writing) {
-        self.buffer.write(data);
+    pub fn write(&mut self, data: &[u8], how: Writing, pool: &mut Pool) {
+        self.buffer.write(data, pool);
         let end = self.buffer.end();
         self.more = how.more;
         self.unpushed = how.more.then_some(end);
@@ -114,9 +115,9 @@ impl Sender {
     }
 
     /// SND.UNA moves.
-    pub fn acknowledge(&mut self, una: u64) {
+    pub fn acknowledge(&mut self, una: u64, pool: &mut Pool) {
         self.una = una;
-        self.buffer.acknowledge(una);
+        self.buffer.acknowledge(una, pool);
         self.urgent = self.urgent.filter(|urgent| *urgent > una);
         self.more = false;
         while self.pushed.front().is_some_and(|pushed| *pushed <= una) {

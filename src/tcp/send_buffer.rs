@@ -4,12 +4,9 @@
 //! both hold slices of the same memory.
 
 use crate::frame::Payload;
+use crate::pool::{LARGE_CHUNK, Pool, SMALL_CHUNK};
 use bytes::{Buf, Bytes, BytesMut};
 use std::collections::VecDeque;
-
-/// How much memory is taken at a time for a stream that has much to send, and for one that has little.
-const LARGE_CHUNK: usize = 64 * 1024;
-const SMALL_CHUNK: usize = 2 * 1024;
 
 /// Bytes by stream position: `start()..end()`.
 #[derive(Debug)]
@@ -52,13 +49,11 @@ impl SendBuffer {
         }
     }
 
-    pub fn write(&mut self, mut data: &[u8]) {
+    pub fn write(&mut self, mut data: &[u8], pool: &mut Pool) {
         while !data.is_empty() {
             if self.tail.capacity() == self.tail.len() {
                 self.seal();
-                let chunk =
-                    if data.len() > SMALL_CHUNK || self.len() > SMALL_CHUNK { LARGE_CHUNK } else { SMALL_CHUNK };
-                self.tail = BytesMut::with_capacity(chunk);
+                self.tail = pool.take_chunk(data.len() > SMALL_CHUNK || self.len() > SMALL_CHUNK);
             }
             let (now, later) = data.split_at(data.len().min(self.tail.capacity() - self.tail.len()));
             self.tail.extend_from_slice(now);
@@ -87,24 +82,27 @@ impl SendBuffer {
     }
 
     /// Forgets everything before `position`.
-    pub fn acknowledge(&mut self, position: u64) {
+    pub fn acknowledge(&mut self, position: u64, pool: &mut Pool) {
         let position = position.min(self.end);
         if position > self.end - self.tail.len() as u64 {
             self.seal();
         }
         while let Some((start, chunk)) = self.chunks.front_mut() {
-            let gone = position.saturating_sub(*start).min(chunk.len() as u64);
-            chunk.advance(gone as usize);
-            *start += gone;
-            if !chunk.is_empty() {
+            let gone = position.saturating_sub(*start);
+            if gone < chunk.len() as u64 {
+                chunk.advance(gone as usize);
+                *start += gone;
                 break;
             }
-            self.chunks.pop_front();
+            let chunk = self.chunks.pop_front().map(|(_, chunk)| chunk.try_into_mut());
+            if let Some(Ok(last_part)) = chunk {
+                pool.give_chunk(last_part);
+            }
         }
         self.start = self.start.max(position);
         if self.start == self.end {
             // An idle connection holds no memory.
-            self.tail = BytesMut::new();
+            pool.give_chunk(std::mem::take(&mut self.tail));
         }
     }
 
@@ -130,11 +128,12 @@ mod tests {
             steps in proptest::collection::vec((0.0f64..1.0, 0.0f64..1.0, 0.0f64..0.3), 40),
         ) {
             let first = (1u64 << 32) + 17;
-            let mut buffer = SendBuffer::new(first);
+            let mut pool = Pool::default();
+        let mut buffer = SendBuffer::new(first);
             let mut written = Vec::new();
             for (len, (from, to, acknowledged)) in writes.into_iter().zip(steps) {
                 let data: Vec<u8> = (0..len).map(|i| (written.len() + i * 3) as u8).collect();
-                buffer.write(&data);
+                buffer.write(&data, &mut pool);
                 written.extend_from_slice(&data);
                 let at = |share: f64| buffer.start() + (share * buffer.len() as f64) as u64;
                 let (from, to) = (at(from).min(at(to)), at(from).max(at(to)));
@@ -142,7 +141,7 @@ mod tests {
                 let expected = &written[(from - first) as usize..(to - first) as usize];
                 prop_assert_eq!(Frame::new(FrameId(0), payload).to_vec(), expected);
                 let position = buffer.start() + (acknowledged * buffer.len() as f64) as u64;
-                buffer.acknowledge(position);
+                buffer.acknowledge(position, &mut pool);
                 prop_assert_eq!((buffer.start(), buffer.end()), (position, first + written.len() as u64));
             }
         }
@@ -150,9 +149,10 @@ mod tests {
 
     #[test]
     fn everything_acknowledged_leaves_nothing() {
+        let mut pool = Pool::default();
         let mut buffer = SendBuffer::new(5);
-        buffer.write(&[7; 100_000]);
-        buffer.acknowledge(100_005);
+        buffer.write(&[7; 100_000], &mut pool);
+        buffer.acknowledge(100_005, &mut pool);
         assert_eq!((buffer.len(), buffer.chunks.len(), buffer.tail.capacity()), (0, 0, 0));
     }
 }

@@ -15,7 +15,7 @@ fn the_active_closer_passes_fin_wait_and_time_wait() {
         assert_eq!(end.read(9), stream(1, 5), "half-closed: the peer may go on");
         end.rcv("F. 6:6(0) ack 2 win 10000");
         assert_eq!((end.state(), end.out()), (State::TimeWait, vec![". 2:2(0) ack 7 win 9994".into()]));
-        assert_eq!(end.conn().receive(&mut [0; 5]), Ok(0));
+        assert_eq!(end.conn().receive(&mut [0; 5], &mut Pool::default()), Ok(0));
         end.wait(Duration::from_secs(59));
         assert_eq!(end.state(), State::TimeWait);
         end.wait(Duration::from_secs(2));

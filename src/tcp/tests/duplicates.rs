@@ -99,10 +99,10 @@ fn data_over_the_place_of_a_fin_takes_it_away() {
         end.rcv("F. 101:101(0) ack 1");
         end.rcv(". 1:301(300) ack 1");
         assert_eq!((end.state(), end.read(1000).len()), (State::Established, 300));
-        assert!(end.conn().receive(&mut [0]).is_err(), "no end of the stream");
+        assert!(end.conn().receive(&mut [0], &mut Pool::default()).is_err(), "no end of the stream");
         end.rcv("F. 301:301(0) ack 1");
         assert_eq!(end.state(), State::CloseWait);
-        assert_eq!(end.conn().receive(&mut [0]), Ok(0));
+        assert_eq!(end.conn().receive(&mut [0], &mut Pool::default()), Ok(0));
     });
 }
 

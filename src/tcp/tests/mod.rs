@@ -18,6 +18,7 @@ use super::opening::{Opening, Outcome, Secrets};
 use super::{Arrival, Config, Connection, Segment, State, Writing};
 use crate::event::{CloseReason, Context, FourTuple};
 use crate::frame::Frame;
+use crate::pool::Pool;
 use crate::random::Random;
 use crate::time::Instant;
 use crate::wire::tcp::{Flags, Header};
@@ -36,6 +37,7 @@ struct End {
     shape: Shape,
     now: Instant,
     random: Random,
+    pool: Pool,
     frames: u64,
     isn: u32,
     /// The peer's ISN.
@@ -73,23 +75,23 @@ const PEER_SYN: &str = "S 0:0(0) win 10000 mss 1000";
 
 impl End {
     fn active(config: Config, isn: u32, irs: u32) -> End {
-        let (mut random, mut frames) = (Random::new(1), 0);
+        let (mut random, mut pool, mut frames) = (Random::new(1), Pool::default(), 0);
         let now = Instant::from_secs(1);
-        let mut cx = Context::new(now, &mut random, &mut frames, None);
+        let mut cx = Context::new(now, &mut random, &mut pool, &mut frames, None);
         let secrets = Secrets { isn, timestamp_offset: 0 };
         let opening = Opening::active(&mut cx, tuple(), config.into(), secrets, 1500);
-        End { shape: Shape::Opening(opening), now, random, frames, isn, irs, replies: Vec::new() }
+        End { shape: Shape::Opening(opening), now, random, pool, frames, isn, irs, replies: Vec::new() }
     }
 
     fn passive(config: Config, isn: u32, irs: u32, syn: &str) -> End {
-        let (mut random, mut frames) = (Random::new(1), 0);
+        let (mut random, mut pool, mut frames) = (Random::new(1), Pool::default(), 0);
         let now = Instant::from_secs(1);
-        let mut cx = Context::new(now, &mut random, &mut frames, None);
+        let mut cx = Context::new(now, &mut random, &mut pool, &mut frames, None);
         let secrets = Secrets { isn, timestamp_offset: 0 };
         let (header, data) = parse(syn, isn, irs);
         let segment = Segment { header, data: &data, ecn: 0, packets: 1 };
         let opening = Opening::passive(&mut cx, tuple(), config.into(), secrets, 1500, &segment);
-        End { shape: Shape::Opening(opening), now, random, frames, isn, irs, replies: Vec::new() }
+        End { shape: Shape::Opening(opening), now, random, pool, frames, isn, irs, replies: Vec::new() }
     }
 
     /// A connection that a peer with MSS 1000 and window 10000 has opened.
@@ -103,7 +105,7 @@ impl End {
 
     /// Calls into the connection or the opening with a context.
     fn with<T>(&mut self, act: impl FnOnce(&mut Shape, &mut Context<'_>) -> T) -> T {
-        let mut cx = Context::new(self.now, &mut self.random, &mut self.frames, None);
+        let mut cx = Context::new(self.now, &mut self.random, &mut self.pool, &mut self.frames, None);
         act(&mut self.shape, &mut cx)
     }
 
@@ -159,7 +161,7 @@ impl End {
 
     fn read(&mut self, len: usize) -> Vec<u8> {
         let mut into = vec![0; len];
-        let got = self.conn().receive(&mut into).expect("something to read");
+        let got = self.conn().receive(&mut into, &mut Pool::default()).expect("something to read");
         into.truncate(got);
         into
     }

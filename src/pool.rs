@@ -1,0 +1,107 @@
+//! Memory that buffers hand on to each other.
+//!
+//! A buffer takes memory when it has something to hold and gives it back when it is empty. What was given back last is
+//! taken first, so that it is still in the processor's cache, and a busy stack asks neither the allocator for memory
+//! nor anybody for zeroes. What is kept here is bounded and counts for no connection.
+
+use bytes::BytesMut;
+
+/// Rings are powers of two from one to the other; a longer one is not kept.
+const SMALLEST_RING: usize = 2048;
+const LARGEST_RING: usize = 256 * 1024;
+const RING_SIZES: usize = (LARGEST_RING / SMALLEST_RING).ilog2() as usize + 1;
+
+/// How much memory a stream takes at a time that has much to send, and one that has little.
+pub const LARGE_CHUNK: usize = 64 * 1024;
+pub const SMALL_CHUNK: usize = 2 * 1024;
+
+/// The most that is kept of each size, in bytes.
+const KEPT: usize = 1024 * 1024;
+
+/// Free memory of one stack.
+#[derive(Debug, Default)]
+pub struct Pool {
+    rings: [Vec<Vec<u8>>; RING_SIZES],
+    large: Vec<BytesMut>,
+    small: Vec<BytesMut>,
+}
+
+impl Pool {
+    /// So many bytes, a power of two, of any content.
+    pub fn take_ring(&mut self, len: usize) -> Vec<u8> {
+        let free = ring_size(len).and_then(|size| self.rings[size].pop());
+        free.unwrap_or_else(|| vec![0; len])
+    }
+
+    /// A ring that is no longer needed.
+    pub fn give_ring(&mut self, ring: Vec<u8>) {
+        if let Some(size) = ring_size(ring.len())
+            && self.rings[size].len() < KEPT / ring.len()
+        {
+            self.rings[size].push(ring);
+        }
+    }
+
+    /// An empty chunk with room for [`LARGE_CHUNK`] or [`SMALL_CHUNK`] bytes.
+    pub fn take_chunk(&mut self, large: bool) -> BytesMut {
+        let (free, len) = if large { (&mut self.large, LARGE_CHUNK) } else { (&mut self.small, SMALL_CHUNK) };
+        free.pop().unwrap_or_else(|| BytesMut::with_capacity(len))
+    }
+
+    /// What is left of a chunk; kept when nobody else holds a part of it.
+    pub fn give_chunk(&mut self, mut chunk: BytesMut) {
+        chunk.clear();
+        let (free, len) = if chunk.try_reclaim(LARGE_CHUNK) {
+            (&mut self.large, LARGE_CHUNK)
+        // The rest of a large one of which somebody else holds a part is no small one.
+        } else if chunk.capacity() <= SMALL_CHUNK && chunk.try_reclaim(SMALL_CHUNK) {
+            (&mut self.small, SMALL_CHUNK)
+        } else {
+            return;
+        };
+        if free.len() < KEPT / len {
+            free.push(chunk);
+        }
+    }
+}
+
+fn ring_size(len: usize) -> Option<usize> {
+    let is_one = len.is_power_of_two() && (SMALLEST_RING..=LARGEST_RING).contains(&len);
+    is_one.then(|| (len / SMALLEST_RING).ilog2() as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_given_is_taken_again_and_no_more_than_that_is_kept() {
+        let mut pool = Pool::default();
+        for len in [2048, 4096, 256 * 1024, 512 * 1024, 3000] {
+            let mut ring = pool.take_ring(len);
+            ring[0] = 7;
+            pool.give_ring(ring);
+            let kept = len.is_power_of_two() && len <= LARGEST_RING;
+            assert_eq!(pool.take_ring(len)[0] == 7, kept, "{len}");
+        }
+        for _ in 0..10_000 {
+            pool.give_ring(vec![0; 2048]);
+            pool.give_chunk(BytesMut::with_capacity(SMALL_CHUNK));
+        }
+        assert_eq!((pool.rings[0].len(), pool.small.len()), (512, 512));
+    }
+
+    #[test]
+    fn a_chunk_comes_back_whole_once_nobody_else_holds_a_part_of_it() {
+        let mut pool = Pool::default();
+        let mut chunk = pool.take_chunk(true);
+        chunk.extend_from_slice(b"sent and still to come");
+        let sent = chunk.split_to(4).freeze();
+        pool.give_chunk(chunk);
+        assert!(pool.large.is_empty() && pool.small.is_empty(), "a segment holds a part");
+        pool.give_chunk(sent.try_into_mut().expect("the last part"));
+        assert_eq!(pool.large.len(), 1);
+        let again = pool.take_chunk(true);
+        assert!(again.is_empty() && again.capacity() >= LARGE_CHUNK);
+    }
+}
