@@ -10,8 +10,9 @@
 //! own machine (a veth pair has the kernel at its other end, where it is).
 
 use super::system::{interface, packet};
+use super::transmit::{self, Writer};
 use super::virtio::{self, Waiting};
-use super::{Batch, Capabilities, Device, LINK_HEADER_LEN, SUPER_FRAME, transmit};
+use super::{Batch, Capabilities, Device, LINK_HEADER_LEN, SUPER_FRAME};
 use crate::frame::{Checksum, Frame, Offload};
 use crate::time::Instant;
 use std::collections::VecDeque;
@@ -32,6 +33,7 @@ pub struct Packet {
     /// The end of frames that are longer than the MTU.
     overflow: Box<[u8]>,
     waiting: Waiting,
+    writer: Writer,
     lost: u64,
 }
 
@@ -74,7 +76,16 @@ impl Packet {
         })?;
         let overflow = vec![0; SUPER_FRAME + LINK_HEADER_LEN].into();
         let waiting = Waiting::default();
-        Ok(Packet { socket, name: name.to_owned(), mtu: facts.mtu, offload, overflow, waiting, lost: 0 })
+        Ok(Packet {
+            socket,
+            name: name.to_owned(),
+            mtu: facts.mtu,
+            offload,
+            overflow,
+            waiting,
+            writer: Writer::default(),
+            lost: 0,
+        })
     }
 
     pub fn name(&self) -> &str {
@@ -148,12 +159,14 @@ impl Device for Packet {
     }
 
     fn transmit(&mut self, _: Instant, frames: &mut VecDeque<Frame>) -> io::Result<()> {
-        let (socket, lost) = (self.socket.as_fd(), &mut self.lost);
-        transmit::each(frames, |frame| virtio::send(socket, frame, lost)).map_err(|error| match error.raw_os_error() {
-            Some(libc::ENXIO | libc::ENODEV) => {
-                io::Error::new(io::ErrorKind::NotFound, format!("the interface {} is gone", self.name))
+        let (socket, plain, writer) = (self.socket.as_fd(), !self.offload, &mut self.writer);
+        transmit::each(frames, |frame| virtio::send(socket, frame, plain, writer)).map_err(|error| {
+            match error.raw_os_error() {
+                Some(libc::ENXIO | libc::ENODEV) => {
+                    io::Error::new(io::ErrorKind::NotFound, format!("the interface {} is gone", self.name))
+                }
+                _ => error,
             }
-            _ => error,
         })
     }
 
@@ -167,7 +180,7 @@ impl Device for Packet {
     }
 
     fn lost(&self) -> u64 {
-        self.lost
+        self.lost + self.writer.lost
     }
 }
 

@@ -6,8 +6,9 @@
 //! checksums and splits super-frames before it hands them over.
 
 use super::system::{interface, tun};
+use super::transmit::{self, Writer};
 use super::virtio::{self, Waiting};
-use super::{Batch, Capabilities, Device, LINK_HEADER_LEN, SUPER_FRAME, transmit};
+use super::{Batch, Capabilities, Device, LINK_HEADER_LEN, SUPER_FRAME};
 use crate::frame::{Frame, Offload};
 use crate::time::Instant;
 use rustix::fs::{Mode, OFlags};
@@ -29,6 +30,7 @@ pub struct Tap {
     queue_len: usize,
     offload: bool,
     waiting: Waiting,
+    writer: Writer,
     lost: u64,
 }
 
@@ -102,7 +104,16 @@ impl Tap {
         }
         let node = open_node()?;
         let name = tun::attach(node.as_fd(), name, true).map_err(|error| not_attached(name, error))?;
-        let mut tap = Tap { node, name, mtu: 0, queue_len: 0, offload, waiting: Waiting::default(), lost: 0 };
+        let mut tap = Tap {
+            node,
+            name,
+            mtu: 0,
+            queue_len: 0,
+            offload,
+            waiting: Waiting::default(),
+            writer: Writer::default(),
+            lost: 0,
+        };
         tun::set_offloads(tap.node.as_fd(), offload)
             .and_then(|()| tap.refresh())
             .map_err(|error| TapError::Other { name: tap.name.clone(), error })?;
@@ -167,8 +178,8 @@ impl Device for Tap {
     }
 
     fn transmit(&mut self, _: Instant, frames: &mut VecDeque<Frame>) -> io::Result<()> {
-        let (node, lost) = (self.node.as_fd(), &mut self.lost);
-        let sent = transmit::each(frames, |frame| virtio::send(node, frame, lost));
+        let (node, plain, writer) = (self.node.as_fd(), !self.offload, &mut self.writer);
+        let sent = transmit::each(frames, |frame| virtio::send(node, frame, plain, writer));
         sent.map_err(|error| if error.raw_os_error() == Some(libc::EBADFD) { gone(&self.name) } else { error })
     }
 
@@ -182,7 +193,7 @@ impl Device for Tap {
     }
 
     fn lost(&self) -> u64 {
-        self.lost
+        self.lost + self.writer.lost
     }
 }
 

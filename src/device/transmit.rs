@@ -25,21 +25,46 @@ pub(super) fn each(frames: &mut VecDeque<Frame>, mut send: impl FnMut(&Frame) ->
     Ok(())
 }
 
-/// Writes a frame, gathered from `header` (none when it is empty) and its own pieces.
-pub(super) fn write_frame(fd: BorrowedFd<'_>, header: &[u8], frame: &Frame, lost: &mut u64) -> io::Result<Sent> {
-    write(fd, std::iter::once(header).chain(frame.slices()), lost)
+/// Up to so many bytes are put in one piece before they are written: copying them costs less than the kernel's gathering
+/// of a second piece (20 ns against 130 to 260).
+const GATHERED: usize = 2048;
+
+/// What writes frames to a descriptor.
+#[derive(Debug, Default)]
+pub(super) struct Writer {
+    gathered: Vec<u8>,
+    /// How many frames the other side did not take.
+    pub lost: u64,
 }
 
-/// Writes one frame in pieces. A frame that the other side cannot take is counted in `lost`, as a wire would lose it;
-/// an error is what ends the device.
-pub(super) fn write<'a>(
-    fd: BorrowedFd<'_>,
-    pieces: impl Iterator<Item = &'a [u8]>,
-    lost: &mut u64,
-) -> io::Result<Sent> {
-    let pieces: SmallVec<[IoSlice<'_>; 4]> = pieces.filter(|piece| !piece.is_empty()).map(IoSlice::new).collect();
+impl Writer {
+    /// Writes a frame behind `header` (none when it is empty).
+    pub fn write_frame(&mut self, fd: BorrowedFd<'_>, header: &[u8], frame: &Frame) -> io::Result<Sent> {
+        self.write(fd, std::iter::once(header).chain(frame.slices()), header.len() + frame.len())
+    }
+
+    /// Writes one frame of `len` bytes in pieces. One that the other side cannot take is counted, as a wire would lose
+    /// it; an error is what ends the device.
+    pub fn write<'a>(
+        &mut self,
+        fd: BorrowedFd<'_>,
+        pieces: impl Iterator<Item = &'a [u8]>,
+        len: usize,
+    ) -> io::Result<Sent> {
+        if len <= GATHERED {
+            self.gathered.clear();
+            pieces.for_each(|piece| self.gathered.extend_from_slice(piece));
+            let gathered = &self.gathered;
+            return outcome(&mut self.lost, || rustix::io::write(fd, gathered));
+        }
+        let pieces: SmallVec<[IoSlice<'_>; 4]> = pieces.filter(|piece| !piece.is_empty()).map(IoSlice::new).collect();
+        outcome(&mut self.lost, || rustix::io::writev(fd, &pieces))
+    }
+}
+
+fn outcome(lost: &mut u64, write: impl Fn() -> rustix::io::Result<usize>) -> io::Result<Sent> {
     loop {
-        match rustix::io::writev(fd, &pieces) {
+        match write() {
             Ok(_) => return Ok(Sent::Gone),
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => return Ok(Sent::Full),

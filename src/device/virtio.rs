@@ -2,7 +2,7 @@
 //! them before each frame; and what both devices do that have it, the TAP and the packet socket.
 
 use super::offload;
-use super::transmit::{self, Sent};
+use super::transmit::{Sent, Writer};
 use crate::frame::{Checksum, Frame, Offload};
 use crate::wire::ethernet::ether_type;
 use crate::wire::protocol;
@@ -79,18 +79,30 @@ impl Waiting {
     }
 }
 
-/// Sends a frame to a descriptor that takes a header before each, or its pieces where the kernel cannot split it.
-pub(super) fn send(fd: BorrowedFd<'_>, frame: &Frame, lost: &mut u64) -> io::Result<Sent> {
-    if let Some(header) = emit(frame.offload, frame.headers()) {
-        return transmit::write_frame(fd, &header, frame, lost);
+/// Sends a frame to a descriptor that takes a header before each; its pieces where the kernel cannot split it, or where
+/// `plain` frames are asked for.
+pub(super) fn send(fd: BorrowedFd<'_>, frame: &Frame, plain: bool, writer: &mut Writer) -> io::Result<Sent> {
+    if (!plain || !offload::needs_software(frame))
+        && let Some(header) = emit(frame.offload, frame.headers())
+    {
+        return writer.write_frame(fd, &header, frame);
     }
-    for piece in offload::pieces_of(frame) {
-        // A super-frame of which the first part is gone cannot be put back: what finds no room is lost.
-        match transmit::write(fd, [&PLAIN[..], &piece[..]].into_iter(), lost)? {
-            Sent::Gone => {}
-            Sent::Full => *lost += 1,
+    // A super-frame of which the first part is gone cannot be put back: what finds no room is lost.
+    let mut full = 0;
+    let mut count = |sent| full += u64::from(matches!(sent, Sent::Full));
+    match offload::frames_of(frame) {
+        Some(pieces) => {
+            for piece in &pieces {
+                count(writer.write_frame(fd, &PLAIN, piece)?);
+            }
+        }
+        None => {
+            for piece in offload::pieces_of(frame) {
+                count(writer.write(fd, [&PLAIN[..], &piece[..]].into_iter(), HEADER_LEN + piece.len())?);
+            }
         }
     }
+    writer.lost += full;
     Ok(Sent::Gone)
 }
 

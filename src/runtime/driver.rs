@@ -2,7 +2,7 @@
 
 use super::host::Host;
 use super::nic::{Nic, Turn};
-use crate::device::{Capabilities, Device};
+use crate::device::{Capabilities, Coalesce, Device, SUPER_FRAME};
 use crate::event::Observer;
 use crate::stack;
 use crate::time::Instant;
@@ -42,12 +42,12 @@ impl Driver {
         device: Box<dyn Device>,
         observer: Option<Box<dyn Observer>>,
     ) -> io::Result<Driver> {
-        let host = begin(config, seed, device.as_ref(), observer)?;
+        let (host, nic) = begin(config, seed, device, observer)?;
         let stop = Arc::new(AtomicBool::new(false));
         let (of_thread, stop_of_thread) = (host.clone(), stop.clone());
         let thread = std::thread::Builder::new()
             .name("strata-driver".into())
-            .spawn(move || drive(&of_thread, Nic::new(device), &stop_of_thread))?;
+            .spawn(move || drive(&of_thread, nic, &stop_of_thread))?;
         Ok(Driver { host, stop, thread: Some(thread) })
     }
 
@@ -91,18 +91,25 @@ pub(crate) fn suit(config: &mut stack::Config, device: Capabilities) {
     config.tcp.receive_buffer = config.tcp.receive_buffer.min(queue);
 }
 
-/// A host in real time that has announced itself, before any application can send, and that nobody drives yet.
+/// A host in real time that has announced itself, before any application can send, and that nobody drives yet; and its
+/// interface.
 pub(super) fn begin(
     mut config: stack::Config,
     seed: u64,
-    device: &dyn Device,
+    mut device: Box<dyn Device>,
     observer: Option<Box<dyn Observer>>,
-) -> io::Result<Host> {
+) -> io::Result<(Host, Nic)> {
+    if !device.capabilities().partial_checksum {
+        // In software then: a train costs the stack as much as one segment of it.
+        config.partial_checksum = true;
+        config.segmentation = Some(SUPER_FRAME);
+        device = Box::new(Coalesce::new(device));
+    }
     suit(&mut config, device.capabilities());
     let host = Host::real(config, seed)?;
     host.set_observer(observer);
     host.start();
-    Ok(host)
+    Ok((host, Nic::new(device)))
 }
 
 fn drive(host: &Host, nic: Nic, stop: &AtomicBool) -> io::Result<()> {

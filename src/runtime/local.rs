@@ -78,8 +78,8 @@ impl LocalDriver {
         device: Box<dyn Device>,
         observer: Option<Box<dyn Observer>>,
     ) -> io::Result<LocalDriver> {
-        let host = begin(config, seed, device.as_ref(), observer)?;
-        let (nic, tasks, spawned) = (Nic::new(device), FuturesUnordered::new(), Spawner::default());
+        let (host, nic) = begin(config, seed, device, observer)?;
+        let (tasks, spawned) = (FuturesUnordered::new(), Spawner::default());
         Ok(LocalDriver { host, nic, tasks, spawned, busy_poll: Duration::ZERO })
     }
 
