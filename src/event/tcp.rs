@@ -182,6 +182,17 @@ pub enum TcpEvent {
     },
     /// Data came that the network has marked: congestion experienced (RFC 3168 §6.1.3).
     Marked,
+    /// The peer says that so much of ours was marked (RFC 9768): packets, as its count has it or as far as that can be
+    /// told, and bytes, `exact` when it has counted those too.
+    MarksTold {
+        packets: u32,
+        bytes: u64,
+        exact: bool,
+    },
+    /// Accurate feedback is not what it should be.
+    EcnTrouble {
+        what: EcnTrouble,
+    },
     /// A loss was none: what had been sent first arrived after all, as this proves.
     Spurious {
         why: SpuriousCause,
@@ -433,6 +444,30 @@ impl fmt::Display for SpuriousCause {
             SpuriousCause::Timestamp => "a timestamp from before the retransmission comes back (Eifel)",
             SpuriousCause::DuplicateSack => "every retransmission arrived twice (D-SACK)",
             SpuriousCause::ForwardRto => "what was sent once is acknowledged (F-RTO)",
+        })
+    }
+}
+
+/// What goes wrong with accurate feedback on a path (RFC 9768), and what follows.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum EcnTrouble {
+    /// The peer's first segment had no AccECN option (§3.2.3.2.3).
+    OptionAbsent,
+    /// Its counters of bytes were zero, which they cannot be (§3.2.3.2.4).
+    OptionZeroed,
+    /// What we send with the option gets lost (§3.2.3.2.2).
+    OptionBlocked,
+    /// The bytes that were marked became more, and the packets did not (§3.2.3.2.5).
+    Contradiction,
+}
+
+impl fmt::Display for EcnTrouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            EcnTrouble::OptionAbsent => "the peer's first segment has no AccECN option: only packets are counted",
+            EcnTrouble::OptionZeroed => "the AccECN option is set to zero on the way: it is not heard any more",
+            EcnTrouble::OptionBlocked => "segments with the AccECN option get lost: it is not sent any more",
+            EcnTrouble::Contradiction => "marked bytes but no marked packets: nothing of ours may be marked any more",
         })
     }
 }

@@ -133,3 +133,17 @@
 //! ```
 //!
 //! What is in force now is in [`Info`](crate::tcp::Info): `cwnd`, `ssthresh`, `pacing_rate`, `delivery_rate`.
+//!
+//! ## How much was marked
+//!
+//! Classic ECN (RFC 3168) says once in a round trip that something was marked. Accurate ECN (RFC 9768), which
+//! [`Config::ecn`](crate::tcp::Config::ecn) turns on, counts: the marked packets in three flags of the header, modulo
+//! eight, and the bytes under each mark in an option that every segment has
+//! ([`Config::ecn_option`](crate::tcp::Config::ecn_option) wants it less often). CUBIC and Reno only ask whether there
+//! was a mark; DCTCP goes by how many bytes had one, exactly so where the option comes through. Both counts are in
+//! [`Info::marks`](crate::tcp::Info::marks), and each report of the peer's is an event:
+//!
+//! ```text
+//! the peer tells of marks: 3 packets, 2500 bytes
+//! accurate ECN: segments with the AccECN option get lost: it is not sent any more
+//! ```

@@ -192,6 +192,8 @@ fn tcp_facts(event: &TcpEvent) -> Value {
         TcpEvent::Reordering { segments } => json!({ "segments": segments }),
         TcpEvent::CongestionPhase { from, to } => json!({ "from": from, "to": to }),
         TcpEvent::Marked => json!({}),
+        TcpEvent::MarksTold { packets, bytes, exact } => json!({ "packets": packets, "bytes": bytes, "exact": exact }),
+        TcpEvent::EcnTrouble { what } => json!({ "what": text(what) }),
         TcpEvent::Reneged => json!({}),
         TcpEvent::Recovery { from, to } => json!({ "from": text(from), "to": text(to) }),
         TcpEvent::Spurious { why } => json!({ "why": text(why) }),

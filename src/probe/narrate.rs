@@ -191,6 +191,11 @@ fn tcp(at: Instant, event: &TcpEvent) -> String {
         TcpEvent::RttSample { rtt, srtt, rttvar, rto } => {
             format!("RTT {}: SRTT {}, RTTVAR {}, RTO {}", Span(*rtt), Span(*srtt), Span(*rttvar), Span(*rto))
         }
+        TcpEvent::MarksTold { packets, bytes, exact } => {
+            let about = if *exact { "" } else { "about " };
+            format!("the peer tells of marks: {packets} packets, {about}{bytes} bytes")
+        }
+        TcpEvent::EcnTrouble { what } => format!("accurate ECN: {what}"),
         TcpEvent::Marked => "marked by the network: congestion experienced (ECN)".into(),
         TcpEvent::CongestionPhase { from, to } => format!("congestion control: {from} -> {to}"),
         TcpEvent::DeliveryRate { rate, delivered, interval, application_limited } => {

@@ -14,16 +14,19 @@
 //! controller that counts (DCTCP) knows how many there were. Marked data is acknowledged at once when the packet before
 //! was not marked, and at least every second time.
 //!
-//! **What is left out.** The AccECN option, which counts bytes and is optional (§3.2.3): none is sent, and the peer's are
-//! not looked at. A peer whose SYN asks for classic feedback after one that asked for accurate is not reset (§3.1.5), but
+//! Bytes are counted as well, by an option (`byte_counters`); where it comes through, a sender goes by that.
+//!
+//! **What is left out.** A peer whose SYN asks for classic feedback after one that asked for accurate is not reset (§3.1.5), but
 //! answered as before. When a SYN queue overflows, cookies agree on classic feedback.
 
+use super::byte_counters::ByteCounters;
 use super::connection::Connection;
 use super::ecn::{CE, Ecn};
 use super::opening::Opening;
 use super::recovery::Report;
 use super::segment::Segment;
-use crate::event::{Context, SendReason, TcpEvent};
+use crate::event::{Context, EcnTrouble, SendReason, TcpEvent};
+use crate::time::Instant;
 use crate::wire::tcp::Flags;
 
 /// r.cep and s.cep begin with it (§3.2.1).
@@ -34,21 +37,28 @@ const HANDSHAKE: [u8; 4] = [0b010, 0b011, 0b100, 0b110];
 const MARKS: u32 = 2;
 const MARKS_WITHOUT_DATA: u32 = 3;
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Accurate {
     /// r.cep: marked packets received; s.cep: marked packets of ours, as far as we have been told.
     received: u32,
     sent: u32,
     /// Our first pure acknowledgement says with what mark the SYN,ACK came.
     greeting: Option<u8>,
-    /// The peer's first pure acknowledgement says the same of ours.
-    expects_greeting: bool,
+    /// The peer's first segment says the same of ours: a SYN,ACK, which was heard before, or an acknowledgement.
+    greets: Option<Greets>,
     /// Our packets may be marked; what the peer tells of marks is believed.
     capable: bool,
     hears: bool,
     /// The last packet was marked, and how many were since an acknowledgement left.
     last_marked: bool,
     untold: u32,
+    pub(super) bytes: ByteCounters,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Greets {
+    BySynAck,
+    ByAcknowledgement,
 }
 
 pub(super) fn number(flags: Flags) -> u8 {
@@ -103,7 +113,7 @@ impl Opening {
 
 impl Accurate {
     /// The handshake is over.
-    pub(super) fn begin(opening: &Opening) -> Accurate {
+    pub(super) fn begin(now: Instant, opening: &Opening) -> Accurate {
         let (bits, active) = (opening.peer.ecn_bits, !opening.passive);
         // §3.2.2.3: our SYN left without ECT; if it did not arrive so, somebody changes what he should not.
         let intact = if active { opening.peer.ecn_told == HANDSHAKE[0] } else { !opening.accurate_ecn_doubted };
@@ -111,11 +121,12 @@ impl Accurate {
             received: FIRST + u32::from(active && bits == CE),
             sent: FIRST,
             greeting: active.then(|| HANDSHAKE[usize::from(bits & 3)]),
-            expects_greeting: !active,
+            greets: Some(if active { Greets::BySynAck } else { Greets::ByAcknowledgement }),
             capable: intact,
             hears: true,
             last_marked: false,
             untold: 0,
+            bytes: ByteCounters::new(now),
         }
     }
 
@@ -146,50 +157,93 @@ impl Accurate {
         marked && (first || self.untold >= if data { MARKS } else { MARKS_WITHOUT_DATA })
     }
 
-    /// §3.2.2.2: how many packets of ours were marked since we were last told, of `acknowledged` new ones.
-    fn hear(&mut self, ace: u8, pure: bool, acknowledged: u32) -> u32 {
-        if std::mem::take(&mut self.expects_greeting) && pure {
-            return self.take_greeting(ace);
-        }
-        let least = u32::from(ace).wrapping_sub(self.sent) & 7;
+    /// §3.2.2.2: how many packets of ours were marked since we were last told, of `acknowledged` new ones; at least
+    /// `least` of them, where the bytes are known that were.
+    fn hear(&mut self, ace: u8, acknowledged: u32, least: Option<u32>) -> u32 {
+        let told = u32::from(ace).wrapping_sub(self.sent) & 7;
         // §3.2.2.5.2, appendix A.2: it may have gone round when so many were acknowledged at once.
-        let marked = if acknowledged > 7 { acknowledged - (acknowledged.wrapping_sub(least) & 7) } else { least };
+        let most = if acknowledged > 7 { acknowledged - (acknowledged.wrapping_sub(told) & 7) } else { told };
+        let marked = match least {
+            // §3.2.3.2.5: what both counts agree on.
+            Some(least) => (told + least.saturating_sub(told).next_multiple_of(8)).min(most),
+            None => most,
+        };
         self.sent = self.sent.wrapping_add(marked);
         if self.hears { marked } else { 0 }
     }
 
     /// Table 4.
-    fn take_greeting(&mut self, ace: u8) -> u32 {
+    fn take_greeting(&mut self, ace: u8) {
         // Our SYN,ACK left without ECT.
         self.capable &= !matches!(ace, 0b000 | 0b011 | 0b100 | 0b110);
         self.hears = ace != 0;
         self.sent = FIRST + u32::from(ace == HANDSHAKE[3]);
-        self.sent - FIRST
     }
 }
 
 impl Connection {
     /// §3.2: each acceptable packet counts, those without data too.
     pub(super) fn count_mark(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) {
-        let Some(accurate) = &mut self.accurate_ecn else { return };
+        let (now, rtt) = (cx.now, self.rtt.srtt());
+        let Some(accurate) = self.accurate_ecn.as_deref_mut() else { return };
         let marked = segment.ecn == CE;
+        accurate.bytes.receive(now, segment.data.len() as u64, segment.ecn, rtt);
         if accurate.receive(segment.packets, marked, !segment.data.is_empty()) {
             self.rcv.ack_due.get_or_insert(SendReason::CongestionEcho);
         }
         if marked {
+            self.totals.received_ce += u64::from(segment.packets);
             self.tell(cx, || TcpEvent::Marked);
         }
     }
 
-    /// How many bytes of ours were marked, as the peer says with this acknowledgement; none when it does not say.
-    pub(super) fn marks_told(&mut self, segment: &Segment<'_>, report: &Report, mss: u64) -> Option<u64> {
-        let Some(accurate) = &mut self.accurate_ecn else {
-            return self.echoes_marks(segment).then_some(report.delivered);
-        };
+    /// The peer's first segment after the handshake: whether its option comes through; and table 4, which is true when
+    /// its flags are no count.
+    pub(super) fn hear_greeting(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> bool {
+        let Some(accurate) = self.accurate_ecn.as_deref_mut() else { return false };
+        match accurate.greets.take() {
+            None => return false,
+            Some(Greets::BySynAck) => return true,
+            Some(Greets::ByAcknowledgement) => {}
+        }
         let pure = segment.data.is_empty() && segment.header.options.sack.is_empty();
+        if pure {
+            accurate.take_greeting(number(segment.flags()));
+        }
+        self.begin_byte_counters(cx, segment.header.options.byte_counters);
+        pure
+    }
+
+    /// How many bytes of ours were marked, as the peer says with this acknowledgement; none when it does not say.
+    pub(super) fn marks_told(
+        &mut self,
+        cx: &mut Context<'_>,
+        segment: &Segment<'_>,
+        report: &Report,
+        mss: u64,
+    ) -> Option<u64> {
+        let told = self.hear_byte_counters(segment.header.options.byte_counters);
+        let Some(accurate) = self.accurate_ecn.as_deref_mut() else {
+            let told = self.echoes_marks(segment).then_some(report.delivered);
+            self.totals.delivered_ce += told.map_or(0, |bytes| bytes.div_ceil(mss));
+            return told;
+        };
         let acknowledged = u32::try_from(report.delivered.div_ceil(mss)).unwrap_or(u32::MAX);
-        let packets = accurate.hear(number(segment.flags()), pure, acknowledged);
-        (packets > 0).then(|| (u64::from(packets) * mss).min(report.delivered))
+        let least = told.map(|bytes| u32::try_from(bytes.div_ceil(mss)).unwrap_or(u32::MAX));
+        let packets = accurate.hear(number(segment.flags()), acknowledged, least);
+        let about = (u64::from(packets) * mss).min(report.delivered);
+        let bytes = accurate.bytes.reconcile(told, about).min(report.delivered);
+        // §3.2.3.2.5: too few were acknowledged for the count to have gone round.
+        let contradicts = told.is_some_and(|bytes| bytes > 0) && packets == 0 && acknowledged < 8 && accurate.hears;
+        if contradicts && std::mem::take(&mut accurate.capable) {
+            self.tell_ecn_trouble(cx, Some(EcnTrouble::Contradiction));
+        }
+        if packets == 0 && bytes == 0 {
+            return None;
+        }
+        self.totals.delivered_ce += u64::from(packets);
+        self.tell(cx, || TcpEvent::MarksTold { packets, bytes, exact: told.is_some() });
+        Some(bytes)
     }
 }
 
@@ -202,11 +256,12 @@ mod tests {
             received: FIRST,
             sent: FIRST,
             greeting: None,
-            expects_greeting: false,
+            greets: None,
             capable: true,
             hears: true,
             last_marked: false,
             untold: 0,
+            bytes: ByteCounters::new(Instant::ZERO),
         }
     }
 
@@ -222,7 +277,27 @@ mod tests {
             [(5, 3, 0), (6, 1, 1), (4, 10, 7), (5, 8, 8), (5, 17, 16), (7, 10, 10), (7, 9, 2)]
         {
             let mut sender = accurate();
-            assert_eq!(sender.hear(ace, false, acknowledged), expected, "{ace} {acknowledged}");
+            assert_eq!(sender.hear(ace, acknowledged, None), expected, "{ace} {acknowledged}");
+            assert_eq!(sender.sent & 7, u32::from(ace));
+        }
+    }
+
+    // RFC 9768 §3.2.3.2.5
+    #[test]
+    fn bytes_tell_how_often_the_count_went_round() {
+        for (ace, acknowledged, least, expected) in [
+            (5, 8, 0, 0),
+            (5, 8, 1, 8),
+            (6, 40, 0, 1),
+            (6, 40, 1, 1),
+            (6, 40, 2, 9),
+            (6, 40, 9, 9),
+            (6, 40, 10, 17),
+            (6, 40, 40, 33),
+            (6, 1, 3, 1),
+        ] {
+            let mut sender = accurate();
+            assert_eq!(sender.hear(ace, acknowledged, Some(least)), expected, "{ace} {acknowledged} {least}");
             assert_eq!(sender.sent & 7, u32::from(ace));
         }
     }
@@ -239,12 +314,11 @@ mod tests {
             (6, 1, false, true),
             (7, 0, true, true),
         ] {
-            let mut server = Accurate { expects_greeting: true, ..accurate() };
-            assert_eq!(server.hear(ace, true, 0), marks, "{ace}");
+            let mut server = accurate();
+            server.take_greeting(ace);
+            assert_eq!(server.sent - FIRST, marks, "{ace}");
             assert_eq!((server.capable, server.hears), (capable, hears), "{ace}");
         }
-        let mut server = Accurate { expects_greeting: true, ..accurate() };
-        assert_eq!(server.hear(5, false, 0), 0, "data: a counter already");
     }
 
     #[test]

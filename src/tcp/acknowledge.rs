@@ -28,7 +28,8 @@ impl Connection {
             return Break(());
         }
         self.note_timestamp(cx.now, segment, seq);
-        self.hear_acknowledgement(cx, segment, ack);
+        let greets = self.hear_greeting(cx, segment);
+        self.hear_acknowledgement(cx, segment, ack, greets);
         if ack >= self.snd.una {
             self.take_window(cx, segment, seq, ack);
         }
@@ -44,7 +45,7 @@ impl Connection {
             && u64::from(segment.header.window) << self.snd.scale == self.snd.wnd
     }
 
-    fn hear_acknowledgement(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>, ack: u64) {
+    fn hear_acknowledgement(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>, ack: u64, greets: bool) {
         let repeated = self.repeats(segment, ack);
         let duplicate = repeated && !self.recovery.is_empty();
         let told = &segment.header.options.sack;
@@ -73,7 +74,7 @@ impl Connection {
         self.hear_losses(cx.now);
         self.conclude(cx, &report, before);
         // RFC 9768 §3.2.2.2: not of an acknowledgement that has been overtaken.
-        let told = if ack == una { self.marks_told(segment, &report, path.mss) } else { None };
+        let told = if ack == una && !greets { self.marks_told(cx, segment, &report, path.mss) } else { None };
         let marked = told.is_some() && self.hear_echo(cx, &report, before);
         self.hear_repair(cx, &report, state);
         if report.acknowledged > 0 || report.sacked_older && rtt.is_some() {

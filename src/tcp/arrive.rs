@@ -91,7 +91,7 @@ impl Connection {
         let (nxt, edge, end) = (self.rcv.nxt, self.rcv.edge(), seq + segment.sequence_len());
         if self.timestamp_is_old(cx.now, segment) {
             self.drop_segment(cx, DropReason::OldTimestamp);
-            self.note_old_data(segment, seq);
+            self.note_old_data(cx, segment, seq);
             self.answer_unacceptable(cx, segment);
             return Break(());
         }
@@ -106,15 +106,19 @@ impl Connection {
             return Continue(());
         }
         self.drop_segment(cx, DropReason::UnacceptableSegment);
-        self.note_old_data(segment, seq);
+        self.note_old_data(cx, segment, seq);
         self.answer_unacceptable(cx, segment);
         Break(())
     }
 
     /// RFC 2883 §4: of a segment that is thrown away, what had come before is reported all the same.
-    fn note_old_data(&mut self, segment: &Segment<'_>, seq: u64) {
+    fn note_old_data(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>, seq: u64) {
         if seq < self.rcv.nxt && !segment.flags().syn() && !segment.flags().rst() {
             self.rcv.note_duplicate(seq, (seq + segment.sequence_len()).min(self.rcv.nxt));
+            // One byte may be a keepalive.
+            if segment.data.len() > 1 {
+                self.doubt_option_on_acknowledgements(cx, true);
+            }
         }
     }
 
@@ -223,6 +227,9 @@ impl Connection {
                 self.tell(cx, || TcpEvent::OutOfOrder { bytes: segment.data.len(), missing });
             }
             Inserted::Nothing => self.tell(cx, || TcpEvent::Duplicate { bytes: segment.data.len() }),
+        }
+        if inserted != Inserted::Nothing {
+            self.doubt_option_on_acknowledgements(cx, false);
         }
         self.acknowledge(cx, acknowledge);
         self.note_mark(cx, segment, before);

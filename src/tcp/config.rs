@@ -1,5 +1,6 @@
 //! What can be chosen about TCP, per stack, per listener and per connection, with the defaults and their reasons.
 
+use super::byte_counters::EcnOption;
 use super::congestion::Algorithm;
 use super::ecn::Ecn;
 use super::recovery::LossRecovery;
@@ -53,6 +54,8 @@ pub struct Config {
     pub congestion: Algorithm,
     /// Explicit congestion notification (RFC 3168).
     pub ecn: Ecn,
+    /// Where accurate feedback was agreed on: which segments say how many bytes were marked (RFC 9768 §3.2.3).
+    pub ecn_option: EcnOption,
     /// The initial congestion window, in segments (RFC 6928).
     pub initial_window: u32,
     /// The most segments by which one acknowledgement opens the window in slow start: L of RFC 3465, by RFC 9406 §4.2
@@ -232,6 +235,7 @@ impl Default for Config {
             window_beyond_field: false,
             congestion: Algorithm::CUBIC,
             ecn: Ecn::Respond,
+            ecn_option: EcnOption::default(),
             initial_window: 10,
             slow_start_limit: Some(8),
             pacing: false,

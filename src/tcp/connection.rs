@@ -68,6 +68,9 @@ pub(super) struct Totals {
     /// Segments that came past a hole.
     pub out_of_order: u64,
     pub timeouts: u64,
+    /// Packets that came marked, and segments of ours that the peer took for marked.
+    pub received_ce: u64,
+    pub delivered_ce: u64,
     /// The most data that a segment brought.
     pub largest_received: usize,
     /// When data last came and last left; at first when the connection was established.
@@ -92,7 +95,7 @@ pub struct Connection {
     pub(super) sack: bool,
     /// Where both sides have agreed to it (RFC 3168 §6.1.1).
     pub(super) ecn: Option<EcnState>,
-    pub(super) accurate_ecn: Option<Accurate>,
+    pub(super) accurate_ecn: Option<Box<Accurate>>,
     pub(super) window_scaling: bool,
     pub(super) advertised_mss: usize,
     /// The longest IP packet that our device splits into segments by itself.
@@ -181,7 +184,7 @@ impl Connection {
             timestamps,
             sack: config.sack && peer.sack,
             ecn: opening.peer.ecn.then(EcnState::default),
-            accurate_ecn: opening.peer.accurate_ecn.then(|| Accurate::begin(opening)),
+            accurate_ecn: opening.peer.accurate_ecn.then(|| Box::new(Accurate::begin(cx.now, opening))),
             window_scaling,
             advertised_mss,
             super_frame: None,
@@ -208,6 +211,9 @@ impl Connection {
             memory: Memory::default(),
             config,
         };
+        if !opening.passive {
+            connection.begin_byte_counters(cx, opening.peer.byte_counters);
+        }
         connection.arm_keepalive(cx);
         connection
     }
@@ -379,6 +385,7 @@ impl Connection {
             lost: sums.lost.segments,
             retrans: sums.again.segments,
             reordering: self.recovery.reordering(),
+            marks: self.marks(),
             delivered: self.recovery.counts().delivered,
             dsack_dups: self.recovery.counts().duplicates,
             min_rtt: self.rtt.min_rtt(),

@@ -23,6 +23,7 @@
 
 use super::accurate_ecn::answer_to;
 use super::connection::Connection;
+use super::info::Marks;
 use super::opening::Opening;
 use super::recovery::Report;
 use super::segment::Segment;
@@ -68,6 +69,11 @@ impl Opening {
     pub(super) fn ecn_flags(&mut self, answers: bool) -> Flags {
         if answers {
             return match (self.peer.accurate_ecn, self.peer.ecn) {
+                // RFC 9768 §3.2.3.2.2: two answers were lost, perhaps for what they had in them.
+                (true, _) if self.transmissions > 1 => {
+                    self.accurate_ecn_doubted = true;
+                    Flags::NONE
+                }
                 (true, _) => answer_to(self.peer.ecn_bits),
                 (false, true) => Flags::ECE,
                 (false, false) => Flags::NONE,
@@ -113,6 +119,7 @@ impl Connection {
         }
         ecn.echoes |= marked;
         if marked {
+            self.totals.received_ce += u64::from(segment.packets);
             self.tell(cx, || TcpEvent::Marked);
         }
     }
@@ -127,6 +134,7 @@ impl Connection {
             self.rcv.ack_due.get_or_insert(SendReason::CongestionEcho);
         }
         if marked {
+            self.totals.received_ce += u64::from(segment.packets);
             self.tell(cx, || TcpEvent::Marked);
         }
     }
@@ -151,6 +159,13 @@ impl Connection {
         frame
     }
 
+    /// For [`Info`](super::Info).
+    pub(super) fn marks(&self) -> Marks {
+        let bytes = self.accurate_ecn.as_ref().map(|accurate| accurate.bytes.totals()).unwrap_or_default();
+        let (received_ce, delivered_ce) = (self.totals.received_ce, self.totals.delivered_ce);
+        Marks { received_ce, delivered_ce, received_bytes: bytes.0, delivered_bytes: bytes.1 }
+    }
+
     /// What the header of an outgoing segment says, one without data or one with.
     pub(super) fn echo(&mut self, pure: bool) -> Flags {
         if let Some(accurate) = &mut self.accurate_ecn {
@@ -161,7 +176,7 @@ impl Connection {
 
     /// New data may be marked.
     pub(super) fn is_ecn_capable(&self) -> bool {
-        self.ecn.is_some() || self.accurate_ecn.is_some_and(|accurate| accurate.is_capable())
+        self.ecn.is_some() || self.accurate_ecn.as_ref().is_some_and(|accurate| accurate.is_capable())
     }
 
     /// §6.1.2: the first new data after the window was cut says so.
@@ -174,7 +189,7 @@ impl Connection {
     /// so do all while it is part of a number that each of them says (RFC 9768 §3.2.1).
     pub(super) fn says_cwr(&self) -> bool {
         self.ecn.is_some_and(|ecn| ecn.cwr_due)
-            || self.accurate_ecn.is_some_and(|accurate| accurate.says().contains(Flags::CWR))
+            || self.accurate_ecn.as_ref().is_some_and(|accurate| accurate.says().contains(Flags::CWR))
     }
 
     /// The window was cut, for whatever reason.

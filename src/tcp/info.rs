@@ -58,6 +58,8 @@ pub struct Info {
     pub retrans: u64,
     /// How many segments may overtake another before it counts as lost, as experience has it.
     pub reordering: u32,
+    /// What explicit congestion notification has counted.
+    pub marks: Marks,
     /// Totals in segments: delivered, those that arrived twice included, and those that D-SACK reported.
     pub delivered: u64,
     pub dsack_dups: u64,
@@ -106,6 +108,18 @@ pub struct Info {
     pub urgent_ahead: Option<u64>,
     /// The last soft error that ICMP reported (MUST-47, SHLD-25).
     pub soft_error: Option<&'static str>,
+}
+
+/// Marks, by Linux's names. With classic ECN (RFC 3168) what is delivered under a mark is a guess, and no bytes are told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Marks {
+    /// Packets that came marked, and segments of ours that arrived so, as far as the peer has told.
+    pub received_ce: u64,
+    pub delivered_ce: u64,
+    /// Bytes of data that came under ECT(0), CE and ECT(1).
+    pub received_bytes: [u64; 3],
+    /// The same of ours, where the peer tells by the AccECN option (RFC 9768 §3.2.3).
+    pub delivered_bytes: [u64; 3],
 }
 
 /// Why a write failed.

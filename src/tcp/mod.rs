@@ -16,7 +16,7 @@
 //! | `send_buffer`, `send`, `transmit` | the send buffer and what goes next | §3.7.4, §3.8.6.2 |
 //! | `recovery`, `repair` | what is lost, and what is done about it | RFC 6675, 8985, 6582 |
 //! | `rtt`, `congestion`, `control` | time, and how much | RFC 6298, 5681, 7661 |
-//! | `ecn`, `accurate_ecn` | marks instead of losses | RFC 3168, 9768 |
+//! | `ecn`, `accurate_ecn`, `byte_counters` | marks instead of losses | RFC 3168, 9768 |
 //! | `pacing` | at a rate, not in bursts | draft-ietf-ccwg-bbr §5.6 |
 //! | `timeout`, `close`, `limiter` | patience, ends, and limits | §3.6, §3.8, RFC 5961 |
 //! | `memory` | bounds over all connections | |
@@ -29,6 +29,7 @@
 mod accurate_ecn;
 mod acknowledge;
 mod arrive;
+mod byte_counters;
 mod close;
 mod config;
 pub mod congestion;
@@ -65,6 +66,7 @@ mod tests;
 
 pub use crate::wire::tcp_options::Layout as OptionLayout;
 pub use arrive::Arrival;
+pub use byte_counters::EcnOption;
 pub use config::{Config, Keepalive, SynCookies};
 pub use congestion::CongestionControl;
 pub use connection::Connection;

@@ -3,6 +3,7 @@
 //! Only here lives what the handshake needs. It ends in a [`Connection`], or in nothing.
 
 use super::accurate_ecn;
+use super::byte_counters;
 use super::config::Config;
 use super::connection::Connection;
 use super::fast_open::{Cookie, Fast};
@@ -16,7 +17,7 @@ use crate::event::{CloseReason, Context, Event, FourTuple, SendReason, TcpEvent,
 use crate::frame::{Frame, Payload};
 use crate::time::Instant;
 use crate::wire::tcp::{Flags, Header};
-use crate::wire::tcp_options::{Options, Timestamps};
+use crate::wire::tcp_options::{ByteCounters, MAX_LEN, Options, Timestamps};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,6 +58,8 @@ pub struct PeerSyn {
     /// The lowest two bits of its packet's traffic class, and what its AE, CWR and ECE say of our SYN's.
     pub ecn_bits: u8,
     pub ecn_told: u8,
+    /// RFC 9768 §3.2.3; of a SYN,ACK.
+    pub byte_counters: Option<ByteCounters>,
     /// RFC 7413.
     pub cookie: Option<Cookie>,
     pub window: u16,
@@ -315,6 +318,8 @@ impl Opening {
             accurate_ecn: self.agrees_on_accurate_ecn(segment),
             ecn_bits: segment.ecn,
             ecn_told: accurate_ecn::number(segment.flags()),
+            // RFC 9768 §3.2.3.2.1: on a SYN it means nothing.
+            byte_counters: options.byte_counters.filter(|_| segment.flags().ack()),
             cookie: options.fast_open.clone(),
             window: segment.header.window,
         };
@@ -417,7 +422,8 @@ impl Opening {
     fn send_syn(&mut self, cx: &mut Context<'_>) -> Frame {
         let answers = self.state == State::SynReceived;
         let flags = if answers { Flags::SYN | Flags::ACK } else { Flags::SYN } | self.ecn_flags(answers);
-        let options = Options { fast_open: self.fast_option(), ..self.syn_options(cx, answers) };
+        let mut options = Options { fast_open: self.fast_option(), ..self.syn_options(cx, answers) };
+        options.byte_counters = self.first_byte_counters(answers, MAX_LEN - options.len());
         let payload = self.fast_payload(cx);
         self.transmissions += 1;
         self.first_sent.get_or_insert(cx.now);
@@ -464,6 +470,12 @@ impl Opening {
             layout: self.config.option_layout,
             ..Options::default()
         }
+    }
+
+    /// RFC 9768 §3.2.3.2.1 and §3.2.3.2.2: a SYN,ACK that was lost may have been lost for this.
+    fn first_byte_counters(&self, answers: bool, room: usize) -> Option<ByteCounters> {
+        let offers = answers && self.passive && self.peer.accurate_ecn && self.config.offers_ecn_option();
+        if offers && self.transmissions == 0 { byte_counters::ByteCounters::initial(room) } else { None }
     }
 
     fn timestamps_only(&self, cx: &Context<'_>) -> Options {

@@ -293,6 +293,7 @@ impl Connection {
 
     fn send_again(&mut self, cx: &mut Context<'_>, start: u64, end: u64, why: SendReason) -> Frame {
         self.totals.retransmissions += 1;
+        self.doubt_option_on_data(cx, start);
         self.totals.bytes_retransmitted += end.min(self.snd.buffer.end()).saturating_sub(start);
         let first = self.recovery.on_retransmitted(start, end, cx.now);
         let frame = self.send_range(cx, start, end, why);
@@ -367,7 +368,8 @@ impl Connection {
     }
 
     pub(super) fn build(&mut self, cx: &mut Context<'_>, header: Header, payload: Payload, why: SendReason) -> Frame {
-        let mss = self.effective_mss();
+        // Of this segment: the next one's options may be others.
+        let mss = self.snd.mss().saturating_sub(header.options.len()).max(1);
         let segments = payload.len().div_ceil(mss).max(1);
         self.totals.segments_sent += segments as u64;
         if !payload.is_empty() {
@@ -402,25 +404,35 @@ impl Connection {
             // What resets has no use for a window.
             window: if flags.rst() { 0 } else { self.rcv.offer() },
             urgent: ahead.min(u64::from(u16::MAX)) as u16,
-            options: self.options(cx, flags),
+            options: self.options(cx, flags, pure),
         }
     }
 
-    fn options(&self, cx: &Context<'_>, flags: Flags) -> Options {
+    fn options(&mut self, cx: &Context<'_>, flags: Flags, pure: bool) -> Options {
         let timestamps = self.timestamps.map(|ours| Timestamps { value: ours.value(cx.now), echo: ours.recent });
-        let sack = if flags.rst() { Default::default() } else { self.rcv.sack_blocks(self.sack_limit()) };
-        Options { timestamps, sack, layout: self.config.option_layout, ..Options::default() }
+        let layout = self.config.option_layout;
+        if flags.rst() {
+            return Options { timestamps, layout, ..Options::default() };
+        }
+        let (byte_counters, blocks) = self.fit_options();
+        let sack = self.rcv.sack_blocks(blocks);
+        if byte_counters.is_some() {
+            self.note_option_told(cx.now, !pure);
+        }
+        Options { timestamps, sack, byte_counters, layout, ..Options::default() }
     }
 
     /// How many bytes the options of a segment take that leaves now.
     pub(super) fn options_len(&self) -> usize {
         let timestamps = if self.timestamps.is_some() { 12 } else { 0 };
-        let blocks = self.rcv.sack_block_count(self.sack_limit());
-        timestamps + if blocks > 0 { 4 + 8 * blocks } else { 0 }
+        let (byte_counters, blocks) = self.fit_options();
+        let counters = byte_counters.map_or(0, |counters| counters.len().next_multiple_of(4));
+        let blocks = self.rcv.sack_block_count(blocks);
+        timestamps + counters + if blocks > 0 { 4 + 8 * blocks } else { 0 }
     }
 
     /// RFC 2018 §3: 40 bytes of options hold four blocks, or timestamps and three.
-    fn sack_limit(&self) -> usize {
+    pub(super) fn sack_limit(&self) -> usize {
         match (self.sack, self.timestamps) {
             (true, None) => 4,
             (true, Some(_)) => 3,

@@ -98,6 +98,7 @@ fn tcp_rows(header: &[u8], relative: Option<Relative>) -> Vec<Row> {
             options.sack_permitted.then(|| "SACK permitted".into()),
             options.timestamps.map(|times| format!("timestamps {} echoing {}", times.value, times.echo)),
             options.window_scale.map(|shift| format!("window scale {shift}")),
+            options.byte_counters.map(|counters| counters.to_string()),
         ];
         let blocks = options.sack.iter().map(|(left, right)| format!("SACK {left}..{right}"));
         let said: Vec<String> = said.into_iter().flatten().chain(blocks).collect();

@@ -7,7 +7,7 @@ pub use names::{is_asked_at_once, linux_defaults};
 use super::Stop;
 use super::commands::RouteMetric;
 use crate::stack::ClosedPort;
-use crate::tcp::{Config, Ecn, SynCookies};
+use crate::tcp::{Config, Ecn, EcnOption, SynCookies};
 use names::{KERNEL_ONLY, is_what_holds_anyway, short_name};
 use std::time::Duration;
 
@@ -168,6 +168,14 @@ fn linux(name: &str, number: u64, numbers: &[u64], config: &mut Config) -> bool 
         "tcp_keepalive_intvl" => config.keepalive.interval = seconds,
         "tcp_keepalive_probes" => config.keepalive.count = count,
         "tcp_fin_timeout" => config.fin_wait_2 = seconds,
+        "tcp_ecn_option" => {
+            config.ecn_option = match number {
+                0 => EcnOption::Never,
+                1 => EcnOption::OnChange,
+                2 => EcnOption::Always,
+                _ => EcnOption::Persistently,
+            }
+        }
         "tcp_syncookies" => {
             config.syn_cookies = match number {
                 0 => SynCookies::Never,

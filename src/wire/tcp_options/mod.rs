@@ -1,5 +1,9 @@
 //! TCP options (RFC 9293 §3.2): ours, because unknown kinds must be skipped and any alignment accepted.
 
+mod byte_counters;
+
+pub use byte_counters::{ByteCounters, Order};
+
 use smallvec::SmallVec;
 use thiserror::Error;
 
@@ -45,6 +49,8 @@ pub struct Options {
     pub timestamps: Option<Timestamps>,
     /// RFC 7413 §4.1.1.
     pub fast_open: Option<Cookie>,
+    /// RFC 9768 §3.2.3.
+    pub byte_counters: Option<ByteCounters>,
     /// How they are laid out when they are sent.
     pub layout: Layout,
 }
@@ -110,6 +116,8 @@ impl Options {
                 0 | 4 | 6 | 8 | 10 | 12 | 14 | 16 => self.fast_open = Some(value.into()),
                 _ => {}
             },
+            byte_counters::ORDER_0 => self.byte_counters = Some(ByteCounters::parse(Order::Ect0First, value)),
+            byte_counters::ORDER_1 => self.byte_counters = Some(ByteCounters::parse(Order::Ect1First, value)),
             // RFC 9293 §3.1 (MUST-6, MUST-68): an unknown option is skipped by its length.
             _ => {}
         }
@@ -124,11 +132,15 @@ impl Options {
         match self.layout {
             Layout::Linux => {
                 self.emit_mss(&mut bytes);
+                if self.timestamps.is_some() {
+                    self.emit_sack_permitted(&mut bytes);
+                    self.emit_timestamps(&mut bytes);
+                }
+                self.emit_byte_counters(&mut bytes);
                 if self.sack_permitted && self.timestamps.is_none() {
                     bytes.extend_from_slice(&[NO_OPERATION, NO_OPERATION]);
+                    self.emit_sack_permitted(&mut bytes);
                 }
-                self.emit_sack_permitted(&mut bytes);
-                self.emit_timestamps(&mut bytes);
                 self.emit_window_scale(&mut bytes);
             }
             Layout::FreeBsd => {
@@ -136,6 +148,7 @@ impl Options {
                 self.emit_window_scale(&mut bytes);
                 self.emit_sack_permitted(&mut bytes);
                 self.emit_timestamps(&mut bytes);
+                self.emit_byte_counters(&mut bytes);
             }
         }
         self.emit_sack(&mut bytes);
@@ -177,6 +190,16 @@ impl Options {
         bytes.extend_from_slice(&echo.to_be_bytes());
     }
 
+    /// Between words, so that everything else keeps its place.
+    fn emit_byte_counters(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
+        let Some(counters) = self.byte_counters else { return };
+        if bytes.len().next_multiple_of(4) + counters.len() <= MAX_LEN {
+            bytes.resize(bytes.len().next_multiple_of(4), NO_OPERATION);
+            counters.emit(bytes);
+            bytes.resize(bytes.len().next_multiple_of(4), NO_OPERATION);
+        }
+    }
+
     fn emit_fast_open(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
         let Some(cookie) = self.fast_open.as_ref().filter(|cookie| bytes.len() + 2 + cookie.len() <= MAX_LEN) else {
             return;
@@ -204,7 +227,7 @@ impl Options {
 
     /// How many bytes [`emit`](Options::emit) gives, in either layout.
     pub fn len(&self) -> usize {
-        if self.fast_open.is_some() {
+        if self.fast_open.is_some() || self.byte_counters.is_some() {
             return self.emit().len();
         }
         let timestamps = if self.timestamps.is_some() { 10 } else { 0 };
@@ -230,115 +253,4 @@ fn be32(bytes: &[u8]) -> u32 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    // MUST-4, MUST-6, MUST-64, MUST-68
-    #[test]
-    fn options_are_found_in_any_order_and_at_any_byte() {
-        let bytes = [253, 5, 1, 2, 3, 2, 4, 5, 0xb4, 1, 8, 10, 0, 0, 0, 1, 0, 0, 0, 2, 3, 3, 7, 4, 2, 0, 99, 0];
-        let options = Options::parse(&bytes).expect("all lengths are right");
-        assert_eq!(options.mss, Some(1460));
-        assert_eq!(options.timestamps, Some(Timestamps { value: 1, echo: 2 }));
-        assert_eq!((options.window_scale, options.sack_permitted), (Some(7), true));
-    }
-
-    // MUST-7
-    #[test]
-    fn impossible_lengths_are_errors() {
-        for bytes in [&[253u8, 0][..], &[253, 1], &[253], &[253, 3], &[2, 3, 5], &[2, 4, 5], &[5, 6, 0, 0, 0, 0]] {
-            assert!(Options::parse(bytes).is_err(), "{bytes:?}");
-        }
-    }
-
-    // MUST-69
-    #[test]
-    fn three_blocks_and_timestamps_fill_the_forty_bytes() {
-        let options = Options {
-            timestamps: Some(Timestamps::default()),
-            sack: (0..4).map(|i| (i * 10, i * 10 + 5)).collect(),
-            ..Options::default()
-        };
-        let bytes = options.emit();
-        assert_eq!((bytes.len(), options.len()), (MAX_LEN, MAX_LEN));
-        assert_eq!(Options::parse(&bytes).expect("our own bytes parse").sack.len(), 3);
-    }
-
-    /// MSS 1460, shift 6, SACK-permitted and timestamps, each with and without.
-    #[test]
-    fn each_layout_is_the_one_that_its_stack_sends() {
-        const MSS: [u8; 4] = [2, 4, 5, 180];
-        const TIMES: [u8; 10] = [8, 10, 0, 0, 0, 1, 0, 0, 0, 2];
-        type Pieces = &'static [&'static [u8]];
-        let table: [(bool, bool, bool, Pieces, Pieces); 5] = [
-            (true, true, true, &[&MSS, &[4, 2], &TIMES, &[1, 3, 3, 6]], &[&MSS, &[1, 3, 3, 6], &[4, 2], &TIMES]),
-            (true, true, false, &[&MSS, &[1, 1, 4, 2], &[1, 3, 3, 6]], &[&MSS, &[1, 3, 3, 6], &[4, 2, 0, 0]]),
-            (false, true, true, &[&MSS, &[4, 2], &TIMES], &[&MSS, &[4, 2], &TIMES]),
-            (false, true, false, &[&MSS, &[1, 1, 4, 2]], &[&MSS, &[4, 2, 0, 0]]),
-            (true, false, true, &[&MSS, &[1, 1], &TIMES, &[1, 3, 3, 6]], &[&MSS, &[1, 3, 3, 6], &[1, 1], &TIMES]),
-        ];
-        for (scale, sack_permitted, times, linux, freebsd) in table {
-            let options = Options {
-                mss: Some(1460),
-                window_scale: scale.then_some(6),
-                sack_permitted,
-                timestamps: times.then_some(Timestamps { value: 1, echo: 2 }),
-                ..Options::default()
-            };
-            assert_eq!(options.emit()[..], linux.concat(), "Linux {scale} {sack_permitted} {times}");
-            let options = Options { layout: Layout::FreeBsd, ..options };
-            assert_eq!(options.emit()[..], freebsd.concat(), "FreeBSD {scale} {sack_permitted} {times}");
-        }
-    }
-
-    // RFC 7413 §4.1.1
-    #[test]
-    fn a_cookie_has_an_even_number_of_bytes_from_four_to_sixteen() {
-        for len in 0..=20u8 {
-            let bytes = [&[FAST_OPEN, 2 + len][..], &vec![7; usize::from(len)]].concat();
-            let good = len == 0 || (4..=16).contains(&len) && len % 2 == 0;
-            let wanted = good.then(|| Cookie::from_elem(7, usize::from(len)));
-            assert_eq!(Options::parse(&bytes).expect("the length fits").fast_open, wanted, "{len}");
-        }
-    }
-
-    #[test]
-    fn the_longest_cookie_fits_beside_all_options_of_a_syn() {
-        for (layout, len) in [(Layout::Linux, 16), (Layout::FreeBsd, 16), (Layout::Linux, 8), (Layout::FreeBsd, 0)] {
-            let options = Options {
-                mss: Some(1460),
-                window_scale: Some(7),
-                sack_permitted: true,
-                timestamps: Some(Timestamps::default()),
-                fast_open: Some(Cookie::from_elem(9, len)),
-                layout,
-                ..Options::default()
-            };
-            let bytes = options.emit();
-            assert_eq!((bytes.len(), bytes.len() % 4), (options.len(), 0));
-            let parsed = Options::parse(&bytes).expect("our own bytes parse");
-            assert_eq!(parsed, Options { layout: Layout::default(), ..options });
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn parse_undoes_emit(mss: Option<u16>, window_scale: Option<u8>, sack_permitted: bool, blocks in proptest::collection::vec(any::<(u32, u32)>(), 0..3), times: Option<(u32, u32)>, freebsd: bool) {
-            let layout = if freebsd { Layout::FreeBsd } else { Layout::Linux };
-            let room = MAX_LEN - Options { mss, window_scale, sack_permitted, timestamps: times.map(|_| Timestamps::default()), ..Options::default() }.len();
-            let sack = blocks.into_iter().take(room.saturating_sub(4) / 8).collect();
-            let timestamps = times.map(|(value, echo)| Timestamps { value, echo });
-            let options = Options { mss, window_scale, sack_permitted, sack, timestamps, layout, ..Options::default() };
-            let bytes = options.emit();
-            prop_assert_eq!(bytes.len() % 4, 0);
-            prop_assert_eq!(bytes.len(), options.len());
-            prop_assert_eq!(Options::parse(&bytes), Ok(Options { layout: Layout::default(), ..options }));
-        }
-
-        #[test]
-        fn any_bytes_parse_or_fail(bytes in proptest::collection::vec(any::<u8>(), 0..41)) {
-            let _ = Options::parse(&bytes);
-        }
-    }
-}
+mod tests;
