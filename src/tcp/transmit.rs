@@ -7,7 +7,7 @@ use super::pacing::quantum;
 use super::segment::emit;
 use super::seq::Seq;
 use super::state::State;
-use crate::event::{Context, SendReason, TimerKind};
+use crate::event::{CongestionState, Context, SendReason, TimerKind};
 use crate::frame::{Frame, Payload};
 use crate::wire::tcp::{Flags, Header};
 use crate::wire::tcp_options::{Options, Timestamps};
@@ -200,10 +200,12 @@ impl Connection {
         let room = if in_flight == 0 { cwnd.max(mss) } else { cwnd.saturating_sub(in_flight) };
         let data = if wanted <= room { wanted } else { room - room % mss };
         // A frame costs the same whatever its size. While others are under way, one that is less than half full waits
-        // to be filled, unless it is a good part of what may be in flight at all.
+        // to be filled, unless it is a good part of what may be in flight at all. Where something may be lost each segment
+        // goes as its acknowledgement calls for it (RFC 3042, RFC 6937), or the next ones would never come.
         let worthwhile = (self.frame_capacity(mss) / 2).min(cwnd.min(self.snd.wnd) / 3);
         let fillable = self.snd.unsent().min(self.snd.record());
-        let waits = data > 0 && in_flight > 0 && data < fillable && data < worthwhile;
+        let calm = self.recovery.state() == CongestionState::Open;
+        let waits = calm && data > 0 && in_flight > 0 && data < fillable && data < worthwhile;
         (!waits && (data > 0 || wanted == 0)).then_some(data)
     }
 

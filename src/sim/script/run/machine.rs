@@ -2,6 +2,7 @@
 
 use super::inbound::Handed;
 use super::{Options, Stop};
+use crate::device::offload;
 use crate::event::Observer;
 use crate::frame::{Offload, Received};
 use crate::stack::{Config, Stack};
@@ -60,13 +61,12 @@ impl Machine {
                 while self.stack.poll_wakeup().is_some() {}
                 return Ok(());
             };
-            let mut frame = frame;
-            frame.finish_checksum();
-            let bytes = frame.to_vec();
-            match ethernet::Header::parse(&bytes) {
-                Ok((header, payload)) if header.ether_type == ethernet::ether_type::ARP => self.answer(payload),
-                Ok((_, payload)) => self.outbound.push_back((self.now, payload.to_vec())),
-                Err(error) => return Err(Stop::failed("an Ethernet frame", error)),
+            for bytes in offload::pieces_of(&frame) {
+                match ethernet::Header::parse(&bytes) {
+                    Ok((header, payload)) if header.ether_type == ethernet::ether_type::ARP => self.answer(payload),
+                    Ok((_, payload)) => self.outbound.push_back((self.now, payload.to_vec())),
+                    Err(error) => return Err(Stop::failed("an Ethernet frame", error)),
+                }
             }
         }
         Err(Stop::failed("a stack that comes to rest", "frames without end at one instant"))

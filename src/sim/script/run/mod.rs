@@ -29,6 +29,7 @@ mod stamps;
 mod sysctl;
 
 use super::syntax::{Call, Script};
+use crate::device::SUPER_FRAME;
 use crate::event::Observer;
 use crate::stack;
 use crate::tcp;
@@ -56,6 +57,8 @@ pub struct Options {
     /// How long the host has been up when the script begins. Its initial sequence numbers follow the clock, a step every
     /// 4 µs (RFC 9293 §3.4.1), so that this can put them anywhere.
     pub uptime: Duration,
+    /// The stack leaves checksums and segmentation to its device, and scripts see what that puts on the wire.
+    pub offload: bool,
     /// How many packets may be handed to the stack and deadlines of the stack pass, all in all, before the script counts
     /// as one without end.
     pub most_steps: u32,
@@ -68,6 +71,7 @@ impl Default for Options {
             system: System::default(),
             relaxed: false,
             uptime: Duration::ZERO,
+            offload: false,
             most_steps: 1_000_000,
         }
     }
@@ -214,6 +218,8 @@ impl Run {
             gateway: Some(router(&settings).into()),
             mtu: settings.mtu,
             tcp: config.clone(),
+            partial_checksum: options.offload,
+            segmentation: options.offload.then_some(SUPER_FRAME),
             ..stack::Config::default()
         };
         let machine = Machine::new(stack, settings.local, options, observer)?;
