@@ -13,8 +13,8 @@ pub(crate) mod testing;
 
 pub use drop::DropReason;
 pub use tcp::{
-    CloseReason, CongestionState, CwndCause, EcnTrouble, FastOpen, FourTuple, SendReason, SpuriousCause, StateCause,
-    TcpEvent, TcpState, TimerKind,
+    CloseReason, CongestionState, CwndCause, EcnTrouble, FastOpen, FourTuple, MtuVerdict, SendReason, SpuriousCause,
+    StateCause, TcpEvent, TcpState, TimerKind,
 };
 
 use crate::frame::{Frame, FrameId, Offload};

@@ -219,6 +219,11 @@ pub enum TcpEvent {
         timer: TimerKind,
         count: u32,
     },
+    /// A router is said to take only packets of `mtu` bytes (RFC 1191), and what we make of that (RFC 5927 §7.2).
+    PathMtuClaim {
+        mtu: usize,
+        verdict: MtuVerdict,
+    },
     /// An ICMP error reached the connection; a hard one ends it.
     IcmpError {
         meaning: &'static str,
@@ -444,6 +449,33 @@ impl fmt::Display for SpuriousCause {
             SpuriousCause::Timestamp => "a timestamp from before the retransmission comes back (Eifel)",
             SpuriousCause::DuplicateSack => "every retransmission arrived twice (D-SACK)",
             SpuriousCause::ForwardRto => "what was sent once is acknowledged (F-RTO)",
+        })
+    }
+}
+
+/// What becomes of the claim that a path takes only smaller packets (RFC 5927 §7.2).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum MtuVerdict {
+    /// No packet of ours was larger.
+    TooLarge,
+    /// No packet of ours that was larger has arrived.
+    Believed,
+    /// Larger ones have arrived: it waits for a timeout.
+    PutAside,
+    /// And there it was.
+    BelievedLate,
+    /// What it quotes has arrived.
+    Refuted,
+}
+
+impl fmt::Display for MtuVerdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            MtuVerdict::TooLarge => "not believed: nothing larger was sent",
+            MtuVerdict::Believed => "believed: nothing larger has arrived yet",
+            MtuVerdict::PutAside => "put aside: larger packets have arrived",
+            MtuVerdict::BelievedLate => "believed after all: the segment has timed out",
+            MtuVerdict::Refuted => "refuted: the segment has arrived",
         })
     }
 }

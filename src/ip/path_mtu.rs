@@ -9,7 +9,7 @@ use std::time::Duration;
 /// No path is believed to be narrower: 512 bytes of TCP data with both headers, as Linux has it. Lower claims are how
 /// an attacker would make us send crumbs; packets of this size then leave without DF, so that a path that really is
 /// narrower still works.
-pub const FLOOR: usize = 552;
+pub const FLOOR: u16 = 552;
 /// RFC 1191 §6.3: after so long a larger size may be tried again.
 pub const LIFETIME: Duration = Duration::from_secs(600);
 /// Destinations remembered; the one to expire first gives way.
@@ -42,8 +42,11 @@ impl PathMtus {
 
     /// Only `mtu` bytes fit. True when that is less than what was known, `known`.
     pub fn handle(&mut self, cx: &mut Context<'_>, destination: IpAddr, mtu: usize, known: usize) -> bool {
-        let path =
-            Path { mtu: mtu.max(FLOOR).min(known), fragment_on_the_way: mtu < FLOOR, expires: cx.after(LIFETIME) };
+        let path = Path {
+            mtu: mtu.max(FLOOR.into()).min(known),
+            fragment_on_the_way: mtu < FLOOR.into(),
+            expires: cx.after(LIFETIME),
+        };
         // RFC 1191 §3: an estimate is never raised by a message.
         let news = mtu < known && self.get(cx.now, destination).is_none_or(|old| differs(old, path));
         if news {
@@ -109,8 +112,8 @@ mod tests {
                 (1400, true, 1400, false),
                 (1450, false, 1400, false),
                 (1400, false, 1400, false),
-                (68, true, FLOOR, true),
-                (0, false, FLOOR, true),
+                (68, true, FLOOR.into(), true),
+                (0, false, FLOOR.into(), true),
             ] {
                 let known = paths.get(cx.now, FAR).map_or(1500, |path| path.mtu);
                 assert_eq!(paths.handle(cx, FAR, claim, known), news, "claim {claim}");

@@ -13,7 +13,7 @@
 //! | thousands of short connections | records of TIME-WAIT under 100 bytes each, at most [`time_wait_limit`](crate::stack::Config::time_wait_limit) | `stack/time_wait.rs` |
 //! | TIME-WAIT assassination | no RST ends TIME-WAIT (RFC 1337), a SYN only when it is newer (RFC 6191) | [`tcp::time_wait`](crate::tcp::time_wait) |
 //! | blind RST, SYN and data | exact numbers or a challenge (RFC 5961), ten challenges in five seconds for each connection | `tcp/limiter.rs` |
-//! | forged ICMP | errors count only if they quote what is in flight; hard ones end no connection that stands (RFC 5927) | `tcp/close.rs` |
+//! | forged ICMP | errors count only if they quote what is in flight; hard ones end no connection that stands; a path MTU smaller than what has arrived waits for a timeout (RFC 5927) | `tcp/close.rs`, `tcp/path_mtu.rs` |
 //!
 //! ## A handshake that is kept by the other side
 //!

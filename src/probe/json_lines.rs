@@ -204,6 +204,7 @@ fn tcp_facts(event: &TcpEvent) -> Value {
         TcpEvent::TimerSet { timer, at } => json!({ "timer": text(timer), "due_ns": at.as_nanos() }),
         TcpEvent::TimerStopped { timer } => json!({ "timer": text(timer) }),
         TcpEvent::TimerFired { timer, count } => json!({ "timer": text(timer), "count": count }),
+        TcpEvent::PathMtuClaim { mtu, verdict } => json!({ "mtu": mtu, "verdict": text(verdict) }),
         TcpEvent::IcmpError { meaning, hard } => json!({ "meaning": meaning, "hard": hard }),
         TcpEvent::Urgent { ahead } => json!({ "ahead": ahead }),
         TcpEvent::Closed { why } => json!({ "why": text(why) }),

@@ -70,6 +70,7 @@ kinds! {
     TcpTimerStopped => "tcp_timer_stopped",
     TcpTimerFired => "tcp_timer_fired",
     TcpIcmpError => "tcp_icmp_error",
+    TcpPathMtuClaim => "tcp_path_mtu_claim",
     TcpUrgent => "tcp_urgent",
     TcpClosed => "tcp_closed",
 }
@@ -133,6 +134,7 @@ impl Kind {
             TcpEvent::TimerStopped { .. } => Kind::TcpTimerStopped,
             TcpEvent::TimerFired { .. } => Kind::TcpTimerFired,
             TcpEvent::IcmpError { .. } => Kind::TcpIcmpError,
+            TcpEvent::PathMtuClaim { .. } => Kind::TcpPathMtuClaim,
             TcpEvent::Urgent { .. } => Kind::TcpUrgent,
             TcpEvent::Closed { .. } => Kind::TcpClosed,
         }

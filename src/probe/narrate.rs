@@ -221,6 +221,7 @@ fn tcp(at: Instant, event: &TcpEvent) -> String {
         TcpEvent::TimerStopped { timer } => format!("{timer} stopped"),
         TcpEvent::TimerFired { timer, count: 0 | 1 } => format!("{timer} fired"),
         TcpEvent::TimerFired { timer, count } => format!("{timer} fired for the {} time", Ordinal(*count)),
+        TcpEvent::PathMtuClaim { mtu, verdict } => format!("the path is said to take {mtu} bytes: {verdict}"),
         TcpEvent::IcmpError { meaning, hard: true } => format!("ICMP error ends the connection: {meaning}"),
         TcpEvent::IcmpError { meaning, hard: false } => format!("ICMP error noted: {meaning}"),
         TcpEvent::Urgent { ahead } => format!("urgent data up to {} ahead", count(*ahead as usize, "byte")),

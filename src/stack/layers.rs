@@ -100,9 +100,12 @@ impl Layers {
             Disposition::Error(quoted) => {
                 if !self.hand_up_error(cx, &quoted, quoted.error.is_hard()) {
                     cx.tell(|| Event::Dropped { layer: Layer::Icmp, reason: DropReason::UnmatchedIcmpError });
-                } else if let NetworkError::FragmentationNeeded { mtu } = quoted.error {
+                } else if let NetworkError::FragmentationNeeded { mtu } = quoted.error
+                    && quoted.protocol != protocol::TCP
+                {
                     self.ip.handle_path_mtu(cx, quoted.destination, usize::from(mtu));
                 }
+                self.take_narrower_paths(cx);
             }
             Disposition::None => {}
         }
@@ -160,8 +163,16 @@ impl Layers {
                 self.link.doubt(cx, next_hop);
             }
         }
+        self.take_narrower_paths(cx);
         self.answer_problems(cx);
         self.report_failures(cx);
+    }
+
+    /// RFC 5927 §7.2: what a connection believes, and not before, is for all to know.
+    fn take_narrower_paths(&mut self, cx: &mut Context<'_>) {
+        while let Some((destination, mtu)) = self.tcp.narrower.pop_front() {
+            self.ip.handle_path_mtu(cx, destination, usize::from(mtu));
+        }
     }
 
     /// What waited for a neighbour that does not answer: its senders hear of it (RFC 1122 §2.4). We know that by

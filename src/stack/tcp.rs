@@ -100,6 +100,8 @@ pub(super) struct TcpTable {
     pub(super) handshakes: Handshakes,
     /// Peers of whom nothing was heard for long although something was sent.
     pub(super) doubted: VecDeque<IpAddr>,
+    /// Paths that a connection has come to believe narrower, in bytes.
+    pub(super) narrower: VecDeque<(IpAddr, u16)>,
     pub(super) wakeups: VecDeque<SocketId>,
 }
 
@@ -116,6 +118,7 @@ impl TcpTable {
             replies: VecDeque::new(),
             handshakes: Handshakes::default(),
             doubted: VecDeque::new(),
+            narrower: VecDeque::new(),
             wakeups: VecDeque::new(),
             time_waits: TimeWaits::new(key.clone(), config.time_wait_limit),
             mint: CookieMint::new(key.clone(), config.fast_open_key),
@@ -280,6 +283,11 @@ impl TcpTable {
             Shape::Connection(connection) => connection.take_doubt().then_some(connection.tuple().remote.ip()),
             Shape::Failed { .. } => None,
         };
+        if let Shape::Connection(connection) = &mut socket.shape
+            && let Some(mtu) = connection.take_path_mtu()
+        {
+            self.narrower.push_back((connection.tuple().remote.ip(), mtu));
+        }
         self.doubted.extend(doubts.filter(|_| self.doubted.len() < MAX_REPLIES));
         let (has_something_to_send, deadline, wake, over) = match &mut socket.shape {
             Shape::Opening(opening) => (opening.has_something_to_send(), opening.next_deadline(), false, false),
@@ -415,7 +423,7 @@ impl TcpTable {
         match &mut self.socket(id).shape {
             Shape::Connection(connection) if connection.has_in_flight(seq) => {
                 if let NetworkError::FragmentationNeeded { mtu } = error {
-                    connection.handle_path_mtu(believable(mtu));
+                    connection.hear_path_mtu(cx, seq, mtu, MIN_PATH_MTU);
                 } else {
                     connection.handle_icmp(cx, error.meaning(), hard);
                 }
@@ -424,7 +432,10 @@ impl TcpTable {
             }
             Shape::Opening(opening) if opening.has_in_flight(seq) => {
                 if let NetworkError::FragmentationNeeded { mtu } = error {
-                    opening.handle_path_mtu(believable(mtu));
+                    if opening.hear_path_mtu(cx, mtu) {
+                        opening.handle_path_mtu(usize::from(mtu.max(MIN_PATH_MTU)));
+                        self.narrower.push_back((tuple.remote.ip(), mtu));
+                    }
                 } else {
                     let outcome = opening.handle_icmp(cx, error.meaning(), hard.then(|| refusal(error)));
                     self.conclude(cx, id, outcome);
@@ -624,11 +635,6 @@ fn refusal(error: NetworkError) -> CloseReason {
         | NetworkError::ReassemblyTimeExceeded
         | NetworkError::ParameterProblem { .. } => CloseReason::Unreachable,
     }
-}
-
-/// A claimed path MTU, as far as IP believes it.
-fn believable(mtu: u16) -> usize {
-    usize::from(mtu).max(MIN_PATH_MTU)
 }
 
 fn outgoing(tuple: &FourTuple, (ttl, traffic_class): (u8, u8), frame: crate::frame::Frame) -> Outgoing {

@@ -90,6 +90,7 @@ impl Connection {
     /// SND.UNA moves: room in the buffer, and patience begins anew.
     fn advance_una(&mut self, cx: &mut Context<'_>, ack: u64) {
         let data = ack.min(self.snd.buffer.end()) - self.snd.una.min(self.snd.buffer.end());
+        self.note_arrival(cx, ack);
         self.snd.acknowledge(ack, cx.pool);
         self.totals.bytes_acked += data;
         self.progress_at = cx.now;

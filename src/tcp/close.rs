@@ -2,7 +2,6 @@
 
 use super::arrive::Arrival;
 use super::connection::Connection;
-use super::opening::headers;
 use super::recovery::Recovery;
 use super::segment::Segment;
 use super::seq::Seq;
@@ -152,17 +151,6 @@ impl Connection {
         self.tell(cx, || TcpEvent::IcmpError { meaning, hard });
         self.soft_error = Some(meaning);
         self.wake = true;
-    }
-
-    /// The path takes packets of `mtu` bytes at most (RFC 1191 §6.4): what was larger goes again, smaller.
-    pub fn handle_path_mtu(&mut self, mtu: usize) {
-        let mss = mtu.saturating_sub(headers(self.tuple.remote.ip())).max(1);
-        if mss < self.snd.path_mss {
-            self.snd.path_mss = mss;
-            let effective = self.effective_mss() as u64;
-            self.recovery.on_smaller_mtu(effective, self.snd.nxt);
-            self.congestion.set_mss(effective);
-        }
     }
 
     /// RFC 5927 §4.1: an error that quotes anything else is old, or forged.

@@ -12,6 +12,7 @@ use super::info::{Info, ReceiveError, SendError, Status};
 use super::limiter::ChallengeLimiter;
 use super::memory::Memory;
 use super::opening::{Opening, headers};
+use super::path_mtu::PathMtu;
 use super::receive::Receiver;
 use super::recovery::Recovery;
 use super::right_sizing::RightSizing;
@@ -102,6 +103,7 @@ pub struct Connection {
     pub(super) super_frame: Option<usize>,
     pub(super) rtt: RttEstimator,
     pub(super) recovery: Recovery,
+    pub(super) path_mtu: PathMtu,
     pub(super) congestion: Box<dyn CongestionControl>,
     pub(super) timers: Timers,
     pub(super) limiter: ChallengeLimiter,
@@ -190,6 +192,7 @@ impl Connection {
             super_frame: None,
             rtt: opening.rtt.clone(),
             recovery: Recovery::new(config.recovery, config.sack && peer.sack),
+            path_mtu: PathMtu::default(),
             congestion,
             timers: Timers::default(),
             limiter: ChallengeLimiter::default(),

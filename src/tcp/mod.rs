@@ -19,6 +19,7 @@
 //! | `ecn`, `accurate_ecn`, `byte_counters` | marks instead of losses | RFC 3168, 9768 |
 //! | `pacing` | at a rate, not in bursts | draft-ietf-ccwg-bbr §5.6 |
 //! | `timeout`, `close`, `limiter` | patience, ends, and limits | §3.6, §3.8, RFC 5961 |
+//! | `path_mtu` | how large a packet, and whom to believe | RFC 1191, RFC 5927 §7.2 |
 //! | `memory` | bounds over all connections | |
 //! | `cookie` | handshakes of which nothing is kept | RFC 4987 |
 //! | `time_wait` | what is left of a connection that is over | §3.6.1, RFC 1337, RFC 6191 |
@@ -45,6 +46,7 @@ pub mod listen;
 mod memory;
 mod opening;
 mod pacing;
+mod path_mtu;
 mod reassembly;
 mod receive;
 mod recovery;

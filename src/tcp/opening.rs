@@ -84,6 +84,8 @@ pub struct Opening {
     /// When the last SYN left, and how many did.
     pub(super) sent_at: Instant,
     pub(super) transmissions: u32,
+    /// The length of its IP packet.
+    pub(super) syn_len: usize,
     /// The timer ran out on a SYN.
     pub(super) syn_was_lost: bool,
     /// The next SYN follows a RST of ours, not a timeout.
@@ -198,6 +200,7 @@ impl Opening {
             first_sent: None,
             sent_at: cx.now,
             transmissions: 0,
+            syn_len: 0,
             syn_was_lost: false,
             follows_reset: false,
             syn_due: true,
@@ -450,6 +453,7 @@ impl Opening {
             header.window = early.rcv.offer_unscaled();
             early.rcv.on_ack_sent();
         }
+        self.syn_len = headers(self.tuple.remote.ip()) + header.options.len() + payload.len();
         let frame = emit(cx, &self.tuple, &header, payload, why);
         self.tell(cx, offered);
         self.tell(cx, TcpEvent::TimerSet { timer: TimerKind::Retransmission, at: self.deadline });

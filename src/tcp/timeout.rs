@@ -59,6 +59,7 @@ impl Connection {
         let (state, in_flight) = (self.recovery.state(), self.flight_size());
         self.rtt.back_off();
         let fresh = self.recovery.on_timeout(cx.now, self.snd.una, self.snd.nxt, self.effective_mss() as u64);
+        self.reconsider_path_mtu(cx);
         self.tell_state(cx, state);
         self.hear_losses(cx.now);
         self.owe_cwr();

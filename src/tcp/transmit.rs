@@ -349,6 +349,11 @@ impl Connection {
             flags |= self.take_cwr();
         }
         let header = self.header(cx, flags, start, payload.is_empty());
+        if !payload.is_empty() {
+            let overhead = headers(self.tuple.remote.ip()) + header.options.len();
+            let data = payload.len().min(self.snd.mss().saturating_sub(header.options.len()));
+            self.path_mtu.on_sent(overhead + data, start + data as u64);
+        }
         let mut frame = self.build(cx, header, payload, why);
         frame.ecn = if capable { ECT_0 } else { 0 };
         frame
