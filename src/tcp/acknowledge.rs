@@ -69,6 +69,7 @@ impl Connection {
         if duplicate {
             self.tell(cx, || TcpEvent::DuplicateAck { count: self.recovery.duplicates() });
         }
+        self.wake_writer(report.delivered);
         self.tell_report(cx, &report, state);
         let rtt = self.take_rtt_sample(cx, &report, echoed);
         self.hear_losses(cx.now);
@@ -96,9 +97,12 @@ impl Connection {
         self.progress_at = cx.now;
         self.window_probes = 0;
         self.pending.window_probe = false;
-        // The writer is woken when there is room worth waking it for.
-        let room = self.send_capacity().saturating_sub(self.snd.buffer.len());
-        self.wake |= room >= self.send_capacity() / 3;
+    }
+
+    /// Something was delivered: the writer is woken when there is room worth waking it for.
+    fn wake_writer(&mut self, delivered: u64) {
+        let capacity = self.send_capacity();
+        self.wake |= delivered > 0 && capacity.saturating_sub(self.snd.buffer.len()) >= capacity / 3;
     }
 
     /// When the segment was sent whose timestamp comes back, in whole milliseconds.

@@ -238,7 +238,9 @@ impl Connection {
 
     /// An application that reads fast is offered a window that keeps up with it.
     fn widen_window(&mut self, cx: &mut Context<'_>) {
-        let wished = self.right_sizing.on_data(cx.now, self.rtt.srtt(), self.rcv.buffer.read_position());
+        let buffer = &self.rcv.buffer;
+        let state = || (buffer.read_position(), buffer.waiting());
+        let wished = self.right_sizing.on_data(cx.now, self.rtt.srtt(), state);
         let (from, most) = (self.rcv.capacity(), self.config.receive_buffer);
         let to = wished.map_or(from, |wished| usize::try_from(wished).unwrap_or(most).min(most));
         if to > from && self.memory == Memory::Plenty {

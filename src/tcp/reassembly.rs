@@ -71,6 +71,11 @@ impl ReceiveBuffer {
         &self.ranges
     }
 
+    /// How many bytes that is.
+    pub fn waiting(&self) -> u64 {
+        self.ranges.iter().map(|range| range.end - range.start).sum()
+    }
+
     /// Bytes of memory held.
     pub fn allocated(&self) -> usize {
         self.ring.len()
@@ -139,8 +144,7 @@ impl ReceiveBuffer {
 
     /// Would a ring up to `end` be larger than what it holds by far?
     fn is_too_sparse(&self, end: u64, more: usize) -> bool {
-        let held: u64 = self.ranges.iter().map(|range| range.end - range.start).sum();
-        let deserved = SPARSENESS * (self.readable() + held as usize + more);
+        let deserved = SPARSENESS * (self.readable() + self.waiting() as usize + more);
         self.exceeds(end, deserved.max(MIN_RING))
     }
 

@@ -1,8 +1,9 @@
 //! How wide the receive window should be, learned from the application (Fisk and Feng, "Dynamic Right-Sizing in TCP",
 //! 2001).
 //!
-//! What the application reads in one round trip is what the peer can send in one, and twice as much is offered. While
-//! that still grows, the peer is in slow start: when the offer has reached it, it sends twice as much as was read, and
+//! What the application reads in one round trip is what the peer can send in one, and twice as much is offered. What
+//! waits past a hole counts as read, since it would be if it could, and is offered once more: it takes up the window
+//! without being in flight, for several round trips when a retransmission is lost as well. While what is read grows, the peer is in slow start: when the offer has reached it, it sends twice as much as was read, and
 //! twice that again before the next measurement is there. So the offer is as much larger as the last measurement was
 //! than the one before, up to four times what was read. The window is never what holds a peer back for long, and a
 //! connection whose application reads little never pins much memory.
@@ -19,26 +20,29 @@ const USUAL_ROUND_TRIP: Duration = Duration::from_millis(100);
 #[derive(Clone, Copy, Debug)]
 pub struct RightSizing {
     since: Instant,
-    /// Up to where the application had read then.
-    read: u64,
-    /// How much it read in the round trip before.
+    /// Up to where the application had read then, and as much further as waited past holes.
+    arrived: u64,
+    /// How much came in the round trip before.
     before: u64,
 }
 
 impl RightSizing {
     pub fn new(now: Instant, read: u64) -> RightSizing {
-        RightSizing { since: now, read, before: 0 }
+        RightSizing { since: now, arrived: read, before: 0 }
     }
 
-    /// Data arrives when the application has read up to position `read`. Gives how many bytes should be on offer, once
-    /// for each measurement.
-    pub fn on_data(&mut self, now: Instant, rtt: Option<Duration>, read: u64) -> Option<u64> {
+    /// Data arrives; `state` tells up to which position the application has read, and how many bytes wait past holes.
+    /// Gives how many bytes should be on offer, once for each measurement.
+    pub fn on_data(&mut self, now: Instant, rtt: Option<Duration>, state: impl FnOnce() -> (u64, u64)) -> Option<u64> {
         let rtt = rtt.unwrap_or(USUAL_ROUND_TRIP).max(SHORTEST_ROUND_TRIP);
         let elapsed = now.since(self.since);
         if elapsed < rtt {
             return None;
         }
-        let in_a_round_trip = (u128::from(read - self.read) * rtt.as_nanos() / elapsed.as_nanos()) as u64;
+        let (read, waiting) = state();
+        let arrived = read + waiting;
+        let news = u128::from(arrived.saturating_sub(self.arrived));
+        let in_a_round_trip = (news * rtt.as_nanos() / elapsed.as_nanos()) as u64;
         let growth = in_a_round_trip.saturating_sub(self.before);
         // Four times, where it has doubled or more.
         let offer = match self.before {
@@ -47,8 +51,8 @@ impl RightSizing {
                 2 * in_a_round_trip + (2 * u128::from(in_a_round_trip) * u128::from(growth) / u128::from(before)) as u64
             }
         };
-        *self = RightSizing { since: now, read, before: in_a_round_trip };
-        Some(offer)
+        *self = RightSizing { since: now, arrived, before: in_a_round_trip };
+        Some(offer + waiting)
     }
 }
 
@@ -76,7 +80,26 @@ mod tests {
             (800, 777_000, Some(4_000)),
         ];
         for (millis, read, expected) in steps {
-            assert_eq!(sizing.on_data(at(millis), rtt, read), expected, "at {millis} ms");
+            assert_eq!(sizing.on_data(at(millis), rtt, || (read, 0)), expected, "at {millis} ms");
+        }
+    }
+
+    #[test]
+    fn what_waits_past_a_hole_counts_and_takes_no_room() {
+        let at = Instant::from_millis;
+        let rtt = Some(Duration::from_millis(100));
+        let mut sizing = RightSizing::new(at(0), 0);
+        let steps = [
+            (100, (100_000, 0), 400_000),
+            (200, (200_000, 0), 200_000),
+            // One segment is missing, and its retransmission too: two round trips in which nothing can be read.
+            (300, (200_000, 99_000), 2 * 99_000 + 99_000),
+            (400, (200_000, 198_000), 2 * 99_000 + 198_000),
+            // There it is.
+            (500, (500_000, 0), 2 * 102_000 + 6181),
+        ];
+        for (millis, state, expected) in steps {
+            assert_eq!(sizing.on_data(at(millis), rtt, || state), Some(expected), "at {millis} ms");
         }
     }
 
@@ -84,8 +107,8 @@ mod tests {
     fn very_short_and_unknown_round_trips_count_as_usual_ones() {
         for (rtt, millis) in [(Some(Duration::from_micros(30)), 1), (None, 100)] {
             let mut sizing = RightSizing::new(Instant::ZERO, 0);
-            assert_eq!(sizing.on_data(Instant::from_micros(millis * 1000 - 1), rtt, 5), None);
-            assert_eq!(sizing.on_data(Instant::from_millis(millis), rtt, 5), Some(20));
+            assert_eq!(sizing.on_data(Instant::from_micros(millis * 1000 - 1), rtt, || (5, 0)), None);
+            assert_eq!(sizing.on_data(Instant::from_millis(millis), rtt, || (5, 0)), Some(20));
         }
     }
 }
