@@ -1,8 +1,9 @@
 //! What losses say of the path (§5.5.10), and what is taken back when they were none (§5.5.11).
 
-use super::super::{LostSegment, RateSample};
+use super::super::{Acknowledged, LostSegment, RateSample};
 use super::model::scale;
 use super::{Bbr, INFINITE, State};
+use std::time::Duration;
 
 /// BBR.LossThresh, and BBR.Beta, in percent.
 const LOSS_THRESHOLD: u64 = 2;
@@ -21,6 +22,7 @@ pub struct Bounds {
     pub inflight_latest: u64,
     /// Something was lost in this round; where the round ends, and whether this acknowledgement ends it.
     loss_in_round: bool,
+    round: Round,
     round_delivered: u64,
     pub loss_round_starts: bool,
     /// How many acknowledgements of this round told of losses.
@@ -38,6 +40,7 @@ impl Default for Bounds {
             bw_latest: 0,
             inflight_latest: 0,
             loss_in_round: false,
+            round: Round::default(),
             round_delivered: 0,
             loss_round_starts: false,
             losses: 0,
@@ -46,9 +49,21 @@ impl Default for Bounds {
     }
 }
 
+/// What befell what travelled in a round, in bytes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Round {
+    delivered: u64,
+    lost: u64,
+    /// The shortest round trip, if any was measured.
+    shortest: Option<Duration>,
+    marked: bool,
+}
+
 /// As it was before the losses.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Undo {
+    /// Of this episode: the first of several losses saves for all.
+    saved: bool,
     /// The state that they ended.
     pub state: Option<State>,
     bw_shortterm: u64,
@@ -78,6 +93,7 @@ impl Bounds {
     /// ResetCongestionSignals.
     pub fn reset_signals(&mut self) {
         (self.loss_in_round, self.bw_latest, self.inflight_latest) = (false, 0, 0);
+        self.round = Round::default();
     }
 
     /// ResetShortTermModel.
@@ -95,23 +111,56 @@ impl Bounds {
 impl Bbr {
     /// IsInflightTooHigh.
     pub(super) fn is_too_high(&self, lost: u64, in_flight: u64) -> bool {
-        lost > scale(in_flight, LOSS_THRESHOLD) || lost > 0 && !self.sack
+        lost > self.tolerable(in_flight) || lost > 0 && !self.sack
+    }
+
+    /// So much of `bytes` may be lost: the threshold lies above what is lost anyway.
+    fn tolerable(&self, bytes: u64) -> u64 {
+        scale(bytes, LOSS_THRESHOLD) + self.ambient.explains(bytes, self.window.mss)
+    }
+
+    /// Whatever an acknowledgement tells belongs to the round.
+    pub(super) fn hear_round(&mut self, ack: &Acknowledged) {
+        let round = &mut self.bounds.round;
+        round.delivered += ack.bytes;
+        round.shortest = [round.shortest, ack.rtt].into_iter().flatten().min();
+    }
+
+    /// Are the losses of the round congestion? Beside a queue all that are more than ambient, without one only many.
+    fn is_congested(&self) -> bool {
+        let Round { delivered, lost, shortest, marked } = self.bounds.round;
+        let queued = shortest.is_none_or(|rtt| self.is_queued(rtt));
+        let bytes = delivered + lost;
+        let tolerable = if queued { self.ambient.explains(bytes, self.window.mss) } else { self.tolerable(bytes) };
+        marked || lost > tolerable || lost > 0 && !self.sack
     }
 
     /// NoteLoss. The state is saved once for a recovery.
-    pub(super) fn note_loss(&mut self) {
+    fn note_loss(&mut self) {
         if !self.bounds.loss_in_round {
             self.bounds.round_delivered = self.delivered;
-            if !self.in_recovery {
+            if !self.undo.saved {
                 self.save_state();
             }
         }
         self.bounds.loss_in_round = true;
     }
 
+    /// §3.7: a mark is as much as many losses.
+    pub(super) fn note_mark(&mut self) {
+        self.note_loss();
+        self.bounds.round.marked = true;
+    }
+
+    /// The episode is over: the next loss begins another.
+    pub(super) fn forget_undo(&mut self) {
+        self.undo.saved = false;
+    }
+
     /// SaveStateUponLoss, but for the window.
     fn save_state(&mut self) {
         self.undo = Undo {
+            saved: true,
             state: None,
             bw_shortterm: self.bounds.bw_shortterm,
             inflight_shortterm: self.bounds.inflight_shortterm,
@@ -122,9 +171,19 @@ impl Bbr {
     /// HandleLostPacket.
     pub(super) fn handle_lost(&mut self, lost: &LostSegment) {
         self.note_loss();
+        self.ambient.lose(lost.len);
+        self.bounds.round.lost += lost.len;
         if self.bounds.probing && self.is_too_high(lost.lost, lost.sent_in_flight) {
-            self.inflight_too_high(inflight_at_loss(lost), lost.application_limited);
+            self.inflight_too_high(self.inflight_at_loss(lost), lost.application_limited);
         }
+    }
+
+    /// InflightAtLoss: the segment may be a train of many; with how much of it did the losses cross the threshold?
+    fn inflight_at_loss(&self, lost: &LostSegment) -> u64 {
+        let (in_flight, lost_before) =
+            (lost.sent_in_flight.saturating_sub(lost.len), lost.lost.saturating_sub(lost.len));
+        let budget = self.tolerable(in_flight).saturating_sub(lost_before);
+        in_flight + 100 * budget / (100 - LOSS_THRESHOLD)
     }
 
     /// HandleInflightTooHigh: once for each probe.
@@ -146,7 +205,7 @@ impl Bbr {
         if !self.bounds.loss_round_starts {
             return;
         }
-        if self.bounds.loss_in_round && !self.state.is_probing() {
+        if self.bounds.loss_in_round && !self.state.is_probing() && self.is_congested() {
             let (bw, cwnd, bounds) = (self.max_bw.max(), self.window.cwnd, &mut self.bounds);
             let lower = |bound: u64, first: u64, latest: u64| {
                 let bound = if bound == INFINITE { first } else { bound };
@@ -156,6 +215,7 @@ impl Bbr {
             bounds.inflight_shortterm = lower(bounds.inflight_shortterm, cwnd, bounds.inflight_latest);
         }
         self.bounds.loss_in_round = false;
+        self.bounds.round = Round::default();
     }
 
     /// HandleSpuriousLossDetection.
@@ -163,6 +223,7 @@ impl Bbr {
         self.restore_window();
         let (bounds, undo) = (&mut self.bounds, std::mem::take(&mut self.undo));
         bounds.loss_in_round = false;
+        bounds.round = Round::default();
         bounds.bw_shortterm = bounds.bw_shortterm.max(undo.bw_shortterm);
         bounds.inflight_shortterm = bounds.inflight_shortterm.max(undo.inflight_shortterm);
         bounds.inflight_longterm = bounds.inflight_longterm.max(undo.inflight_longterm);
@@ -180,16 +241,10 @@ impl Bbr {
     }
 }
 
-/// InflightAtLoss: the segment may be a train of many; with how much of it did the losses cross the threshold?
-fn inflight_at_loss(lost: &LostSegment) -> u64 {
-    let (in_flight, lost_before) = (lost.sent_in_flight.saturating_sub(lost.len), lost.lost.saturating_sub(lost.len));
-    let budget = (in_flight * LOSS_THRESHOLD).saturating_sub(100 * lost_before);
-    in_flight + budget / (100 - LOSS_THRESHOLD)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tcp::congestion::testing::start;
     use crate::time::Instant;
 
     #[test]
@@ -202,7 +257,7 @@ mod tests {
         ] {
             let lost =
                 LostSegment { now: Instant::ZERO, len, sent_in_flight, lost, delivered: 0, application_limited: false };
-            assert_eq!(inflight_at_loss(&lost), expected);
+            assert_eq!(Bbr::new(&start()).inflight_at_loss(&lost), expected);
         }
     }
 }

@@ -15,8 +15,8 @@
 //! Two numbers describe a path: how fast it delivers and how long its shortest round trip is; their product is what
 //! must be in flight to fill it. Data is *paced* at the first, and the window is twice the product, so that
 //! acknowledgements may come late. Both can only be measured at different times: for the rate more must be sent than
-//! the path takes, for the round trip less. Losses beyond 2% of a round bound the model: for long, what probing
-//! has found to be too much (`longterm`), and until the next probe, what was delivered lately (`shortterm`).
+//! the path takes, for the round trip less. Losses bound the model: for long, what probing has found to lose more than
+//! 2% (`longterm`), and until the next probe, what was delivered lately (`shortterm`).
 //!
 //! | file | idea | draft |
 //! |---|---|---|
@@ -24,14 +24,20 @@
 //! | `startup` | until the pipe is full | §5.3.1, §5.3.2 |
 //! | `probe_bw`, `probe_rtt` | faster and slower in turn | §5.3.3, §5.3.4 |
 //! | `bounds` | what losses say, and what is taken back | §5.5.10, §5.5.11 |
+//! | `ambient` | what is lost whether we send much or little | not in the draft |
 //! | `control` | rate and window | §5.6 |
 //!
-//! **What differs from the draft.** A mark (ECN) counts as a loss of more than 2%, of which the draft says only that it
+//! **What differs from the draft.** *Ambient loss*: what packets lose that find no queue is measured, and believed up to
+//! a tenth. The threshold of 2% lies above it and above what chance makes of it. Outside of probing the draft answers
+//! every loss; here those beside a queue that are more than ambient, and without a queue only what exceeds the threshold.
+//! Without that a link that loses 1% by chance slows a flow down to what got through, round after round; where nothing is
+//! lost by chance it is the draft's rule. *The rest*: a mark (ECN) counts as a loss of more than 2%, of which the draft says only that it
 //! must count as congestion (§3.7). Discontiguous losses in Startup are counted as Linux counts: acknowledgements that
 //! tell of any. After a timeout the window is one segment, whatever may still be in flight. The state that an undo
 //! brings back is that before the whole episode, not that of its last round with a loss. The largest bunch of
 //! acknowledgements of ten rounds is kept in two halves of five, as in Linux.
 
+mod ambient;
 mod bounds;
 mod control;
 mod model;
@@ -44,6 +50,7 @@ mod tests;
 use super::{Acknowledged, Congested, CongestionControl, LostSegment, RateSample, Start, Window};
 use crate::random::Random;
 use crate::time::Instant;
+use ambient::Ambient;
 use bounds::{Bounds, Undo};
 use model::{Aggregation, FullPipe, MaxBandwidth, Rounds};
 use probe_bw::Cycle;
@@ -127,6 +134,7 @@ pub struct Bbr {
     drained_from: u64,
     cycle: Cycle,
     bounds: Bounds,
+    ambient: Ambient,
     undo: Undo,
     /// BBR.prior_cwnd: the window before a recovery or ProbeRTT took it down.
     prior_cwnd: u64,
@@ -160,6 +168,7 @@ impl Bbr {
             drained_from: 0,
             cycle: Cycle::default(),
             bounds: Bounds::default(),
+            ambient: Ambient::default(),
             undo: Undo::default(),
             prior_cwnd: 0,
             in_recovery: false,
@@ -219,6 +228,8 @@ impl CongestionControl for Bbr {
 
     fn on_delivered(&mut self, ack: &Acknowledged) {
         self.heard(ack.now, ack.delivered);
+        self.learn_ambient(ack);
+        self.hear_round(ack);
         match &ack.rate {
             Some(sample) => self.update_model(ack, sample),
             None => {
@@ -270,7 +281,7 @@ impl CongestionControl for Bbr {
     /// §3.7: as a loss of more than the threshold.
     fn on_marked(&mut self, now: Instant, in_flight: u64) {
         self.now = now;
-        self.note_loss();
+        self.note_mark();
         if self.state == State::Startup {
             self.leave_startup_for_loss();
         } else if self.bounds.probing {
@@ -281,6 +292,7 @@ impl CongestionControl for Bbr {
     fn on_recovered(&mut self, now: Instant) {
         self.now = now;
         self.in_recovery = false;
+        self.forget_undo();
         self.restore_window();
     }
 

@@ -59,7 +59,7 @@ impl MaxBandwidth {
         self.before.max(self.present)
     }
 
-    fn update(&mut self, rate: u64) {
+    pub fn update(&mut self, rate: u64) {
         self.present = self.present.max(rate);
     }
 

@@ -28,7 +28,7 @@ pub struct MinRtt {
 
 impl MinRtt {
     pub fn new(rtt: Option<Duration>, now: Instant) -> MinRtt {
-        MinRtt { min: rtt, at: now, recent: rtt, recent_at: now, expired: false, until: None, round_done: false }
+        MinRtt { min: rtt, at: now, recent: None, recent_at: now, expired: false, until: None, round_done: false }
     }
 
     pub fn min(&self) -> Option<Duration> {
@@ -41,6 +41,10 @@ impl MinRtt {
         if let Some(rtt) = rtt
             && (self.expired || self.recent.is_none_or(|recent| rtt < recent))
         {
+            if self.recent.is_none() {
+                // So far only the handshake has told, whose segments are small.
+                self.min = None;
+            }
             (self.recent, self.recent_at) = (Some(rtt), now);
         }
         let older = now > self.at + FILTER;

@@ -88,14 +88,18 @@ impl Path {
     }
 
     fn lose(&mut self, round: Round) {
-        self.bbr.on_segment_lost(&LostSegment {
-            now: self.now,
-            len: MSS,
-            sent_in_flight: round.in_flight,
-            lost: round.lost,
-            delivered: self.delivered,
-            application_limited: round.application_limited,
-        });
+        let mut lost = 0;
+        while lost < round.lost {
+            lost += MSS;
+            self.bbr.on_segment_lost(&LostSegment {
+                now: self.now,
+                len: MSS,
+                sent_in_flight: round.in_flight,
+                lost,
+                delivered: self.delivered,
+                application_limited: round.application_limited,
+            });
+        }
         self.bbr.on_lost(self.now, round.in_flight);
     }
 
@@ -165,7 +169,8 @@ fn many_losses_end_startup() {
     for (losses, expected) in [(5, "Startup"), (6, "Drain")] {
         let mut path = Path::new();
         path.pass(at(1_000_000));
-        let lossy = Round { in_flight: 500_000, lost: 20_000, ..at(2_000_000) };
+        let queue = Duration::from_millis(20);
+        let lossy = Round { in_flight: 500_000, lost: 20_000, rtt: RTT + queue, ..at(2_000_000) };
         path.pass(lossy);
         (2..losses).for_each(|_| assert!(path.bbr.bounds.count_losses(1) < losses));
         assert_eq!(path.pass(lossy), expected);
@@ -296,11 +301,12 @@ fn acknowledgements_in_bunches_make_room_for_more() {
 #[test]
 fn losses_between_probes_take_rate_and_window_down_to_what_is_delivered() {
     let mut path = Path::cruising(1_000_000);
-    let lossy = Round { lost: 20_000, in_flight: 100_000, ..at(100_000) };
+    let queued = RTT + Duration::from_millis(20);
+    let lossy = Round { lost: 20_000, in_flight: 100_000, rtt: queued, ..at(100_000) };
     let rates: Vec<_> = (0..6).map(|_| (path.pass(lossy), path.bbr.bw).1).collect();
     assert_eq!(rates, [1_000_000, 1_000_000, 1_000_000, 700_000, 700_000, 490_000], "by Beta at the most");
     for _ in 0..5 {
-        path.pass(Round { lost: 2000, in_flight: 10_000, ..at(100_000) });
+        path.pass(Round { lost: 2000, in_flight: 10_000, rtt: queued, ..at(100_000) });
     }
     assert!(path.bbr.bw < 300_000 && path.bbr.bw >= 100_000, "{}", path.bbr.bw);
     path.run_until("ProbeBW_REFILL", at(100_000));
@@ -311,6 +317,55 @@ fn losses_between_probes_take_rate_and_window_down_to_what_is_delivered() {
         path.run_until("ProbeBW_CRUISE", at(100_000));
     }
     assert_eq!(path.bbr.max_bw.max(), 100_000);
+}
+
+/// As a radio link loses: 3 segments of 100 in each round, and no queue.
+#[test]
+fn losses_that_are_always_there_hold_back_nothing_and_others_do() {
+    let noisy = Round { lost: 3000, in_flight: 95_000, ..at(970_000) };
+    let mut path = Path::cruising(1_000_000);
+    for _ in 0..15 {
+        path.pass(noisy);
+    }
+    path.run_until("ProbeBW_CRUISE", noisy);
+    for _ in 0..15 {
+        path.pass(noisy);
+        assert_eq!((path.bbr.bounds.bw_shortterm, path.bbr.bounds.inflight_longterm), (INFINITE, INFINITE));
+    }
+    path.run_until("ProbeBW_UP", noisy);
+    assert_eq!(path.pass(noisy), "ProbeBW_UP", "nor do they end a probe");
+    // Twelve of a hundred are more than that.
+    path.run_until("ProbeBW_CRUISE", noisy);
+    let burst = Round { lost: 12_000, in_flight: 95_000, ..at(880_000) };
+    for _ in 0..4 {
+        path.pass(burst);
+    }
+    assert!(path.bbr.bounds.bw_shortterm < 980_000);
+    path.run_until("ProbeBW_UP", noisy);
+    assert_eq!(path.pass(burst), "ProbeBW_DOWN");
+}
+
+#[test]
+fn beside_a_queue_any_loss_is_congestion() {
+    for (queue, expected) in [(Duration::ZERO, INFINITE), (Duration::from_millis(8), 990_000)] {
+        let mut path = Path::cruising(1_000_000);
+        // One segment of a hundred.
+        let lossy = Round { lost: MSS, in_flight: 100_000, rtt: RTT + queue, ..at(990_000) };
+        for _ in 0..5 {
+            path.pass(lossy);
+        }
+        assert_eq!(path.bbr.bounds.bw_shortterm, expected, "{queue:?}");
+    }
+}
+
+/// A SYN is shorter than what carries data, and travels faster.
+#[test]
+fn the_handshake_counts_for_the_shortest_round_trip_until_data_has_told() {
+    let mut path = Path::new();
+    path.bbr.min_rtt = MinRtt::new(Some(RTT - Duration::from_millis(5)), path.now);
+    assert_eq!(path.bbr.min_rtt.min(), Some(RTT - Duration::from_millis(5)));
+    path.pass(at(100_000));
+    assert!(path.bbr.min_rtt.min() > Some(RTT - Duration::from_millis(1)));
 }
 
 // A.18, A.19
