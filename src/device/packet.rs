@@ -83,7 +83,7 @@ impl Packet {
             offload,
             overflow,
             waiting,
-            writer: Writer::default(),
+            writer: Writer::new(offload),
             lost: 0,
         })
     }
@@ -104,7 +104,7 @@ impl Packet {
                 Ok(message) if message.truncated => self.lost += 1,
                 Ok(message) => {
                     let facts = facts(&message, buffer);
-                    return Ok(Some(self.waiting.receive(&message.header, facts, !self.offload, buffer)));
+                    return Ok(Some(if self.offload { facts } else { self.waiting.split(facts, buffer) }));
                 }
                 Err(error) => match error.raw_os_error() {
                     Some(libc::EAGAIN) => return Ok(None),

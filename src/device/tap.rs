@@ -111,7 +111,7 @@ impl Tap {
             queue_len: 0,
             offload,
             waiting: Waiting::default(),
-            writer: Writer::default(),
+            writer: Writer::new(offload),
             lost: 0,
         };
         tun::set_offloads(tap.node.as_fd(), offload)
@@ -141,7 +141,8 @@ impl Tap {
             let room = LINK_HEADER_LEN + 1 + if self.offload { self.mtu.max(SUPER_FRAME) } else { self.mtu };
             match tun::receive(self.node.as_fd(), buffer, room) {
                 Ok(header) if buffer.len() < room => {
-                    return Ok(Some(self.waiting.receive(&header, virtio::parse(&header), !self.offload, buffer)));
+                    let facts = virtio::parse(&header);
+                    return Ok(Some(if self.offload { facts } else { self.waiting.split(facts, buffer) }));
                 }
                 Ok(_) => {
                     self.lost += 1;

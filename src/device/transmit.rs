@@ -12,13 +12,15 @@ pub(super) enum Sent {
     Gone,
     /// The device takes no more for now.
     Full,
+    /// The kernel takes no such frame.
+    Refused,
 }
 
 /// Sends from the front of `frames` until none is left or the device is full.
 pub(super) fn each(frames: &mut VecDeque<Frame>, mut send: impl FnMut(&Frame) -> io::Result<Sent>) -> io::Result<()> {
     while let Some(frame) = frames.front() {
         match send(frame)? {
-            Sent::Gone => drop(frames.pop_front()),
+            Sent::Gone | Sent::Refused => drop(frames.pop_front()),
             Sent::Full => break,
         }
     }
@@ -30,21 +32,33 @@ pub(super) fn each(frames: &mut VecDeque<Frame>, mut send: impl FnMut(&Frame) ->
 const GATHERED: usize = 2048;
 
 /// What writes frames to a descriptor.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Writer {
     gathered: Vec<u8>,
     /// How many frames the other side did not take.
     pub lost: u64,
+    /// The kernel splits trains of datagrams, as far as is known.
+    pub takes_datagrams: bool,
 }
 
 impl Writer {
+    pub fn new(takes_datagrams: bool) -> Writer {
+        Writer { gathered: Vec::new(), lost: 0, takes_datagrams }
+    }
+
+    /// A frame that was refused is lost.
+    pub fn count(&mut self, sent: Sent) -> Sent {
+        self.lost += u64::from(matches!(sent, Sent::Refused));
+        sent
+    }
+
     /// Writes a frame behind `header` (none when it is empty).
     pub fn write_frame(&mut self, fd: BorrowedFd<'_>, header: &[u8], frame: &Frame) -> io::Result<Sent> {
         self.write(fd, std::iter::once(header).chain(frame.slices()), header.len() + frame.len())
     }
 
-    /// Writes one frame of `len` bytes in pieces. One that the other side cannot take is counted, as a wire would lose
-    /// it; an error is what ends the device.
+    /// Writes one frame of `len` bytes in pieces. One that finds the other side down is counted, as a wire would lose it;
+    /// an error is what ends the device.
     pub fn write<'a>(
         &mut self,
         fd: BorrowedFd<'_>,
@@ -68,9 +82,10 @@ fn outcome(lost: &mut u64, write: impl Fn() -> rustix::io::Result<usize>) -> io:
             Ok(_) => return Ok(Sent::Gone),
             Err(Errno::INTR) => {}
             Err(Errno::AGAIN) => return Ok(Sent::Full),
-            // The interface is down (a TAP says EIO), the kernel is out of memory or of queue, or the frame is none
-            // that it takes: too long for the interface, too short for Ethernet.
-            Err(Errno::IO | Errno::NETDOWN | Errno::NOBUFS | Errno::NOMEM | Errno::MSGSIZE | Errno::INVAL) => {
+            // Too long for the interface, too short for Ethernet, or of a kind that is not known.
+            Err(Errno::MSGSIZE | Errno::INVAL) => return Ok(Sent::Refused),
+            // The interface is down (a TAP says EIO), or the kernel is out of memory or of queue.
+            Err(Errno::IO | Errno::NETDOWN | Errno::NOBUFS | Errno::NOMEM) => {
                 *lost += 1;
                 return Ok(Sent::Gone);
             }

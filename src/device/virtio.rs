@@ -6,6 +6,7 @@ use super::transmit::{Sent, Writer};
 use crate::frame::{Checksum, Frame, Offload};
 use crate::wire::ethernet::ether_type;
 use crate::wire::protocol;
+use crate::wire::udp;
 use std::collections::VecDeque;
 use std::io;
 use std::num::NonZeroU16;
@@ -46,11 +47,6 @@ pub(super) fn parse(header: &[u8; HEADER_LEN]) -> Offload {
     Offload { checksum, segment_size: if is_whole { None } else { NonZeroU16::new(number(4)) } }
 }
 
-/// Is it a super-frame of datagrams? They are messages, and cannot be taken as one.
-fn is_datagrams(header: &[u8; HEADER_LEN]) -> bool {
-    header[1] & !ECN == DATAGRAMS
-}
-
 /// What came in one super-frame and is received frame by frame.
 #[derive(Debug, Default)]
 pub(super) struct Waiting(VecDeque<Vec<u8>>);
@@ -66,12 +62,8 @@ impl Waiting {
         Some(Offload::default())
     }
 
-    /// Splits what `buffer` holds, if it is more than one datagram or if `plain` frames are asked for: the first piece
-    /// stays, the others wait.
-    pub fn receive(&mut self, header: &[u8; HEADER_LEN], facts: Offload, plain: bool, buffer: &mut Vec<u8>) -> Offload {
-        if !plain && !is_datagrams(header) {
-            return facts;
-        }
+    /// Splits what `buffer` holds: the first piece stays, the others wait.
+    pub fn split(&mut self, facts: Offload, buffer: &mut Vec<u8>) -> Offload {
         let mut pieces = offload::pieces(std::mem::take(buffer), facts).into_iter();
         *buffer = pieces.next().unwrap_or_default();
         self.0.extend(pieces);
@@ -84,25 +76,33 @@ impl Waiting {
 pub(super) fn send(fd: BorrowedFd<'_>, frame: &Frame, plain: bool, writer: &mut Writer) -> io::Result<Sent> {
     if (!plain || !offload::needs_software(frame))
         && let Some(header) = emit(frame.offload, frame.headers())
+        && (header[1] != DATAGRAMS || writer.takes_datagrams)
     {
-        return writer.write_frame(fd, &header, frame);
+        match writer.write_frame(fd, &header, frame)? {
+            // Before Linux 6.2 nobody splits them; that is found out once.
+            Sent::Refused if header[1] == DATAGRAMS => writer.takes_datagrams = false,
+            sent => return Ok(writer.count(sent)),
+        }
     }
     // A super-frame of which the first part is gone cannot be put back: what finds no room is lost.
-    let mut full = 0;
-    let mut count = |sent| full += u64::from(matches!(sent, Sent::Full));
+    let count = |writer: &mut Writer, sent| match sent {
+        Sent::Full => writer.lost += 1,
+        sent => drop(writer.count(sent)),
+    };
     match offload::frames_of(frame) {
         Some(pieces) => {
             for piece in &pieces {
-                count(writer.write_frame(fd, &PLAIN, piece)?);
+                let sent = writer.write_frame(fd, &PLAIN, piece)?;
+                count(writer, sent);
             }
         }
         None => {
             for piece in offload::pieces_of(frame) {
-                count(writer.write(fd, [&PLAIN[..], &piece[..]].into_iter(), HEADER_LEN + piece.len())?);
+                let sent = writer.write(fd, [&PLAIN[..], &piece[..]].into_iter(), HEADER_LEN + piece.len())?;
+                count(writer, sent);
             }
         }
     }
-    writer.lost += full;
     Ok(Sent::Gone)
 }
 
@@ -122,7 +122,7 @@ pub(super) fn emit(offload: Offload, headers: &[u8]) -> Option<[u8; HEADER_LEN]>
     let kind = match (offload.segment_size, partial) {
         (None, _) => NO_SEGMENTATION,
         (Some(size), Some(start)) => {
-            let (kind, len) = tcp_headers(headers, usize::from(start))?;
+            let (kind, len) = segmentation(headers, usize::from(start))?;
             put(2, len);
             put(4, size.get());
             kind
@@ -135,21 +135,26 @@ pub(super) fn emit(offload: Offload, headers: &[u8]) -> Option<[u8; HEADER_LEN]>
     Some(header)
 }
 
-/// The kind of segmentation, and how long all headers together are, of a frame whose TCP header begins at `tcp`.
-fn tcp_headers(headers: &[u8], tcp: usize) -> Option<(u8, u16)> {
+/// The kind of segmentation, and how long all headers together are, of a frame whose transport header begins at
+/// `transport`.
+fn segmentation(headers: &[u8], transport: usize) -> Option<(u8, u16)> {
     let mut ip = 14;
     let mut kind = be16(headers, 12)?;
     while matches!(kind, ether_type::VLAN | ether_type::SERVICE_VLAN) {
         kind = be16(headers, ip + 2)?;
         ip += 4;
     }
-    let data = tcp + usize::from(headers.get(tcp + 12)? >> 4) * 4;
-    let (kind, transport) = match kind {
+    let (tcp, protocol) = match kind {
         ether_type::IPV4 => (TCP_OVER_IPV4, *headers.get(ip + 9)?),
         ether_type::IPV6 => (TCP_OVER_IPV6, *headers.get(ip + 6)?),
         _ => return None,
     };
-    (transport == protocol::TCP && data <= headers.len()).then_some((kind, u16::try_from(data).ok()?))
+    let (kind, data) = match protocol {
+        protocol::TCP => (tcp, transport + usize::from(headers.get(transport + 12)? >> 4) * 4),
+        protocol::UDP => (DATAGRAMS, transport + udp::HEADER_LEN),
+        _ => return None,
+    };
+    (data <= headers.len()).then_some((kind, u16::try_from(data).ok()?))
 }
 
 fn be16(bytes: &[u8], at: usize) -> Option<u16> {
@@ -199,13 +204,26 @@ mod tests {
     }
 
     #[test]
+    fn trains_of_datagrams_have_a_kind_of_their_own() {
+        for v6 in [false, true] {
+            let (mut headers, at) = headers(v6, false);
+            headers[if v6 { 20 } else { 23 }] = protocol::UDP;
+            headers.truncate(usize::from(at) + udp::HEADER_LEN);
+            let facts = offload(Checksum::Partial { start: at, offset: 6 }, 1200);
+            let header = emit(facts, &headers).expect("the kernel can do that");
+            assert_eq!((parse(&header), header[1]), (facts, DATAGRAMS));
+            assert_eq!(u16::from_ne_bytes([header[2], header[3]]), at + 8);
+        }
+    }
+
+    #[test]
     fn what_the_kernel_cannot_split_is_refused() {
         let (mut headers, tcp) = headers(false, false);
         let partial = Checksum::Partial { start: tcp, offset: 16 };
         assert_eq!(emit(offload(Checksum::Full, 1448), &headers), None, "a finished super-frame");
         assert_eq!(emit(offload(partial, 1448), &headers[..20]), None, "headers that are not there");
-        headers[23] = protocol::UDP;
-        assert_eq!(emit(offload(partial, 1448), &headers), None, "no TCP");
+        headers[23] = protocol::ICMP;
+        assert_eq!(emit(offload(partial, 1448), &headers), None, "neither TCP nor UDP");
     }
 
     #[test]

@@ -97,7 +97,9 @@ impl Kind for UdpSendError {
         match self {
             UdpSendError::NotConnected => ErrorKind::NotConnected,
             UdpSendError::BroadcastNotAllowed { .. } => ErrorKind::PermissionDenied,
-            UdpSendError::TooLong { .. } => ErrorKind::InvalidInput,
+            UdpSendError::TooLong { .. } | UdpSendError::SegmentSize { .. } | UdpSendError::TooManySegments { .. } => {
+                ErrorKind::InvalidInput
+            }
             UdpSendError::NoRoute { .. } => ErrorKind::NetworkUnreachable,
             UdpSendError::WouldBlock => ErrorKind::WouldBlock,
             UdpSendError::Network(error) => network_kind(*error),

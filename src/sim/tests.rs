@@ -185,3 +185,31 @@ fn the_answer_to_a_request_in_a_syn_takes_one_round_trip_instead_of_two() {
     assert!(waited[0] >= 2 * round_trip, "{waited:?}");
     assert_eq!(waited[1..], [round_trip; 2], "{waited:?}");
 }
+
+#[test]
+fn trains_of_datagrams_arrive_as_they_were_sent_with_offloads_and_without() {
+    for offload in [false, true] {
+        let (left, right) = Link::pair(LinkConfig { offload, ..LinkConfig::default() });
+        let mut sim = Simulation::new();
+        let left = sim.add_host(config(1), 1, Box::new(left), None);
+        let right = sim.add_host(config(2), 2, Box::new(right), None);
+        let server = UdpSocket::bind(&right, SERVER).expect("a free port");
+        let client = UdpSocket::bind(&left, "192.0.2.1:5000".parse().expect("an address")).expect("a free port");
+        let data: Vec<u8> = (0..20_500u32).map(|i| (i * 7 + i / 251) as u8).collect();
+        let sent = data.clone();
+        let (first, rest) = sim.run(async move {
+            client.send_segments_to(&sent, 1000, SERVER).await.expect("room");
+            let mut buffer = vec![0; 65_535];
+            let (len, _) = server.recv_from(&mut buffer).await.expect("a datagram");
+            let first = buffer[..len].to_vec();
+            let mut rest = Vec::new();
+            while rest.len() < sent.len() - len {
+                let train = server.recv_segments_from(&mut buffer).await.expect("a train");
+                assert_eq!((train.segment_size, train.from.port()), (1000, 5000));
+                rest.extend_from_slice(&buffer[..train.len]);
+            }
+            (first, rest)
+        });
+        assert_eq!((first.as_slice(), rest.as_slice()), data.split_at(1000), "with offloads: {offload}");
+    }
+}

@@ -9,7 +9,9 @@ use crate::event::FourTuple;
 use crate::icmp;
 use crate::tcp::{Config, ConnectError, Info, ListenError, ReceiveError, SendError, Status, Writing};
 use crate::time::Instant;
+use crate::udp::ReceivedSegments;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use std::sync::Arc;
 
 /// The most data in an echo request over IPv4: 65,535 less the IP and ICMP headers.
@@ -313,6 +315,30 @@ impl Stack {
         let packet = layers.udp.socket_mut(id).send(&mut cx, &layers.ip, to, data)?;
         layers.enqueue(packet);
         Ok(data.len())
+    }
+
+    /// Sends `data` as datagrams of `segment_size` bytes each, of which the last may be shorter: a train that costs the
+    /// stack as much as one datagram.
+    pub fn udp_send_segments(
+        &mut self,
+        now: Instant,
+        id: UdpId,
+        to: Option<SocketAddr>,
+        data: &[u8],
+        segment_size: NonZeroU16,
+    ) -> Result<usize, UdpSendError> {
+        let (mut cx, layers) = self.enter(now);
+        if !layers.has_room() {
+            return Err(UdpSendError::WouldBlock);
+        }
+        let packet = layers.udp.socket_mut(id).send_segments(&mut cx, &layers.ip, to, data, segment_size)?;
+        layers.enqueue(packet);
+        Ok(data.len())
+    }
+
+    /// Gives the oldest datagram and those that follow it of the same size and from the same sender, as many as fit.
+    pub fn udp_receive_segments(&mut self, id: UdpId, into: &mut [u8]) -> Result<ReceivedSegments, UdpReceiveError> {
+        self.layers.udp.socket_mut(id).receive_segments(into)
     }
 
     /// Gives the whole length of the datagram, what did not fit into `into` being lost, and who sent it.

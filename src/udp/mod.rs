@@ -4,6 +4,10 @@
 //! well it [matches](Socket::matches) and lets the best one [handle](Socket::handle) it. Down: [`Socket::send`] builds an
 //! [`Outgoing`] for IP.
 //!
+//! A train of datagrams of one size, of which only the last may be shorter, travels through the stack in one piece, as
+//! its device hands it over or takes it: sent by [`Socket::send_segments`], received by [`Socket::receive_segments`].
+//! Who knows nothing of trains sends and receives the same datagrams one by one.
+//!
 //! Invariants: datagrams keep their boundaries; a socket's queue is bounded in datagrams and in bytes; an ICMP error is
 //! reported once, to a socket that is connected to the destination in question.
 
@@ -11,7 +15,7 @@ mod socket;
 #[cfg(test)]
 mod tests;
 
-pub use socket::{Config, ReceiveError, ReceivedDatagram, SendError, Socket};
+pub use socket::{Config, ReceiveError, ReceivedDatagram, ReceivedSegments, SendError, Socket};
 
 use crate::event::{Context, DropReason, Event, Layer};
 use crate::frame::{Checksum, Frame, Payload};
@@ -21,9 +25,12 @@ use crate::wire::protocol;
 use crate::wire::udp::{CHECKSUM_OFFSET, HEADER_LEN, Header};
 use bytes::Bytes;
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 
 /// The most data that one datagram carries over IPv4: 65,535 less the IP and UDP headers.
 pub const MAX_DATA: usize = 65_507;
+/// How many datagrams are sent in one train at the most, as on Linux.
+pub const MAX_SEGMENTS: usize = 128;
 
 /// A datagram on its way up, its header stripped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,6 +39,8 @@ pub struct Datagram<'p> {
     /// The address that it was really sent to: ours, or a broadcast (RFC 1122 §4.1.3.5).
     pub destination: SocketAddr,
     pub data: &'p [u8],
+    /// When it is a train that the device has put together: how long each datagram of it is, but for the last.
+    pub segment_size: Option<NonZeroU16>,
 }
 
 /// Strips the UDP header and verifies the checksum; none when that fails, which is told.
@@ -42,7 +51,7 @@ pub fn handle<'p>(cx: &mut Context<'_>, packet: &'p Packet<'_>) -> Option<Datagr
             cx.tell(|| Event::Stripped { layer: Layer::Udp, header: bytes, payload: data.len() });
             let source = SocketAddr::new(packet.source, header.source_port);
             let destination = SocketAddr::new(packet.destination, header.destination_port);
-            Some(Datagram { source, destination, data })
+            Some(Datagram { source, destination, data, segment_size: packet.segment_size })
         }
         Err(reason) => {
             cx.tell(|| Event::Dropped { layer: Layer::Udp, reason });
@@ -67,15 +76,25 @@ fn check<'p>(packet: &'p Packet<'_>) -> Result<(Header, &'p [u8]), DropReason> {
 
 /// Builds a datagram in a frame of its own. Its checksum is left to the device when the context allows it.
 ///
+/// With a `segment_size` it is a train of datagrams of that size, whose splitting and checksums are left to the device
+/// in any case.
+///
 /// # Panics
 /// When `data` is longer than [`MAX_DATA`] or the addresses are of two IP versions, which the caller sees to.
-pub fn build(cx: &mut Context<'_>, source: SocketAddr, destination: SocketAddr, data: Bytes) -> Outgoing {
+pub fn build(
+    cx: &mut Context<'_>,
+    source: SocketAddr,
+    destination: SocketAddr,
+    data: Bytes,
+    segment_size: Option<NonZeroU16>,
+) -> Outgoing {
     assert!(data.len() <= MAX_DATA, "a datagram of {} bytes", data.len());
     let length = HEADER_LEN + data.len();
     let sum = Sum::pseudo_header(source.ip(), destination.ip(), protocol::UDP, length);
     let (source_port, destination_port) = (source.port(), destination.port());
     let mut header = Header { source_port, destination_port, length: length as u16, checksum: 0 };
-    header.checksum = if cx.partial_checksum {
+    let partial = cx.partial_checksum || segment_size.is_some();
+    header.checksum = if partial {
         sum.folded()
     } else {
         // RFC 768: a sum that comes out as zero is sent as all ones.
@@ -90,7 +109,8 @@ pub fn build(cx: &mut Context<'_>, source: SocketAddr, destination: SocketAddr, 
         cx.tell(|| Event::Prepended { layer: Layer::Udp, header: bytes, payload });
     });
     cx.about(before);
-    if cx.partial_checksum {
+    frame.offload.segment_size = segment_size;
+    if partial {
         frame.offload.checksum = Checksum::Partial { start: 0, offset: CHECKSUM_OFFSET as u16 };
     }
     Outgoing {
@@ -99,7 +119,7 @@ pub fn build(cx: &mut Context<'_>, source: SocketAddr, destination: SocketAddr, 
         protocol: protocol::UDP,
         ttl: Config::default().ttl,
         traffic_class: 0,
-        dont_fragment: false,
+        dont_fragment: segment_size.is_some(),
         frame,
     }
 }

@@ -1,11 +1,13 @@
 //! A bound UDP socket: its addresses, its queue, its pending error.
 
-use super::{Datagram, MAX_DATA, build};
+use super::{Datagram, MAX_DATA, MAX_SEGMENTS, build};
 use crate::event::{Context, DropReason, Event, Layer};
 use crate::ip::{Ip, NetworkError, Outgoing};
+use crate::wire::udp::HEADER_LEN;
 use bytes::Bytes;
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU16;
 use thiserror::Error;
 
 /// Why a datagram was not taken.
@@ -17,6 +19,10 @@ pub enum SendError {
     BroadcastNotAllowed { destination: IpAddr },
     #[error("a datagram of {len} bytes is longer than the {max} that UDP carries")]
     TooLong { len: usize, max: usize },
+    #[error("a datagram of {size} bytes does not go in one packet, as those of a train must: at most {max} do")]
+    SegmentSize { size: usize, max: usize },
+    #[error("a train of {count} datagrams is longer than {max}: send it in parts")]
+    TooManySegments { count: usize, max: usize },
     #[error("no route to {destination}")]
     NoRoute { destination: IpAddr },
     #[error("the stack's queue of outgoing datagrams is full")]
@@ -46,6 +52,17 @@ pub struct ReceivedDatagram {
     pub destination: SocketAddr,
 }
 
+/// A train of datagrams that was read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct ReceivedSegments {
+    /// The length of all together. What of the first was larger than the buffer is lost.
+    pub len: usize,
+    /// The length of each, but for the last, which may be shorter.
+    pub segment_size: usize,
+    pub source: SocketAddr,
+    pub destination: SocketAddr,
+}
+
 /// What a socket starts with.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Config {
@@ -66,12 +83,29 @@ impl Default for Config {
     }
 }
 
-/// A datagram that waits to be read.
+/// A datagram that waits to be read, or a train of them.
 #[derive(Debug)]
 struct Waiting {
     source: SocketAddr,
     destination: SocketAddr,
     data: Bytes,
+    /// The length of each, but for the last.
+    segment_size: usize,
+}
+
+impl Waiting {
+    fn count(&self) -> usize {
+        if self.segment_size == 0 { 1 } else { self.data.len().div_ceil(self.segment_size).max(1) }
+    }
+
+    /// Could its datagrams come behind `len` bytes of a train of the same kind?
+    fn follows(&self, len: usize, train: &ReceivedSegments) -> bool {
+        let is_full = train.segment_size > 0 && len.is_multiple_of(train.segment_size);
+        let first = self.segment_size.min(self.data.len());
+        // Of another size only one that is shorter and the last.
+        let suits = self.segment_size == train.segment_size || self.count() == 1 && first < train.segment_size;
+        is_full && suits && first > 0 && (self.source, self.destination) == (train.source, train.destination)
+    }
 }
 
 /// One bound socket.
@@ -82,6 +116,7 @@ pub struct Socket {
     /// May change at any time: TTL, traffic class, broadcast permission, bounds.
     pub config: Config,
     queue: VecDeque<Waiting>,
+    queued_datagrams: usize,
     queued_bytes: usize,
     error: Option<NetworkError>,
 }
@@ -89,7 +124,15 @@ pub struct Socket {
 impl Socket {
     /// `local` has its port already; its address may be unspecified.
     pub fn new(local: SocketAddr, config: Config) -> Socket {
-        Socket { local, remote: None, config, queue: VecDeque::new(), queued_bytes: 0, error: None }
+        Socket {
+            local,
+            remote: None,
+            config,
+            queue: VecDeque::new(),
+            queued_datagrams: 0,
+            queued_bytes: 0,
+            error: None,
+        }
     }
 
     pub fn local(&self) -> SocketAddr {
@@ -108,6 +151,7 @@ impl Socket {
             self.local.set_ip(source);
         }
         self.queue.retain(|waiting| waiting.source == remote);
+        self.queued_datagrams = self.queue.iter().map(Waiting::count).sum();
         self.queued_bytes = self.queue.iter().map(|waiting| waiting.data.len()).sum();
         self.error = None;
     }
@@ -124,19 +168,38 @@ impl Socket {
         (to_port && (exact || any) && from_peer).then_some(2 * u8::from(connected) + u8::from(exact))
     }
 
-    /// Queues a datagram; tells `Delivered`, or `Dropped` when the queue is full. True when it was taken.
+    /// Queues a datagram, or as much of a train as fits; tells `Delivered` of each, or `Dropped` when the queue is full.
+    /// True when any was taken.
     pub fn handle(&mut self, cx: &mut Context<'_>, datagram: Datagram<'_>) -> bool {
-        let len = datagram.data.len();
-        let fits = self.queue.len() < self.config.queue_datagrams && self.queued_bytes + len <= self.config.queue_bytes;
-        if !fits {
-            cx.tell(|| Event::Dropped { layer: Layer::Udp, reason: DropReason::UdpQueueFull });
-            return false;
+        let Datagram { source, destination, data, segment_size } = datagram;
+        let size = segment_size.map_or(data.len(), |size| usize::from(size.get()).min(data.len()));
+        let mut taken = 0;
+        loop {
+            let len = size.min(data.len() - taken);
+            let count = self.queued_datagrams + taken / size.max(1);
+            if count >= self.config.queue_datagrams || self.queued_bytes + taken + len > self.config.queue_bytes {
+                cx.tell(|| Event::Dropped { layer: Layer::Udp, reason: DropReason::UdpQueueFull });
+                break;
+            }
+            cx.tell(|| Event::Delivered { layer: Layer::Udp, len });
+            taken += len;
+            if taken == data.len() {
+                let waiting = Waiting { source, destination, data: Bytes::copy_from_slice(data), segment_size: size };
+                self.push(waiting);
+                return true;
+            }
         }
-        let Datagram { source, destination, data } = datagram;
-        self.queue.push_back(Waiting { source, destination, data: Bytes::copy_from_slice(data) });
-        self.queued_bytes += len;
-        cx.tell(|| Event::Delivered { layer: Layer::Udp, len });
-        true
+        if taken > 0 {
+            let data = Bytes::copy_from_slice(&data[..taken]);
+            self.push(Waiting { source, destination, data, segment_size: size });
+        }
+        taken > 0
+    }
+
+    fn push(&mut self, waiting: Waiting) {
+        self.queued_datagrams += waiting.count();
+        self.queued_bytes += waiting.data.len();
+        self.queue.push_back(waiting);
     }
 
     /// An ICMP error about a datagram of ours to `destination`. True when the socket is woken by it.
@@ -173,11 +236,54 @@ impl Socket {
         if let Some(error) = self.error.take() {
             return Err(ReceiveError::Network(error));
         }
-        let Waiting { source, destination, data } = self.queue.pop_front().ok_or(ReceiveError::WouldBlock)?;
-        self.queued_bytes -= data.len();
+        let first = self.queue.front().ok_or(ReceiveError::WouldBlock)?;
+        let (source, destination) = (first.source, first.destination);
+        let data = self.take(1);
         let len = data.len().min(into.len());
         into[..len].copy_from_slice(&data[..len]);
         Ok(ReceivedDatagram { len: data.len(), truncated: len < data.len(), source, destination })
+    }
+
+    /// Takes the oldest datagram and those of the same size and the same sender that follow it, as many as fit into
+    /// `into`; one that is shorter is the last.
+    pub fn receive_segments(&mut self, into: &mut [u8]) -> Result<ReceivedSegments, ReceiveError> {
+        if let Some(error) = self.error.take() {
+            return Err(ReceiveError::Network(error));
+        }
+        let first = self.queue.front().ok_or(ReceiveError::WouldBlock)?;
+        let (source, destination) = (first.source, first.destination);
+        let segment_size = first.segment_size.min(first.data.len());
+        let mut train = ReceivedSegments { len: 0, segment_size, source, destination };
+        if segment_size > into.len() || segment_size == 0 {
+            train.len = self.receive(into)?.len;
+            return Ok(train);
+        }
+        let mut len = 0;
+        while let Some(next) = self.queue.front().filter(|next| next.follows(len, &train)) {
+            let fitting = (into.len() - len) / next.segment_size.min(next.data.len());
+            if fitting == 0 {
+                break;
+            }
+            let data = self.take(fitting);
+            into[len..len + data.len()].copy_from_slice(&data);
+            len += data.len();
+        }
+        train.len = len;
+        Ok(train)
+    }
+
+    /// Up to `count` datagrams of what came first.
+    fn take(&mut self, count: usize) -> Bytes {
+        let Some(first) = self.queue.front_mut() else { return Bytes::new() };
+        let data = if first.count() <= count {
+            self.queue.pop_front().map(|first| (first.count(), first.data))
+        } else {
+            Some((count, first.data.split_to(count * first.segment_size)))
+        };
+        let (count, data) = data.unwrap_or_default();
+        self.queued_datagrams -= count;
+        self.queued_bytes -= data.len();
+        data
     }
 
     /// Builds a datagram to `to`, or to the peer; it is for [`Ip::send`].
@@ -187,6 +293,43 @@ impl Socket {
         ip: &Ip,
         to: Option<SocketAddr>,
         data: &[u8],
+    ) -> Result<Outgoing, SendError> {
+        self.build(cx, ip, to, data, None)
+    }
+
+    /// Builds a train of datagrams of `segment_size` bytes, of which the last may be shorter.
+    pub fn send_segments(
+        &mut self,
+        cx: &mut Context<'_>,
+        ip: &Ip,
+        to: Option<SocketAddr>,
+        data: &[u8],
+        segment_size: NonZeroU16,
+    ) -> Result<Outgoing, SendError> {
+        let (size, count) = (usize::from(segment_size.get()), data.len().div_ceil(segment_size.get().into()));
+        if count <= 1 {
+            return self.send(cx, ip, to, data);
+        }
+        if count > MAX_SEGMENTS {
+            return Err(SendError::TooManySegments { count, max: MAX_SEGMENTS });
+        }
+        if let Some(to) = to.or(self.remote) {
+            let header = if to.is_ipv4() { 20 } else { 40 };
+            let max = ip.mtu_for(cx.now, to.ip()).saturating_sub(header + HEADER_LEN);
+            if size > max {
+                return Err(SendError::SegmentSize { size, max });
+            }
+        }
+        self.build(cx, ip, to, data, Some(segment_size))
+    }
+
+    fn build(
+        &mut self,
+        cx: &mut Context<'_>,
+        ip: &Ip,
+        to: Option<SocketAddr>,
+        data: &[u8],
+        segment_size: Option<NonZeroU16>,
     ) -> Result<Outgoing, SendError> {
         if let Some(error) = self.error.take() {
             return Err(SendError::Network(error));
@@ -206,7 +349,7 @@ impl Socket {
         let routed = ip.source_for(destination).ok_or(no_route)?;
         let source = if self.local.ip().is_unspecified() { routed } else { self.local.ip() };
         let source = SocketAddr::new(source, self.local.port());
-        let outgoing = build(cx, source, to, Bytes::copy_from_slice(data));
+        let outgoing = build(cx, source, to, Bytes::copy_from_slice(data), segment_size);
         Ok(Outgoing { ttl: self.config.ttl, traffic_class: self.config.traffic_class, ..outgoing })
     }
 }

@@ -7,6 +7,7 @@ use crate::random::Random;
 use proptest::prelude::*;
 use std::borrow::Cow;
 use std::net::Ipv4Addr;
+use std::num::NonZeroU16;
 
 const OURS: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 const PEER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -32,7 +33,7 @@ fn packet(payload: Vec<u8>) -> Packet<'static> {
 
 fn built(bench: &mut Bench, data: &[u8]) -> Outgoing {
     let (source, destination) = (address("192.0.2.1:7"), address("192.0.2.2:9"));
-    bench.run(|cx| build(cx, source, destination, Bytes::copy_from_slice(data)))
+    bench.run(|cx| build(cx, source, destination, Bytes::copy_from_slice(data), None))
 }
 
 fn host() -> Ip {
@@ -41,7 +42,7 @@ fn host() -> Ip {
 }
 
 fn datagram(source: &str, data: &'static [u8]) -> Datagram<'static> {
-    Datagram { source: address(source), destination: address("192.0.2.2:9"), data }
+    Datagram { source: address(source), destination: address("192.0.2.2:9"), data, segment_size: None }
 }
 
 #[test]
@@ -95,7 +96,7 @@ proptest! {
         outgoing.frame.finish_checksum();
         let packet = packet([outgoing.frame.to_vec(), vec![0; padding]].concat());
         let datagram = bench.run(|cx| handle(cx, &packet)).expect("all is well");
-        prop_assert_eq!(datagram, Datagram { source: address("192.0.2.1:7"), destination: address("192.0.2.2:9"), data: &data });
+        prop_assert_eq!(datagram, Datagram { source: address("192.0.2.1:7"), destination: address("192.0.2.2:9"), data: &data, segment_size: None });
     }
 }
 
@@ -214,4 +215,87 @@ fn an_error_is_reported_once_to_who_is_connected() {
     assert!(socket.handle_error(refused, peer));
     assert_eq!(bench.run(|cx| socket.send(cx, &ip, None, b"x")).err(), Some(SendError::Network(refused)));
     assert!(bench.run(|cx| socket.send(cx, &ip, None, b"x")).is_ok());
+}
+
+fn train(data: &'static [u8], size: u16) -> Datagram<'static> {
+    Datagram { segment_size: NonZeroU16::new(size), ..datagram("192.0.2.1:7", data) }
+}
+
+#[test]
+fn a_train_is_read_whole_or_one_by_one() {
+    let (mut socket, mut bench) = (Socket::new(address("0.0.0.0:9"), Config::default()), Bench::new());
+    let mut buffer = [0; 20];
+    for _ in 0..2 {
+        assert!(bench.run(|cx| socket.handle(cx, train(b"aabbccd", 2))));
+    }
+    let whole = socket.receive_segments(&mut buffer).expect("a train");
+    assert_eq!((whole.segment_size, &buffer[..whole.len]), (2, &b"aabbccd"[..]), "one that is shorter is the last");
+    for expected in [&b"aa"[..], b"bb", b"cc", b"d"] {
+        let received = socket.receive(&mut buffer).expect("a datagram");
+        assert_eq!((received.len, received.truncated), (expected.len(), false));
+        assert_eq!(&buffer[..received.len], expected);
+    }
+    assert_eq!(socket.receive_segments(&mut buffer), Err(ReceiveError::WouldBlock));
+}
+
+#[test]
+fn datagrams_of_one_size_are_read_together_as_many_as_fit() {
+    type Datagrams = &'static [(&'static str, &'static [u8])];
+    type Trains = &'static [(usize, &'static [u8])];
+    let cases: [(Datagrams, usize, Trains); 6] = [
+        (&[("192.0.2.1:7", b"aa"), ("192.0.2.1:7", b"bb"), ("192.0.2.1:7", b"c")], 20, &[(2, b"aabbc")]),
+        (&[("192.0.2.1:7", b"aa"), ("192.0.2.1:7", b"bb"), ("192.0.2.1:7", b"cc")], 5, &[(2, b"aabb"), (2, b"cc")]),
+        (&[("192.0.2.1:7", b"aa"), ("192.0.2.1:8", b"bb")], 20, &[(2, b"aa"), (2, b"bb")]),
+        (&[("192.0.2.1:7", b"aa"), ("192.0.2.1:7", b"bbb")], 20, &[(2, b"aa"), (3, b"bbb")]),
+        (&[("192.0.2.1:7", b"a"), ("192.0.2.1:7", b""), ("192.0.2.1:7", b"b")], 20, &[(1, b"a"), (0, b""), (1, b"b")]),
+        (&[("192.0.2.1:7", b"aaaa"), ("192.0.2.1:7", b"bb")], 2, &[(4, b"aa"), (2, b"bb")]),
+    ];
+    for (datagrams, room, expected) in cases {
+        let (mut socket, mut bench) = (Socket::new(address("0.0.0.0:9"), Config::default()), Bench::new());
+        for (source, data) in datagrams {
+            assert!(bench.run(|cx| socket.handle(cx, datagram(source, data))));
+        }
+        for (size, bytes) in expected {
+            let mut buffer = vec![0; room];
+            let train = socket.receive_segments(&mut buffer).expect("a train");
+            assert_eq!((train.segment_size, &buffer[..train.len.min(room)]), (*size, *bytes), "{datagrams:?}");
+        }
+        assert!(!socket.is_readable());
+    }
+}
+
+#[test]
+fn of_a_train_as_much_is_queued_as_fits() {
+    for (queue_datagrams, queue_bytes, expected) in [(3, 100, 6), (100, 5, 4), (100, 7, 7), (0, 100, 0)] {
+        let config = Config { queue_datagrams, queue_bytes, ..Config::default() };
+        let (mut socket, mut bench) = (Socket::new(address("0.0.0.0:9"), config), Bench::new());
+        assert_eq!(bench.run(|cx| socket.handle(cx, train(b"aabbccd", 2))), expected > 0);
+        assert_eq!(bench.drops().len(), usize::from(expected < 7));
+        let read = socket.receive_segments(&mut [0; 20]).map_or(0, |train| train.len);
+        assert_eq!(read, expected);
+        // What was read makes room, to the last byte.
+        let again = bench.run(|cx| socket.handle(cx, train(b"aabbccd", 2)));
+        assert_eq!(again, expected > 0);
+    }
+}
+
+#[test]
+fn a_train_goes_in_one_frame_whose_pieces_are_datagrams() {
+    let (ip, mut bench) = (host(), Bench::new());
+    let mut socket = Socket::new(address("0.0.0.0:9"), Config::default());
+    let size = |size| NonZeroU16::new(size).expect("not zero");
+    let to = Some(address("192.0.2.1:7"));
+    for (len, segment, error) in [
+        (1500, 1473, Some(SendError::SegmentSize { size: 1473, max: 1472 })),
+        (1000, 1473, None),
+        (2 * MAX_SEGMENTS, 2, None),
+        (2 * MAX_SEGMENTS + 1, 2, Some(SendError::TooManySegments { count: MAX_SEGMENTS + 1, max: MAX_SEGMENTS })),
+        (MAX_DATA + 1, 1400, Some(SendError::TooLong { len: MAX_DATA + 1, max: MAX_DATA })),
+    ] {
+        let sent = bench.run(|cx| socket.send_segments(cx, &ip, to, &vec![1; len], size(segment)));
+        assert_eq!(sent.err(), error, "{len} in {segment}");
+    }
+    let sent = bench.run(|cx| socket.send_segments(cx, &ip, to, b"aabbc", size(2))).expect("a train");
+    assert_eq!((sent.frame.offload.segment_size, sent.dont_fragment), (NonZeroU16::new(2), true));
+    assert!(matches!(sent.frame.offload.checksum, Checksum::Partial { start: 0, offset: 6 }));
 }

@@ -37,8 +37,11 @@ cases! {
     User partial_checksums_are_taken;
     Root partial_checksums_are_taken_by_a_tap;
     Root the_kernel_sends_segments;
-    User datagrams_of_a_super_frame_come_one_by_one;
-    Root datagrams_of_a_super_frame_come_one_by_one_from_a_tap;
+    User datagrams_of_a_super_frame_come_in_one;
+    Root datagrams_of_a_super_frame_come_in_one_from_a_tap;
+    User trains_of_datagrams_go_both_ways;
+    Root trains_of_datagrams_go_both_ways_through_a_tap;
+    Root trains_of_datagrams_go_both_ways_in_plain_frames;
     User super_frames_pass_whole;
     User tags_come_back;
     User frames_too_long_are_lost;
@@ -239,8 +242,8 @@ fn partial_checksums(device: &mut dyn Device) {
     assert_eq!(socket.recv(&mut buffer).map(|len| buffer[..len].to_vec()).expect("it came"), b"last");
 }
 
-/// The kernel sends 2500 bytes in datagrams of 1000, handed to its link as one super-frame.
-fn datagrams_of_one_call(device: &mut dyn Device) -> Vec<(Vec<u8>, Offload)> {
+/// A socket of the kernel's that sends datagrams of 1000 bytes, several of them in one call.
+fn segmenting_socket() -> UdpSocket {
     let socket = UdpSocket::bind("192.0.2.1:5000").expect("the kernel has that address");
     let size: libc::c_int = 1000;
     // SAFETY: the kernel reads one `c_int`, which lives across the call.
@@ -249,12 +252,19 @@ fn datagrams_of_one_call(device: &mut dyn Device) -> Vec<(Vec<u8>, Offload)> {
         libc::setsockopt(socket.as_raw_fd(), libc::SOL_UDP, libc::UDP_SEGMENT, (&raw const size).cast(), len)
     };
     assert_eq!(set, 0, "this kernel knows UDP_SEGMENT");
+    socket
+}
+
+/// The kernel sends 2500 bytes in datagrams of 1000, handed to its link as one super-frame; gives what came, of `lens`
+/// bytes.
+fn datagrams_of_one_call(device: &mut dyn Device, lens: &[usize]) -> Vec<(Vec<u8>, Offload)> {
+    let socket = segmenting_socket();
     socket.send_to(&[0x33; 2500], "192.0.2.2:9").expect("sent");
     let is_ours = |bytes: &[u8]| bytes.len() > 500 && bytes.ends_with(&[0x33; 500]);
     let count = |came: &[(Vec<u8>, Offload)]| came.iter().filter(|(bytes, _)| is_ours(bytes)).count();
-    let mut came = collect(device, Duration::from_secs(5), |came| count(came) == 3);
+    let mut came = collect(device, Duration::from_secs(5), |came| count(came) == lens.len());
     came.retain(|(bytes, _)| is_ours(bytes));
-    assert_eq!(came.iter().map(|(bytes, _)| bytes.len()).collect::<Vec<_>>(), [1042, 1042, 542]);
+    assert_eq!(came.iter().map(|(bytes, _)| bytes.len()).collect::<Vec<_>>(), lens);
     came
 }
 
@@ -262,26 +272,75 @@ fn the_kernel_sends_segments() {
     for request in [LinkRequest::Veth, LinkRequest::Tap { name: None }] {
         let mut device = without_offloads(request);
         exchange(device.as_mut());
-        for (bytes, facts) in datagrams_of_one_call(device.as_mut()) {
+        for (bytes, facts) in datagrams_of_one_call(device.as_mut(), &[1042, 1042, 542]) {
             assert!(facts == Offload::default() && udp_checksum_is_good(&bytes));
         }
     }
 }
 
-fn datagrams_of_a_super_frame_come_one_by_one() {
-    datagrams_one_by_one(veth().as_mut());
+fn datagrams_of_a_super_frame_come_in_one() {
+    datagrams_in_one(veth().as_mut());
 }
 
-fn datagrams_of_a_super_frame_come_one_by_one_from_a_tap() {
-    datagrams_one_by_one(tap().as_mut());
+fn datagrams_of_a_super_frame_come_in_one_from_a_tap() {
+    datagrams_in_one(tap().as_mut());
 }
 
-fn datagrams_one_by_one(device: &mut dyn Device) {
+fn datagrams_in_one(device: &mut dyn Device) {
     exchange(device);
-    for (bytes, facts) in datagrams_of_one_call(device) {
-        assert_eq!(facts, Offload::default(), "the device split it, and filled the checksums in");
-        assert!(udp_checksum_is_good(&bytes));
+    for (bytes, facts) in datagrams_of_one_call(device, &[2542]) {
+        assert_eq!(facts.segment_size, NonZeroU16::new(1000));
+        let pieces = offload::pieces(bytes, facts);
+        assert_eq!(pieces.len(), 3);
+        assert!(pieces.iter().all(|piece| udp_checksum_is_good(piece)));
     }
+}
+
+fn trains_of_datagrams_go_both_ways() {
+    trains_go_both_ways(veth());
+}
+
+fn trains_of_datagrams_go_both_ways_through_a_tap() {
+    trains_go_both_ways(tap());
+}
+
+fn trains_of_datagrams_go_both_ways_in_plain_frames() {
+    trains_go_both_ways(without_offloads(LinkRequest::Tap { name: None }));
+}
+
+fn trains_go_both_ways(device: Box<dyn Device>) {
+    let driver = strata::runtime::Driver::start(strata::stack::Config::default(), 7, device, None).expect("a stack");
+    let stack = strata::runtime::blocking::UdpSocket::bind(driver.host(), "192.0.2.2:9".parse().expect("an address"));
+    let stack = stack.expect("a free port");
+    stack.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+    let (kernel, to) = (segmenting_socket(), "192.0.2.1:5000".parse().expect("an address"));
+    kernel.set_read_timeout(Some(Duration::from_secs(5))).expect("a timeout");
+    let data: Vec<u8> = (0..2500u32).map(|i| (i * 7 + i / 251) as u8).collect();
+    let mut buffer = [0; 4000];
+
+    kernel.send_to(&data, "192.0.2.2:9").expect("sent");
+    let mut len = 0;
+    while len < data.len() {
+        // In plain frames they may come one by one.
+        let train = stack.recv_segments_from(&mut buffer[len..]).expect("a train");
+        assert!((train.segment_size == 1000 || len == 2000) && train.from == to, "{train:?}");
+        len += train.len;
+    }
+    assert_eq!(buffer[..len], data);
+    kernel.send_to(&data, "192.0.2.2:9").expect("sent");
+    for expected in data.chunks(1000) {
+        assert_eq!(
+            stack.recv_from(&mut buffer).map(|(len, from)| (buffer[..len].to_vec(), from)).ok(),
+            Some((expected.to_vec(), to))
+        );
+    }
+
+    assert_eq!(stack.send_segments_to(&data, 1000, to).expect("room"), 2500);
+    for expected in data.chunks(1000) {
+        let len = kernel.recv(&mut buffer).expect("a datagram");
+        assert_eq!(&buffer[..len], expected);
+    }
+    driver.stop().expect("a device that works");
 }
 
 /// Packet sockets on both ends of a veth pair.

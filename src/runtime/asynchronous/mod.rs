@@ -23,5 +23,6 @@ mod options;
 mod tcp;
 mod udp;
 
+pub use crate::runtime::socket::Segments;
 pub use tcp::{TcpListener, TcpStream, Watch};
 pub use udp::UdpSocket;

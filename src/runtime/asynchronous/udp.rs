@@ -1,7 +1,7 @@
 //! `UdpSocket`.
 
 use crate::runtime::host::Host;
-use crate::runtime::socket::{Seat, UdpSocket as Socket};
+use crate::runtime::socket::{Seat, Segments, UdpSocket as Socket};
 use crate::runtime::waiters::Direction;
 use std::future::poll_fn;
 use std::io;
@@ -43,6 +43,29 @@ impl UdpSocket {
         poll_fn(|cx| self.socket.poll_send(Some((&seat, cx.waker())), Some(to), data)).await
     }
 
+    /// Sends `data` as datagrams of `segment_size` bytes each, of which the last may be shorter, to the peer: one call and
+    /// one pass through the stack for up to 128 of them, split by the device. On Linux that is `UDP_SEGMENT`.
+    ///
+    /// Each of them must fit one packet, headers included, and all together 65,507 bytes.
+    pub async fn send_segments(&self, data: &[u8], segment_size: usize) -> io::Result<usize> {
+        let seat = self.seat(Direction::Write);
+        poll_fn(|cx| self.socket.poll_send_segments(Some((&seat, cx.waker())), None, data, segment_size)).await
+    }
+
+    /// As [`send_segments`](UdpSocket::send_segments), to `to`.
+    pub async fn send_segments_to(&self, data: &[u8], segment_size: usize, to: SocketAddr) -> io::Result<usize> {
+        let seat = self.seat(Direction::Write);
+        poll_fn(|cx| self.socket.poll_send_segments(Some((&seat, cx.waker())), Some(to), data, segment_size)).await
+    }
+
+    /// The oldest datagram, and behind it those that came next from the same sender with the same length, as many as
+    /// there are and fit into `into`; one that is shorter is the last. On Linux that is `UDP_GRO`; here a socket need not
+    /// ask for it, and [`recv_from`](UdpSocket::recv_from) still gives one datagram at a time.
+    pub async fn recv_segments_from(&self, into: &mut [u8]) -> io::Result<Segments> {
+        let seat = self.seat(Direction::Read);
+        poll_fn(|cx| self.socket.poll_receive_segments(Some((&seat, cx.waker())), into)).await
+    }
+
     /// The length that fitted into `into`; the rest of a longer datagram is lost.
     pub async fn recv(&self, into: &mut [u8]) -> io::Result<usize> {
         self.recv_from(into).await.map(|(len, _)| len)
@@ -65,6 +88,22 @@ impl UdpSocket {
         let datagram = ready!(self.socket.poll_receive(wait, into.initialize_unfilled()))?;
         into.advance(datagram.len.min(room));
         Poll::Ready(Ok(datagram.from))
+    }
+
+    /// [`send_segments_to`](UdpSocket::send_segments_to), for whoever polls.
+    pub fn poll_send_segments_to(
+        &self,
+        cx: &mut Context<'_>,
+        data: &[u8],
+        segment_size: usize,
+        to: SocketAddr,
+    ) -> Poll<io::Result<usize>> {
+        self.socket.poll_send_segments(Some((&self.writer, cx.waker())), Some(to), data, segment_size)
+    }
+
+    /// [`recv_segments_from`](UdpSocket::recv_segments_from), for whoever polls.
+    pub fn poll_recv_segments_from(&self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<Segments>> {
+        self.socket.poll_receive_segments(Some((&self.reader, cx.waker())), into)
     }
 
     pub fn local_addr(&self) -> io::Result<SocketAddr> {

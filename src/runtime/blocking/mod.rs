@@ -39,5 +39,6 @@ mod wait;
 #[cfg(test)]
 mod tests;
 
+pub use crate::runtime::socket::Segments;
 pub use tcp::{Incoming, TcpListener, TcpStream};
 pub use udp::UdpSocket;

@@ -3,7 +3,7 @@
 use super::tcp::hops;
 use super::wait::{Patience, Side};
 use crate::runtime::host::Host;
-use crate::runtime::socket::{Seat, UdpSocket as Socket};
+use crate::runtime::socket::{Seat, Segments, UdpSocket as Socket};
 use crate::runtime::waiters::Direction;
 use std::io;
 use std::net::SocketAddr;
@@ -35,6 +35,29 @@ impl UdpSocket {
         self.send_datagram(Some(to), data)
     }
 
+    /// Sends `data` as datagrams of `segment_size` bytes each, of which the last may be shorter, to the peer: one call and
+    /// one pass through the stack for up to 128 of them, split by the device. On Linux that is `UDP_SEGMENT`.
+    ///
+    /// Each of them must fit one packet, headers included, and all together 65,507 bytes.
+    pub fn send_segments(&self, data: &[u8], segment_size: usize) -> io::Result<usize> {
+        self.send_train(None, data, segment_size)
+    }
+
+    /// As [`send_segments`](UdpSocket::send_segments), to `to`.
+    pub fn send_segments_to(&self, data: &[u8], segment_size: usize, to: SocketAddr) -> io::Result<usize> {
+        self.send_train(Some(to), data, segment_size)
+    }
+
+    /// The oldest datagram, and behind it those that came next from the same sender with the same length, as many as
+    /// there are and fit into `into`; one that is shorter is the last. On Linux that is `UDP_GRO`; here a socket need not
+    /// ask for it, and [`recv_from`](UdpSocket::recv_from) still gives one datagram at a time.
+    pub fn recv_segments_from(&self, into: &mut [u8]) -> io::Result<Segments> {
+        let seat = Seat::new(self.socket.host(), self.socket.socket_id(), Direction::Read);
+        let attempt =
+            |waker: Option<&Waker>| self.socket.poll_receive_segments(waker.map(|waker| (&seat, waker)), into);
+        self.patience.call(self.socket.host().clock(), Side::Read, attempt)
+    }
+
     /// The length that fitted into `into`; the rest of a longer datagram is lost.
     pub fn recv(&self, into: &mut [u8]) -> io::Result<usize> {
         self.recv_from(into).map(|(len, _)| len)
@@ -52,6 +75,14 @@ impl UdpSocket {
     fn send_datagram(&self, to: Option<SocketAddr>, data: &[u8]) -> io::Result<usize> {
         let seat = Seat::new(self.socket.host(), self.socket.socket_id(), Direction::Write);
         let attempt = |waker: Option<&Waker>| self.socket.poll_send(waker.map(|waker| (&seat, waker)), to, data);
+        self.patience.call(self.socket.host().clock(), Side::Write, attempt)
+    }
+
+    fn send_train(&self, to: Option<SocketAddr>, data: &[u8], segment_size: usize) -> io::Result<usize> {
+        let seat = Seat::new(self.socket.host(), self.socket.socket_id(), Direction::Write);
+        let attempt = |waker: Option<&Waker>| {
+            self.socket.poll_send_segments(waker.map(|waker| (&seat, waker)), to, data, segment_size)
+        };
         self.patience.call(self.socket.host().clock(), Side::Write, attempt)
     }
 

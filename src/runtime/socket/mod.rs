@@ -8,7 +8,7 @@ mod udp;
 
 pub use listener::{BACKLOG, ListenerSocket};
 pub use tcp::TcpSocket;
-pub use udp::UdpSocket;
+pub use udp::{Segments, UdpSocket};
 
 use super::host::Host;
 use super::waiters::{Direction, Place};

@@ -6,12 +6,24 @@ use crate::runtime::host::Host;
 use crate::stack::{SocketId, UdpId, UdpReceiveError, UdpSendError};
 use std::io;
 use std::net::SocketAddr;
+use std::num::NonZeroU16;
 use std::task::Poll;
 
 /// What came in: its whole length, of which as much was copied as fitted, and who sent it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Datagram {
     pub len: usize,
+    pub from: SocketAddr,
+}
+
+/// A train of datagrams that came in.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Segments {
+    /// How many bytes were put into the buffer.
+    pub len: usize,
+    /// The length of each datagram, but for the last, which may be shorter. More than `len` when even the first did not
+    /// fit, whose end is lost then.
+    pub segment_size: usize,
     pub from: SocketAddr,
 }
 
@@ -67,6 +79,40 @@ impl UdpSocket {
             Ok(len) => Poll::Ready(Ok(len)),
             Err(UdpSendError::WouldBlock) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error.into_io())),
+        })
+    }
+
+    pub fn poll_send_segments(
+        &self,
+        wait: Wait<'_>,
+        to: Option<SocketAddr>,
+        data: &[u8],
+        segment_size: usize,
+    ) -> Poll<io::Result<usize>> {
+        let Some(segment_size) = u16::try_from(segment_size).ok().and_then(NonZeroU16::new) else {
+            return Poll::Ready(Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("datagrams of {segment_size} bytes: a train has datagrams of 1 to 65535 bytes"),
+            )));
+        };
+        self.host.poll(self.socket_id(), place(wait), |stack, now| {
+            match stack.udp_send_segments(now, self.id, to, data, segment_size) {
+                Ok(len) => Poll::Ready(Ok(len)),
+                Err(UdpSendError::WouldBlock) => Poll::Pending,
+                Err(error) => Poll::Ready(Err(error.into_io())),
+            }
+        })
+    }
+
+    pub fn poll_receive_segments(&self, wait: Wait<'_>, into: &mut [u8]) -> Poll<io::Result<Segments>> {
+        let room = into.len();
+        self.host.poll(self.socket_id(), place(wait), |stack, _| match stack.udp_receive_segments(self.id, into) {
+            Ok(train) => {
+                let (len, segment_size, from) = (train.len.min(room), train.segment_size, train.source);
+                Poll::Ready(Ok(Segments { len, segment_size, from }))
+            }
+            Err(UdpReceiveError::WouldBlock) => Poll::Pending,
+            Err(error @ UdpReceiveError::Network(_)) => Poll::Ready(Err(error.into_io())),
         })
     }
 

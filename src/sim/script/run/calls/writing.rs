@@ -190,7 +190,8 @@ impl Run {
         }
         match stack.udp_send(now, id, to, &vec![0; len]) {
             Ok(sent) => done(sent as i64),
-            Err(UdpSendError::TooLong { .. }) => error("EMSGSIZE"),
+            Err(UdpSendError::TooLong { .. } | UdpSendError::SegmentSize { .. }) => error("EMSGSIZE"),
+            Err(UdpSendError::TooManySegments { .. }) => error("EINVAL"),
             Err(UdpSendError::Network(_)) => error("ECONNREFUSED"),
             Err(UdpSendError::NotConnected) => error("EDESTADDRREQ"),
             Err(UdpSendError::NoRoute { .. }) => error("ENETUNREACH"),
