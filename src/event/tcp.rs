@@ -20,8 +20,9 @@ impl fmt::Display for FourTuple {
 }
 
 /// The eleven states of RFC 9293 §3.3.2. `tcp::state` has the figure and the table of moves.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum TcpState {
+    #[default]
     Closed,
     Listen,
     SynSent,
@@ -406,9 +407,10 @@ impl fmt::Display for CwndCause {
 }
 
 /// Where loss recovery stands; the names are Linux's.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum CongestionState {
     /// Nothing is amiss.
+    #[default]
     Open,
     /// Something is sacked, or acknowledged twice: loss or reordering, nobody knows yet.
     Disorder,

@@ -1,5 +1,6 @@
 //! What applications may ask of a host's sockets. Every call returns at once.
 
+use super::fast_open::early_room;
 use super::tcp::Shape;
 use super::{
     BindError, Handshakes, ListenerId, PingError, PingId, PingReply, Stack, TcpId, TcpUsage, UdpId, UdpReceiveError,
@@ -73,6 +74,9 @@ impl Stack {
         let tuple = self.choose_tuple(remote, local)?;
         let mtu = self.layers.ip.mtu_for(now, remote.ip());
         let (mut cx, layers) = self.enter(now);
+        if config.fast_open_connect {
+            return Ok(layers.tcp.connect_on_write(&mut cx, tuple, config, mtu));
+        }
         Ok(layers.tcp.connect(&mut cx, tuple, config, mtu))
     }
 
@@ -89,7 +93,7 @@ impl Stack {
     ) -> Result<(TcpId, usize), ConnectError> {
         let tuple = self.choose_tuple(remote, local)?;
         let mtu = self.layers.ip.mtu_for(now, remote.ip());
-        let taken = data.len().min(config.initial_send_buffer.min(config.send_buffer));
+        let taken = data.len().min(early_room(&config));
         let (mut cx, layers) = self.enter(now);
         Ok((layers.tcp.connect_with(&mut cx, tuple, config, mtu, &data[..taken]), taken))
     }
@@ -139,6 +143,9 @@ impl Stack {
     pub fn tcp_send_with(&mut self, now: Instant, id: TcpId, data: &[u8], how: Writing) -> Result<usize, SendError> {
         let (mut cx, layers) = self.enter(now);
         let memory = layers.tcp.memory();
+        if matches!(layers.tcp.shape(id), Shape::Opening(opening) if opening.is_deferred()) && !data.is_empty() {
+            return Ok(layers.tcp.open_with_first_write(&mut cx, id, data));
+        }
         let sent = match &mut layers.tcp.socket(id).shape {
             Shape::Connection(connection) => {
                 connection.set_memory(memory, cx.pool);
@@ -211,7 +218,8 @@ impl Stack {
                 }
                 let closed = if let Shape::Failed { reason, .. } = shape { Some(*reason) } else { None };
                 let over = closed.is_some();
-                Status { state: shape.state(), established: false, readable: over, writable: over, closed }
+                let deferred = matches!(shape, Shape::Opening(opening) if opening.is_deferred());
+                Status { state: shape.state(), established: false, readable: over, writable: over || deferred, closed }
             }
         }
     }

@@ -24,6 +24,35 @@ impl TcpTable {
         self.insert(Shape::Opening(Box::new(opening)), tuple, None)
     }
 
+    /// Active OPEN that begins with the first write, where that can go with the SYN; else now, asking for a cookie.
+    pub fn connect_on_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        tuple: FourTuple,
+        config: Config,
+        path_mtu: usize,
+    ) -> TcpId {
+        if !self.jar.has_cookie(cx.now, tuple.remote.ip()) {
+            return self.connect_with(cx, tuple, config, path_mtu, &[]);
+        }
+        let secrets = self.key.secrets(cx.now, &tuple);
+        let mut opening = Opening::deferred(cx, tuple, config.into(), secrets, self.mtu);
+        opening.handle_path_mtu(path_mtu);
+        self.insert(Shape::Opening(Box::new(opening)), tuple, None)
+    }
+
+    /// The first write of such a connection: how much of it was taken.
+    pub fn open_with_first_write(&mut self, cx: &mut Context<'_>, id: TcpId, data: &[u8]) -> usize {
+        let remote = self.tuple(id).remote.ip();
+        let known = self.jar.recall(cx.now, remote);
+        let Shape::Opening(opening) = &mut self.socket(id).shape else { return 0 };
+        let taken = early_room(opening.config()).min(data.len());
+        opening.connect_with(known, &data[..taken]);
+        opening.begin(cx);
+        self.settle(id);
+        taken
+    }
+
     /// A SYN has reached a listener: true when the application may have its data now.
     pub(super) fn open_early(
         &mut self,
@@ -78,4 +107,9 @@ impl TcpTable {
             self.jar.learn(now, tuple.remote.ip(), lesson);
         }
     }
+}
+
+/// The most data that is taken before the handshake is over.
+pub(super) fn early_room(config: &Config) -> usize {
+    config.initial_send_buffer.min(config.send_buffer)
 }

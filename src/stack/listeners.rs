@@ -3,7 +3,7 @@
 use super::tcp::{BoundListener, Shape, TcpTable};
 use super::time_wait::Former;
 use super::{ClosedPort, ListenerId, SocketId, TcpId};
-use crate::event::{Context, DropReason, Event, FourTuple, Layer, SendReason};
+use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason};
 use crate::tcp::listen::{Answer, Listener};
 use crate::tcp::{Config, Opening, Segment, Seq};
 use std::net::{IpAddr, SocketAddr};
@@ -167,7 +167,9 @@ impl TcpTable {
         Some(id)
     }
 
-    /// Closes a listener; what stands in its queues is aborted.
+    /// Closes a listener. What stands in its accept queue is aborted, Fast Open's children among it. Of what is half-open
+    /// nothing is said, as on Linux: whether there is a peer at all nobody knows, and in a flood its address is somebody
+    /// else's; if there is one, its next segment finds the port closed and is answered with a RST (RFC 9293 §3.10.7.1).
     pub fn close_listener(&mut self, cx: &mut Context<'_>, listener: ListenerId) {
         let Some(bound) = self.listeners.remove(listener) else { return };
         if let Some(ids) = self.by_port.get_mut(&bound.local.port()) {
@@ -178,8 +180,20 @@ impl TcpTable {
         }
         let queued = self.sockets.iter().filter(|(_, socket)| socket.listener == Some(listener));
         for id in queued.map(|(id, _)| id).collect::<Vec<_>>() {
-            self.abort(cx, id);
+            match self.shape(id) {
+                Shape::Opening(opening) if opening.early().is_none() => self.forget_half_open(cx, id),
+                Shape::Opening(_) | Shape::Connection(_) | Shape::Failed { .. } => self.abort(cx, id),
+            }
         }
+    }
+
+    fn forget_half_open(&mut self, cx: &mut Context<'_>, id: TcpId) {
+        let socket = self.socket(id);
+        (socket.released, socket.listener) = (true, None);
+        if let Shape::Opening(opening) = &mut socket.shape {
+            let _unsent = opening.abort(cx);
+        }
+        self.fail(cx, id, CloseReason::Aborted);
     }
 }
 

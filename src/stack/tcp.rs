@@ -242,7 +242,7 @@ impl TcpTable {
         self.settle(id);
     }
 
-    fn fail(&mut self, cx: &mut Context<'_>, id: TcpId, reason: CloseReason) {
+    pub(super) fn fail(&mut self, cx: &mut Context<'_>, id: TcpId, reason: CloseReason) {
         let socket = &mut self.sockets[id];
         let Shape::Opening(opening) = &socket.shape else { return };
         let (tuple, config) = (*opening.tuple(), opening.config().clone());
@@ -437,7 +437,10 @@ impl TcpTable {
                         self.narrower.push_back((tuple.remote.ip(), mtu));
                     }
                 } else {
-                    let outcome = opening.handle_icmp(cx, error.meaning(), hard.then(|| refusal(error)));
+                    // Nobody refuses a connection that the application may hold already.
+                    let is_at_work = opening.early().is_some();
+                    let why = if is_at_work { CloseReason::Unreachable } else { refusal(error) };
+                    let outcome = opening.handle_icmp(cx, error.meaning(), hard.then_some(why));
                     self.conclude(cx, id, outcome);
                 }
                 true

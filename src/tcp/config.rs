@@ -78,6 +78,9 @@ pub struct Config {
     /// done, as `TCP_FASTOPEN`; 0 for none, and no cookies. Data in a SYN may come twice: only for protocols that can
     /// stand it.
     pub fast_open_queue: usize,
+    /// A connection to a server that has given us a cookie (RFC 7413) stands at once for its application, and is opened by
+    /// its first write, whose data goes with the SYN: `TCP_FASTOPEN_CONNECT`. To any other the SYN asks for a cookie.
+    pub fast_open_connect: bool,
     /// After the RST for an old connection of the peer's (RFC 9293 §3.5.1) the SYN goes again at once, as in Linux; else
     /// when its timer says.
     pub prompt_syn: bool,
@@ -244,6 +247,7 @@ impl Default for Config {
             empty_window_probes: false,
             acks_repeat_fin: false,
             fast_open_queue: 0,
+            fast_open_connect: false,
             prompt_syn: true,
             initial_rto: Duration::from_secs(1),
             min_rto: Duration::from_millis(200),

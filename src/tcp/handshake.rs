@@ -8,6 +8,11 @@ use crate::event::{CloseReason, Context, DropReason, Event, Layer, SendReason};
 
 impl Opening {
     pub fn handle_segment(&mut self, cx: &mut Context<'_>, segment: &Segment<'_>) -> Outcome {
+        if self.is_deferred() {
+            // RFC 9293 §3.10.7.1: for the peer there is no connection yet.
+            drop_segment(cx, DropReason::NoTcpSocket);
+            return segment.reset_reply().map_or(Outcome::Stay, Outcome::Reply);
+        }
         if self.state == State::SynSent {
             self.handle_in_syn_sent(cx, segment)
         } else {

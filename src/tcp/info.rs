@@ -14,14 +14,15 @@ pub struct Status {
     pub established: bool,
     /// A read would give bytes, the end of the stream or an error at once.
     pub readable: bool,
-    /// A write would take bytes or fail at once.
+    /// A write would take bytes or fail at once. Before it is established a connection is so that its first write opens
+    /// ([`Config::fast_open_connect`](super::Config::fast_open_connect)).
     pub writable: bool,
     /// Set once the connection is over: who ended it, and how (RFC 9293 §3.6, MUST-12).
     pub closed: Option<CloseReason>,
 }
 
 /// The figures of a connection, with the meanings of Linux's `tcp_info`.
-#[derive(Clone, PartialEq, Debug)]
+#[derive(Clone, PartialEq, Debug, Default)]
 pub struct Info {
     pub state: TcpState,
     /// The largest segment that we send now, in bytes of data.

@@ -140,9 +140,33 @@ impl Opening {
         secrets: Secrets,
         mtu: usize,
     ) -> Opening {
-        let mut opening = Opening::new(cx, tuple, config, secrets, mtu, State::Closed);
-        opening.move_to(cx, Cause::ActiveOpen);
+        let mut opening = Opening::deferred(cx, tuple, config, secrets, mtu);
+        opening.begin(cx);
         opening
+    }
+
+    /// An active OPEN that nothing is sent of before [`begin`](Opening::begin).
+    pub fn deferred(
+        cx: &mut Context<'_>,
+        tuple: FourTuple,
+        config: Arc<Config>,
+        secrets: Secrets,
+        mtu: usize,
+    ) -> Opening {
+        let mut opening = Opening::new(cx, tuple, config, secrets, mtu, State::Closed);
+        opening.syn_due = false;
+        opening
+    }
+
+    /// The SYN leaves.
+    pub fn begin(&mut self, cx: &mut Context<'_>) {
+        self.syn_due = true;
+        self.move_to(cx, Cause::ActiveOpen);
+    }
+
+    /// Nothing has been sent: a write is what it waits for.
+    pub fn is_deferred(&self) -> bool {
+        self.state == State::Closed && !self.syn_due && self.transmissions == 0
     }
 
     /// A SYN reached a listener (RFC 9293 §3.10.7.2): to SYN-RECEIVED.

@@ -31,7 +31,8 @@ impl TcpStream {
         TcpStream::connect_with(host, local, remote, |_| {}).await
     }
 
-    /// The same with settings of its own, which begin as the stack's.
+    /// The same with settings of its own, which begin as the stack's. With
+    /// [`fast_open_connect`](Config::fast_open_connect) it may be there at once, to be opened by its first write.
     pub async fn connect_with(
         host: &Host,
         local: Option<SocketAddr>,

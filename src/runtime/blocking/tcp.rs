@@ -32,7 +32,8 @@ impl TcpStream {
         TcpStream::open(host, remote, Some(timeout))
     }
 
-    /// The same with settings of its own, which begin as the stack's.
+    /// The same with settings of its own, which begin as the stack's. With
+    /// [`fast_open_connect`](Config::fast_open_connect) it may be there at once, to be opened by its first write.
     pub fn connect_with(host: &Host, remote: SocketAddr, change: impl FnOnce(&mut Config)) -> io::Result<TcpStream> {
         TcpStream::wait_for(TcpSocket::connect_with(host, remote, None, change)?, None)
     }

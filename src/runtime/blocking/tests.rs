@@ -3,6 +3,7 @@
 use super::{TcpListener, TcpStream, UdpSocket};
 use crate::device::link::{Config as LinkConfig, Link};
 use crate::device::{Batch, Capabilities, Device};
+use crate::event::TcpState;
 use crate::frame::Frame;
 use crate::runtime::{Driver, Host};
 use crate::stack;
@@ -276,5 +277,28 @@ fn the_second_connection_carries_its_request_in_the_syn() {
         server.read_exact(&mut request).expect("the request");
         assert_eq!((taken, &request), (7, b"request"));
         assert_eq!((client.info().syn_data, server.info().syn_data), (in_syn, in_syn));
+    }
+}
+
+// TCP_FASTOPEN_CONNECT
+#[test]
+fn a_connection_to_a_known_server_is_opened_by_its_first_write() {
+    let pair = Pair::new();
+    let listener = TcpListener::bind_with(pair.right(), at(2, 80), 8, |config| config.fast_open_queue = 8);
+    let listener = listener.expect("a free port");
+    for known in [false, true] {
+        let client = TcpStream::connect_with(pair.left(), at(2, 80), |config| config.fast_open_connect = true);
+        let mut client = client.expect("a connection");
+        let expected = if known { TcpState::Closed } else { TcpState::Established };
+        assert_eq!(client.info().state, expected, "known: {known}");
+        client.write_all(b"request").expect("room");
+        let (mut server, _) = listener.accept().expect("a connection");
+        let mut request = [0; 7];
+        server.read_exact(&mut request).expect("the request");
+        server.write_all(b"answer").expect("room");
+        let mut answer = [0; 6];
+        client.read_exact(&mut answer).expect("the answer");
+        assert_eq!((&request, &answer), (b"request", b"answer"));
+        assert_eq!((client.info().syn_data, server.info().syn_data), (known, known));
     }
 }

@@ -103,7 +103,8 @@ impl TcpSocket {
                 Some(reason) if !status.established => {
                     Poll::Ready(Err(closed(reason, format_args!("connecting to {}", self.remote))))
                 }
-                _ if status.established => Poll::Ready(Ok(())),
+                // One that its first write will open is ready for that.
+                _ if status.established || status.writable => Poll::Ready(Ok(())),
                 _ => Poll::Pending,
             }
         })
@@ -162,7 +163,9 @@ impl TcpSocket {
     }
 
     pub fn info(&self) -> Info {
-        self.host.inspect(|stack| stack.tcp_info(self.id)).expect("a stream is made when its handshake is complete")
+        // A stream is made when its handshake is complete, or before it has begun.
+        let none = |state| Info { state, ..Info::default() };
+        self.host.inspect(|stack| stack.tcp_info(self.id).unwrap_or_else(|| none(stack.tcp_status(self.id).state)))
     }
 
     pub fn config(&self) -> Config {

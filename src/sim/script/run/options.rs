@@ -34,7 +34,7 @@ const HARMLESS: &[&str] = &[
 ];
 
 /// Options that ask for what there is not; to be without them is what they ask for with 0.
-const MISSING: &[&str] = &["TCP_DEFER_ACCEPT", "TCP_FASTOPEN_CONNECT", "SO_TIMESTAMPING", "SO_TXTIME"];
+const MISSING: &[&str] = &["TCP_DEFER_ACCEPT", "SO_TIMESTAMPING", "SO_TXTIME"];
 
 /// The largest buffer that a script gets.
 const LARGEST_BUFFER: i64 = 1 << 26;
@@ -146,6 +146,7 @@ fn change_of(name: &str, value: i64) -> Result<impl FnOnce(&mut Config), Stop> {
         "TCP_NOTSENT_LOWAT",
         "TCP_SYNCNT",
         "TCP_FASTOPEN",
+        "TCP_FASTOPEN_CONNECT",
         "SO_MAX_PACING_RATE",
     ];
     if !KNOWN.contains(&name) {
@@ -174,6 +175,7 @@ fn change_of(name: &str, value: i64) -> Result<impl FnOnce(&mut Config), Stop> {
         "TCP_QUICKACK" => config.delayed_ack = (value == 0).then_some(DELAYED_ACK),
         "TCP_NOTSENT_LOWAT" => config.unsent_limit = usize::try_from(value).ok().filter(|limit| *limit > 0),
         // A SYN that is sent N times more, at 1, 2, 4 .. seconds.
+        "TCP_FASTOPEN_CONNECT" => config.fast_open_connect = value != 0,
         "TCP_FASTOPEN" => config.fast_open_queue = usize::try_from(value).unwrap_or(0),
         "TCP_SYNCNT" => config.give_up_syn = Duration::from_secs((2 << value.clamp(1, 20)) - 1),
         "SO_MAX_PACING_RATE" => {
@@ -282,6 +284,7 @@ fn of_config(config: &Config, name: &str) -> Result<i64, Stop> {
         "SO_PROTOCOL" => 6,
         "SO_DOMAIN" => 2,
         "TCP_FASTOPEN" => config.fast_open_queue as i64,
+        "TCP_FASTOPEN_CONNECT" => i64::from(config.fast_open_connect),
         "TCP_CORK" | "TCP_NOPUSH" => i64::from(config.cork),
         "TCP_QUICKACK" => i64::from(config.delayed_ack.is_none()),
         "TCP_NOTSENT_LOWAT" => config.unsent_limit.map_or(0, |limit| limit as i64),

@@ -99,7 +99,12 @@ impl Run {
                 Ok(id) => {
                     let tuple = self.map.with_ports(stack.tcp_local_addr(id).port(), remote.port());
                     self.map.connect(tuple);
-                    file.kind = Kind::Tcp(Box::new(Tcp::new(id, false)));
+                    // Its first write opens it.
+                    let deferred = stack.tcp_status(id).writable;
+                    file.kind = Kind::Tcp(Box::new(Tcp { connected: deferred, ..Tcp::new(id, false) }));
+                    if deferred {
+                        return done(0);
+                    }
                     pending.begun = true;
                     if file.nonblocking { error("EINPROGRESS") } else { Ok(None) }
                 }
