@@ -6,19 +6,34 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 /// A seeded generator. Its values cannot be predicted from those already seen (RFC 6056 §3.3 and RFC 6528 §3 ask
 /// that of ports and sequence numbers), provided that the seed itself came from the system.
 #[derive(Clone, Debug)]
-pub struct Random(ChaCha8Rng);
+pub struct Random {
+    seed: u64,
+    generator: ChaCha8Rng,
+}
 
 impl Random {
     pub fn new(seed: u64) -> Random {
-        Random(ChaCha8Rng::seed_from_u64(seed))
+        Random { seed, generator: ChaCha8Rng::seed_from_u64(seed) }
+    }
+
+    /// All that there is to know of it: its seed, and how far it has come.
+    pub fn state(&self) -> (u64, u128) {
+        (self.seed, self.generator.get_word_pos())
+    }
+
+    /// A generator that goes on from there.
+    pub fn at((seed, position): (u64, u128)) -> Random {
+        let mut random = Random::new(seed);
+        random.generator.set_word_pos(position);
+        random
     }
 
     pub fn next_u32(&mut self) -> u32 {
-        self.0.next_u32()
+        self.generator.next_u32()
     }
 
     pub fn next_u64(&mut self) -> u64 {
-        self.0.next_u64()
+        self.generator.next_u64()
     }
 
     /// A number in `0..bound`, without noticeable bias; zero when `bound` is zero.
@@ -37,13 +52,23 @@ impl Random {
     }
 
     pub fn fill(&mut self, bytes: &mut [u8]) {
-        self.0.fill_bytes(bytes);
+        self.generator.fill_bytes(bytes);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_generator_goes_on_from_where_another_was() {
+        let mut first = Random::new(7);
+        for _ in 0..37 {
+            first.next_u32();
+            let mut second = Random::at(first.state());
+            assert_eq!(second.next_u64(), first.clone().next_u64());
+        }
+    }
 
     #[test]
     fn same_seed_gives_same_numbers() {

@@ -209,6 +209,7 @@ impl Link {
     /// An upper layer hears nothing although it sends: is the neighbour still there? (RFC 1122 §2.3.2.1)
     pub fn doubt(&mut self, cx: &mut Context<'_>, next_hop: IpAddr) {
         self.neighbours.doubt(cx, next_hop);
+        self.ask(cx);
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {

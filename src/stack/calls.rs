@@ -1,7 +1,7 @@
 //! What applications may ask of a host's sockets. Every call returns at once.
 
 use super::fast_open::early_room;
-use super::tcp::Shape;
+use super::socket::{Shape, is_unfolded};
 use super::{
     BindError, Handshakes, ListenerId, PingError, PingId, PingReply, Stack, TcpId, TcpUsage, UdpId, UdpReceiveError,
     UdpSendError, ports,
@@ -143,7 +143,7 @@ impl Stack {
     pub fn tcp_send_with(&mut self, now: Instant, id: TcpId, data: &[u8], how: Writing) -> Result<usize, SendError> {
         let (mut cx, layers) = self.enter(now);
         let memory = layers.tcp.memory();
-        if matches!(layers.tcp.shape(id), Shape::Opening(opening) if opening.is_deferred()) && !data.is_empty() {
+        if matches!(&layers.tcp.view(id).shape, Shape::Opening(opening) if opening.is_deferred()) && !data.is_empty() {
             return Ok(layers.tcp.open_with_first_write(&mut cx, id, data));
         }
         let sent = match &mut layers.tcp.socket(id).shape {
@@ -158,6 +158,7 @@ impl Stack {
                 }
                 None => Err(SendError::WouldBlock),
             },
+            Shape::Resting(_) => is_unfolded(),
             Shape::Failed { reason, .. } => Err(SendError::Closed(*reason)),
         };
         layers.tcp.settle(id);
@@ -173,6 +174,7 @@ impl Stack {
                 Some(early) => early.receive(into, &mut self.pool),
                 None => Err(ReceiveError::WouldBlock),
             },
+            Shape::Resting(_) => is_unfolded(),
             Shape::Failed { reason, .. } => Err(ReceiveError::Closed(*reason)),
         };
         self.layers.tcp.settle(id);
@@ -181,8 +183,10 @@ impl Stack {
 
     /// The same without taking the bytes out.
     pub fn tcp_peek(&self, id: TcpId, into: &mut [u8]) -> Result<usize, ReceiveError> {
-        match self.layers.tcp.shape(id) {
+        let socket = self.layers.tcp.view(id);
+        match &socket.shape {
             Shape::Connection(connection) => connection.peek(into),
+            Shape::Resting(resting) => resting.unfold(socket.tuple()).peek(into),
             Shape::Opening(opening) => opening.early().map_or(Err(ReceiveError::WouldBlock), |early| early.peek(into)),
             Shape::Failed { reason, .. } => Err(ReceiveError::Closed(*reason)),
         }
@@ -208,8 +212,10 @@ impl Stack {
     }
 
     pub fn tcp_status(&self, id: TcpId) -> Status {
-        match self.layers.tcp.shape(id) {
+        let socket = self.layers.tcp.view(id);
+        match &socket.shape {
             Shape::Connection(connection) => connection.status(),
+            Shape::Resting(resting) => resting.unfold(socket.tuple()).status(),
             shape @ (Shape::Opening(_) | Shape::Failed { .. }) => {
                 if let Shape::Opening(opening) = shape
                     && let Some(early) = opening.early()
@@ -218,16 +224,18 @@ impl Stack {
                 }
                 let closed = if let Shape::Failed { reason, .. } = shape { Some(*reason) } else { None };
                 let over = closed.is_some();
-                let deferred = matches!(shape, Shape::Opening(opening) if opening.is_deferred());
-                Status { state: shape.state(), established: false, readable: over, writable: over || deferred, closed }
+                let deferred = matches!(&socket.shape, Shape::Opening(opening) if opening.is_deferred());
+                Status { state: socket.state(), established: false, readable: over, writable: over || deferred, closed }
             }
         }
     }
 
     /// STATUS (RFC 9293 §3.10.6): none before the connection is established, or has data by Fast Open.
     pub fn tcp_info(&self, id: TcpId) -> Option<Info> {
-        match self.layers.tcp.shape(id) {
+        let socket = self.layers.tcp.view(id);
+        match &socket.shape {
             Shape::Connection(connection) => Some(connection.info()),
+            Shape::Resting(resting) => Some(resting.unfold(socket.tuple()).info()),
             Shape::Opening(opening) => opening.early().map(|early| Info { state: opening.state(), ..early.info() }),
             Shape::Failed { .. } => None,
         }
@@ -274,6 +282,7 @@ impl Stack {
                 Some(early) => early.configure(&mut cx, change),
                 None => change(opening.config_mut()),
             },
+            Shape::Resting(_) => is_unfolded(),
             Shape::Failed { config, .. } => change(Arc::make_mut(config)),
         }
         layers.tcp.settle(id);

@@ -1,7 +1,8 @@
 //! Handshakes of which nothing is kept: what a full SYN queue answers with, and what comes back (RFC 4987 §3.6).
 
 use super::keyed::Key;
-use super::tcp::{Shape, TcpTable};
+use super::socket::Shape;
+use super::tcp::TcpTable;
 use super::{ListenerId, SocketId};
 use crate::event::{Context, DropReason, Event, FourTuple, SendReason, TcpEvent};
 use crate::tcp::cookie::{self, Hashes};

@@ -1,7 +1,8 @@
 //! TCP Fast Open at a host (RFC 7413): whose cookie is good, who may open with data, and what servers have taught.
 
 use super::keyed::Worth;
-use super::tcp::{Shape, TcpTable};
+use super::socket::Shape;
+use super::tcp::TcpTable;
 use super::{ListenerId, TcpId};
 use crate::event::{CloseReason, Context, Event, FastOpen, FourTuple, TcpEvent};
 use crate::tcp::fast_open::Lesson;

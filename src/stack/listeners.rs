@@ -1,6 +1,7 @@
 //! The listeners of a host, and the segments that belong to no connection.
 
-use super::tcp::{BoundListener, Shape, TcpTable};
+use super::socket::Shape;
+use super::tcp::{BoundListener, TcpTable};
 use super::time_wait::Former;
 use super::{ClosedPort, ListenerId, SocketId, TcpId};
 use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason};
@@ -163,7 +164,7 @@ impl TcpTable {
 
     pub fn accept(&mut self, listener: ListenerId) -> Option<TcpId> {
         let id = self.listeners.get_mut(listener)?.listener.accept()?;
-        self.socket(id).listener = None;
+        self.sockets[id].listener = None;
         Some(id)
     }
 
@@ -180,9 +181,11 @@ impl TcpTable {
         }
         let queued = self.sockets.iter().filter(|(_, socket)| socket.listener == Some(listener));
         for id in queued.map(|(id, _)| id).collect::<Vec<_>>() {
-            match self.shape(id) {
+            match &self.view(id).shape {
                 Shape::Opening(opening) if opening.early().is_none() => self.forget_half_open(cx, id),
-                Shape::Opening(_) | Shape::Connection(_) | Shape::Failed { .. } => self.abort(cx, id),
+                Shape::Opening(_) | Shape::Connection(_) | Shape::Resting(_) | Shape::Failed { .. } => {
+                    self.abort(cx, id)
+                }
             }
         }
     }

@@ -21,12 +21,19 @@
 mod calls;
 mod cookies;
 mod deadlines;
+mod endings;
+mod endpoints;
+mod errors;
 mod fast_open;
 mod keyed;
 mod layers;
 mod listeners;
 mod ping;
 mod ports;
+mod rest;
+mod slab;
+mod socket;
+mod sockets;
 mod tcp;
 #[cfg(test)]
 mod tests;
@@ -46,6 +53,7 @@ use layers::Layers;
 use slotmap::new_key_type;
 use std::fmt;
 use std::net::IpAddr;
+use std::time::Duration;
 use thiserror::Error;
 
 new_key_type! {
@@ -101,6 +109,9 @@ pub struct Config {
     pub closed_port: ClosedPort,
     /// How many connections that nobody holds may be in TIME-WAIT, at under 100 bytes each; for more the oldest go.
     pub time_wait_limit: usize,
+    /// How long a connection does nothing until only a short record of it is kept, from which it goes on as if nothing
+    /// had been (see [`tcp::fold`](crate::tcp::fold)); [`Duration::MAX`] for never.
+    pub rest_after: Duration,
     /// How many TCP connections there may be, those that are opening included; further ones are not let in.
     pub connection_limit: usize,
     /// How many bytes the buffers of all TCP connections may take, but for 4 KiB that each of them gets in any case.
@@ -115,6 +126,8 @@ pub struct Config {
 pub struct TcpUsage {
     /// Connections, those that are opening included, and those in TIME-WAIT that nobody holds.
     pub connections: usize,
+    /// Of the connections those that are at rest, of which only a record is kept.
+    pub resting: usize,
     pub time_waits: usize,
     /// What the buffers hold, in bytes.
     pub memory: usize,
@@ -132,6 +145,7 @@ impl Default for Config {
             tcp: crate::tcp::Config::default(),
             closed_port: ClosedPort::default(),
             time_wait_limit: 32_768,
+            rest_after: Duration::from_secs(1),
             connection_limit: 65_536,
             tcp_memory_limit: 512 << 20,
             fast_open_key: None,

@@ -3,15 +3,18 @@
 use super::deadlines::Deadlines;
 use super::keyed::{CookieMint, Key};
 use super::listeners::Handshakes;
-use super::time_wait::{Former, TimeWaits};
+use super::rest::RestQueue;
+use super::socket::{Shape, is_unfolded};
+use super::sockets::Sockets;
+use super::time_wait::TimeWaits;
 use super::{ClosedPort, ListenerId, SocketId, TcpId, TcpUsage};
-use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason, TcpEvent, TcpState};
+use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason, TcpEvent};
 use crate::frame::Payload;
-use crate::ip::{MIN_PATH_MTU, NetworkError, Outgoing, Packet};
+use crate::ip::{Outgoing, Packet};
 use crate::random::Random;
-use crate::tcp::fast_open::{CookieJar, Lesson};
+use crate::tcp::fast_open::CookieJar;
 use crate::tcp::listen::Listener;
-use crate::tcp::{Arrival, Config, Connection, Memory, Opening, Outcome, Segment, Seq, emit};
+use crate::tcp::{Arrival, Config, Memory, Opening, Outcome, Segment, emit};
 use crate::time::Instant;
 use crate::wire::checksum::Sum;
 use crate::wire::tcp::{Header, ParseError};
@@ -19,44 +22,11 @@ use crate::wire::{self, protocol};
 use slotmap::SlotMap;
 use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 
 /// What of a traffic class belongs to explicit congestion notification (RFC 3168 §5).
 const ECN: u8 = 3;
 /// Answers to segments that belong to no connection: how many may wait to be sent.
-const MAX_REPLIES: usize = 256;
-
-/// What a socket is at the moment.
-#[derive(Debug)]
-pub(super) enum Shape {
-    Opening(Box<Opening>),
-    Connection(Box<Connection>),
-    /// The handshake failed; the application has not yet let go.
-    Failed {
-        tuple: FourTuple,
-        config: Arc<Config>,
-        reason: CloseReason,
-    },
-}
-
-#[derive(Debug)]
-pub(super) struct Socket {
-    pub shape: Shape,
-    /// The listener in one of whose queues it stands.
-    pub(super) listener: Option<ListenerId>,
-    /// No application holds it.
-    pub(super) released: bool,
-    /// It stands in the queue of those that have something to send.
-    ready: bool,
-    /// Its entry among the deadlines.
-    filed: Option<Instant>,
-    /// What its buffers hold, as it was last counted.
-    memory: usize,
-    /// The connection in TIME-WAIT whose place an opening took: it comes back if nothing comes of that.
-    pub(super) former: Option<Box<Former>>,
-    /// The listener that counts it among the openings whose data the application has already.
-    pub(super) early_at: Option<ListenerId>,
-}
+pub(super) const MAX_REPLIES: usize = 256;
 
 /// A segment that no connection sends.
 #[derive(Debug)]
@@ -86,15 +56,15 @@ pub(super) struct TcpTable {
     connection_limit: usize,
     memory_limit: usize,
     /// What the buffers of all connections hold, and what was last said of it.
-    memory_taken: usize,
+    pub(super) memory_taken: usize,
     memory_told: Memory,
     pub(super) closed_port: ClosedPort,
-    pub(super) sockets: SlotMap<TcpId, Socket>,
-    pub(super) by_tuple: HashMap<FourTuple, TcpId, Key>,
+    pub(super) sockets: Sockets,
     pub(super) listeners: SlotMap<ListenerId, BoundListener>,
     pub(super) by_port: HashMap<u16, Vec<ListenerId>, Key>,
-    ready: VecDeque<TcpId>,
-    deadlines: Deadlines<TcpId>,
+    pub(super) ready: VecDeque<TcpId>,
+    pub(super) rest: RestQueue,
+    pub(super) deadlines: Deadlines<TcpId>,
     pub(super) time_waits: TimeWaits,
     replies: VecDeque<Reply>,
     pub(super) handshakes: Handshakes,
@@ -109,8 +79,8 @@ impl TcpTable {
     pub fn new(random: &mut Random, config: &super::Config) -> TcpTable {
         let key = Key::new(random);
         TcpTable {
-            sockets: SlotMap::with_key(),
-            by_tuple: HashMap::with_hasher(key.clone()),
+            sockets: Sockets::new(key.clone()),
+            rest: RestQueue::new(config.rest_after),
             listeners: SlotMap::with_key(),
             by_port: HashMap::with_hasher(key.clone()),
             ready: VecDeque::new(),
@@ -164,7 +134,7 @@ impl TcpTable {
         segment: Segment<'_>,
         path_mtu: impl Fn(IpAddr) -> usize,
     ) -> bool {
-        let Some(&id) = self.by_tuple.get(&tuple) else {
+        let Some(id) = self.sockets.find(&tuple) else {
             if !self.handle_in_time_wait(cx, tuple, &segment, &path_mtu) {
                 self.handle_without_connection(cx, tuple, &segment, path_mtu, None);
             }
@@ -183,7 +153,8 @@ impl TcpTable {
                 arrival == Arrival::Progress
             }
             Shape::Opening(_) => self.handle_in_opening(cx, id, segment),
-            Shape::Failed { .. } => unreachable!("a failed opening leaves the table of connections"),
+            Shape::Resting(_) => is_unfolded(),
+            Shape::Failed { .. } => unreachable!("a failed opening leaves the directory"),
         }
     }
 
@@ -220,113 +191,10 @@ impl TcpTable {
 
     fn refuse_to_queue(&mut self, cx: &mut Context<'_>, id: TcpId, segment: &Segment<'_>) {
         self.refuse(cx, DropReason::AcceptQueueFull);
-        let (tuple, resets) = (*self.tuple(id), self.config(id).reset_on_overflow);
+        let (tuple, resets) = (self.tuple(id), self.config(id).reset_on_overflow);
         if let Some(header) = segment.reset_reply().filter(|_| resets) {
             self.reply(tuple, header, SendReason::AcceptQueueFull);
             self.fail(cx, id, CloseReason::Aborted);
-        }
-    }
-
-    /// What became of an opening that did not become a connection.
-    fn conclude(&mut self, cx: &mut Context<'_>, id: TcpId, outcome: Outcome) {
-        match outcome {
-            Outcome::Stay => {}
-            Outcome::Reply(header) => {
-                let tuple = *self.tuple(id);
-                self.reply(tuple, header, SendReason::NoConnection);
-            }
-            Outcome::Closed(reason) if self.sockets[id].early_at.is_some() => self.fail_early(cx, id, reason),
-            Outcome::Closed(reason) => return self.fail(cx, id, reason),
-            Outcome::Established(_) => unreachable!("only a segment completes a handshake"),
-        }
-        self.settle(id);
-    }
-
-    pub(super) fn fail(&mut self, cx: &mut Context<'_>, id: TcpId, reason: CloseReason) {
-        let socket = &mut self.sockets[id];
-        let Shape::Opening(opening) = &socket.shape else { return };
-        let (tuple, config) = (*opening.tuple(), opening.config().clone());
-        let lesson = opening.lesson().filter(|lesson| *lesson == Lesson::Lost);
-        cx.tell(|| Event::Tcp { connection: tuple, event: crate::event::TcpEvent::Closed { why: reason } });
-        socket.shape = Shape::Failed { tuple, config, reason };
-        if let Some(listener) = socket.listener.take() {
-            socket.released = true;
-            if let Some(bound) = self.listeners.get_mut(listener) {
-                bound.listener.opening_ended();
-            }
-        }
-        let former = socket.former.take();
-        self.early_opening_ended(cx.now, id, Some(reason));
-        self.learn(cx.now, &tuple, lesson);
-        self.by_tuple.remove(&tuple);
-        if let Some(former) = former {
-            // RFC 9293 §3.6.1 (MAY-2): the SYN was an old duplicate.
-            self.return_to_time_wait(cx, *former);
-        }
-        self.wakeups.push_back(SocketId::Tcp(id));
-        self.remove_if_released(id);
-    }
-
-    pub(super) fn insert(&mut self, shape: Shape, tuple: FourTuple, listener: Option<ListenerId>) -> TcpId {
-        let (released, ready, filed, memory, former, early_at) = (false, false, None, 0, None, None);
-        let id = self.sockets.insert(Socket { shape, listener, released, ready, filed, memory, former, early_at });
-        self.by_tuple.insert(tuple, id);
-        self.settle(id);
-        id
-    }
-
-    /// After anything happened to a socket: queues it, files its deadline, wakes who waits, removes what is over.
-    pub fn settle(&mut self, id: TcpId) {
-        let socket = &mut self.sockets[id];
-        let doubts = match &mut socket.shape {
-            Shape::Opening(opening) => opening.take_doubt().then_some(opening.tuple().remote.ip()),
-            Shape::Connection(connection) => connection.take_doubt().then_some(connection.tuple().remote.ip()),
-            Shape::Failed { .. } => None,
-        };
-        if let Shape::Connection(connection) = &mut socket.shape
-            && let Some(mtu) = connection.take_path_mtu()
-        {
-            self.narrower.push_back((connection.tuple().remote.ip(), mtu));
-        }
-        self.doubted.extend(doubts.filter(|_| self.doubted.len() < MAX_REPLIES));
-        let (has_something_to_send, deadline, wake, over) = match &mut socket.shape {
-            Shape::Opening(opening) => (opening.has_something_to_send(), opening.next_deadline(), false, false),
-            Shape::Connection(connection) => (
-                connection.has_something_to_send(),
-                connection.next_deadline(),
-                connection.take_wake(),
-                connection.is_over(),
-            ),
-            Shape::Failed { .. } => (false, None, false, false),
-        };
-        let held = match &socket.shape {
-            Shape::Connection(connection) => connection.memory_held(),
-            Shape::Opening(opening) => opening.memory_held(),
-            Shape::Failed { .. } => 0,
-        };
-        self.memory_taken = self.memory_taken - std::mem::replace(&mut socket.memory, held) + held;
-        if has_something_to_send && !socket.ready {
-            socket.ready = true;
-            self.ready.push_back(id);
-        }
-        self.deadlines.file(id, deadline, &mut socket.filed);
-        if wake && !socket.released {
-            self.wakeups.push_back(SocketId::Tcp(id));
-        }
-        if over {
-            let tuple = *self.tuple(id);
-            if self.by_tuple.get(&tuple) == Some(&id) {
-                self.by_tuple.remove(&tuple);
-            }
-            self.remove_if_released(id);
-        }
-    }
-
-    pub(super) fn remove_if_released(&mut self, id: TcpId) {
-        if let Some(socket) = self.sockets.get(id).filter(|socket| socket.released) {
-            self.deadlines.forget(id, socket.filed);
-            self.memory_taken -= socket.memory;
-            self.sockets.remove(id);
         }
     }
 
@@ -334,7 +202,7 @@ impl TcpTable {
         while let Some(id) = self.deadlines.take_due(cx.now) {
             let Some(socket) = self.sockets.get_mut(id) else { continue };
             socket.filed = None;
-            match &mut socket.shape {
+            match &mut self.socket(id).shape {
                 Shape::Connection(connection) => {
                     connection.handle_timeout(cx);
                     self.settle(id);
@@ -343,14 +211,16 @@ impl TcpTable {
                     let outcome = opening.handle_timeout(cx);
                     self.conclude(cx, id, outcome);
                 }
+                Shape::Resting(_) => is_unfolded(),
                 Shape::Failed { .. } => {}
             }
         }
         self.end_time_waits(cx);
+        self.fold_the_resting(cx);
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.next().into_iter().chain(self.time_waits.next_deadline()).min()
+        [self.deadlines.next(), self.time_waits.next_deadline(), self.rest.next_deadline()].into_iter().flatten().min()
     }
 
     /// The next segment of any socket; those that have much to send take turns.
@@ -364,17 +234,18 @@ impl TcpTable {
             let frame = match &mut socket.shape {
                 Shape::Opening(opening) => opening.poll_transmit(cx),
                 Shape::Connection(connection) => connection.poll_transmit(cx),
-                Shape::Failed { .. } => None,
+                Shape::Resting(_) | Shape::Failed { .. } => None,
             };
             if let Some(frame) = frame {
                 self.ready.push_back(id);
-                let config = self.config(id);
-                return Some(outgoing(self.tuple(id), (config.ttl, config.traffic_class), frame));
+                let Config { ttl, traffic_class, .. } = *socket.config();
+                return Some(outgoing(&socket.tuple(), (ttl, traffic_class), frame));
             }
             socket.ready = false;
             self.settle(id);
             self.shrink_to_time_wait(cx, id);
         }
+        self.rest.date(cx.now);
         None
     }
 
@@ -389,7 +260,7 @@ impl TcpTable {
             && let Some(socket) = self.sockets.get(id)
         {
             self.memory_told = level;
-            let connection = *socket.shape.tuple();
+            let connection = socket.tuple();
             let event = TcpEvent::Memory { level: level.name(), taken, limit };
             cx.tell(|| Event::Tcp { connection, event });
         }
@@ -397,7 +268,7 @@ impl TcpTable {
 
     pub fn usage(&self) -> TcpUsage {
         let (connections, time_waits) = (self.sockets.len(), self.time_waits.len());
-        TcpUsage { connections, time_waits, memory: self.memory_taken }
+        TcpUsage { connections, resting: self.rest.resting(), time_waits, memory: self.memory_taken }
     }
 
     /// There are as many connections as there may be.
@@ -407,58 +278,6 @@ impl TcpTable {
 
     pub fn poll_wakeup(&mut self) -> Option<SocketId> {
         self.wakeups.pop_front()
-    }
-
-    /// An ICMP error that quotes a segment to `tuple` with the sequence number `seq`. True when it was believed; a
-    /// `hard` one ends an opening.
-    pub fn handle_error(
-        &mut self,
-        cx: &mut Context<'_>,
-        tuple: &FourTuple,
-        seq: Seq,
-        error: NetworkError,
-        hard: bool,
-    ) -> bool {
-        let Some(&id) = self.by_tuple.get(tuple) else { return false };
-        match &mut self.socket(id).shape {
-            Shape::Connection(connection) if connection.has_in_flight(seq) => {
-                if let NetworkError::FragmentationNeeded { mtu } = error {
-                    connection.hear_path_mtu(cx, seq, mtu, MIN_PATH_MTU);
-                } else {
-                    connection.handle_icmp(cx, error.meaning(), hard);
-                }
-                self.settle(id);
-                true
-            }
-            Shape::Opening(opening) if opening.has_in_flight(seq) => {
-                if let NetworkError::FragmentationNeeded { mtu } = error {
-                    if opening.hear_path_mtu(cx, mtu) {
-                        opening.handle_path_mtu(usize::from(mtu.max(MIN_PATH_MTU)));
-                        self.narrower.push_back((tuple.remote.ip(), mtu));
-                    }
-                } else {
-                    // Nobody refuses a connection that the application may hold already.
-                    let is_at_work = opening.early().is_some();
-                    let why = if is_at_work { CloseReason::Unreachable } else { refusal(error) };
-                    let outcome = opening.handle_icmp(cx, error.meaning(), hard.then_some(why));
-                    self.conclude(cx, id, outcome);
-                }
-                true
-            }
-            Shape::Connection(_) | Shape::Opening(_) | Shape::Failed { .. } => false,
-        }
-    }
-
-    /// A segment of ours did not fit: another connection had found the path narrower before.
-    pub fn handle_too_large(&mut self, tuple: &FourTuple, mtu: usize) {
-        if let Some(&id) = self.by_tuple.get(tuple) {
-            match &mut self.socket(id).shape {
-                Shape::Connection(connection) => connection.handle_path_mtu(mtu),
-                Shape::Opening(opening) => opening.handle_path_mtu(mtu),
-                Shape::Failed { .. } => {}
-            }
-            self.settle(id);
-        }
     }
 
     pub(super) fn reply(&mut self, tuple: FourTuple, header: Header, why: SendReason) {
@@ -473,7 +292,7 @@ impl TcpTable {
     }
 
     pub fn is_taken(&self, tuple: &FourTuple) -> bool {
-        self.by_tuple.contains_key(tuple) || self.time_waits.contains(tuple)
+        self.sockets.find(tuple).is_some() || self.time_waits.contains(tuple)
     }
 
     pub fn connect(&mut self, cx: &mut Context<'_>, tuple: FourTuple, config: Config, path_mtu: usize) -> TcpId {
@@ -492,112 +311,6 @@ impl TcpTable {
         let mut opening = Opening::active(cx, tuple, config.into(), secrets, self.mtu);
         opening.handle_path_mtu(path_mtu);
         opening
-    }
-
-    /// The application lets go; the id is no longer its own.
-    pub fn release(&mut self, cx: &mut Context<'_>, id: TcpId) {
-        match &mut self.socket(id).shape {
-            Shape::Connection(connection) => connection.release(cx),
-            Shape::Opening(opening) if opening.early().is_some() => {
-                opening.early_mut().into_iter().for_each(|early| early.release(cx));
-            }
-            Shape::Opening(opening) if opening.state() == TcpState::SynReceived => opening.close(true),
-            Shape::Opening(_) | Shape::Failed { .. } => return self.abort(cx, id),
-        }
-        self.socket(id).released = true;
-        self.settle(id);
-        self.shrink_to_time_wait(cx, id);
-    }
-
-    pub fn abort(&mut self, cx: &mut Context<'_>, id: TcpId) {
-        let socket = self.socket(id);
-        socket.released = true;
-        socket.listener = None;
-        match &mut socket.shape {
-            Shape::Connection(connection) => {
-                connection.abort(cx);
-                self.settle(id);
-            }
-            Shape::Opening(_) => self.abort_opening(cx, id),
-            Shape::Failed { .. } => self.remove_if_released(id),
-        }
-    }
-
-    fn abort_opening(&mut self, cx: &mut Context<'_>, id: TcpId) {
-        let Shape::Opening(opening) = &mut self.socket(id).shape else { return };
-        let (tuple, reset) = (*opening.tuple(), opening.abort(cx));
-        if let Some(header) = reset {
-            self.reply(tuple, header, SendReason::Abort);
-        }
-        self.fail(cx, id, CloseReason::Aborted);
-    }
-
-    /// CLOSE of the sending side. In SYN-SENT it ends the attempt (RFC 9293 §3.10.4).
-    pub fn shutdown(&mut self, cx: &mut Context<'_>, id: TcpId) {
-        match &mut self.socket(id).shape {
-            Shape::Connection(connection) => {
-                connection.shutdown(cx);
-                self.settle(id);
-            }
-            Shape::Opening(opening) if opening.early().is_some() => {
-                opening.early_mut().into_iter().for_each(|early| early.shutdown(cx));
-                self.settle(id);
-            }
-            Shape::Opening(opening) if opening.state() == TcpState::SynReceived => opening.close(false),
-            Shape::Opening(_) => self.abort_opening(cx, id),
-            Shape::Failed { .. } => {}
-        }
-    }
-
-    /// # Panics
-    /// When the id is that of a socket which was closed: only a caller's bug brings that about.
-    pub fn socket(&mut self, id: TcpId) -> &mut Socket {
-        self.sockets.get_mut(id).expect("a TcpId is used only until its socket is closed")
-    }
-
-    pub fn shape(&self, id: TcpId) -> &Shape {
-        &self.sockets.get(id).expect("a TcpId is used only until its socket is closed").shape
-    }
-
-    pub fn unfinished(&self) -> usize {
-        let over = |state| matches!(state, TcpState::Closed | TcpState::TimeWait);
-        self.sockets.values().filter(|socket| !over(socket.shape.state())).count()
-    }
-
-    pub fn states(&self) -> impl Iterator<Item = TcpState> {
-        let listeners = self.listeners.values().map(|_| TcpState::Listen);
-        let over = std::iter::repeat_n(TcpState::TimeWait, self.time_waits.len());
-        self.sockets.values().map(|socket| socket.shape.state()).chain(listeners).chain(over)
-    }
-
-    pub fn tuple(&self, id: TcpId) -> &FourTuple {
-        self.shape(id).tuple()
-    }
-
-    pub fn config(&self, id: TcpId) -> &Config {
-        match self.shape(id) {
-            Shape::Opening(opening) => opening.config(),
-            Shape::Connection(connection) => connection.config(),
-            Shape::Failed { config, .. } => config,
-        }
-    }
-}
-
-impl Shape {
-    fn tuple(&self) -> &FourTuple {
-        match self {
-            Shape::Opening(opening) => opening.tuple(),
-            Shape::Connection(connection) => connection.tuple(),
-            Shape::Failed { tuple, .. } => tuple,
-        }
-    }
-
-    pub fn state(&self) -> TcpState {
-        match self {
-            Shape::Opening(opening) => opening.state(),
-            Shape::Connection(connection) => connection.state(),
-            Shape::Failed { .. } => TcpState::Closed,
-        }
     }
 }
 
@@ -622,21 +335,6 @@ fn parse<'p>(packet: &'p Packet<'_>) -> Result<Segment<'p>, DropReason> {
         Err(ParseError::Header { .. }) => Err(DropReason::MalformedTcp),
         // RFC 9293 §3.1 (MUST-7)
         Err(ParseError::Options(_)) => Err(DropReason::BadTcpOption),
-    }
-}
-
-/// Who says that there is no such port, or no TCP, is the host itself; the others are on the way to it.
-fn refusal(error: NetworkError) -> CloseReason {
-    match error {
-        NetworkError::PortUnreachable | NetworkError::ProtocolUnreachable => CloseReason::Refused,
-        NetworkError::NetUnreachable
-        | NetworkError::HostUnreachable
-        | NetworkError::FragmentationNeeded { .. }
-        | NetworkError::SourceRouteFailed
-        | NetworkError::AdministrativelyProhibited
-        | NetworkError::TtlExceeded
-        | NetworkError::ReassemblyTimeExceeded
-        | NetworkError::ParameterProblem { .. } => CloseReason::Unreachable,
     }
 }
 

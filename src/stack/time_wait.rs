@@ -2,8 +2,10 @@
 //! that find them included.
 
 use super::TcpId;
+use super::endpoints::mapped;
 use super::keyed::Key;
-use super::tcp::{Shape, TcpTable};
+use super::socket::Shape;
+use super::tcp::TcpTable;
 use crate::event::{CloseReason, Context, Event, FourTuple, SendReason, StateCause, TcpEvent, TcpState, TimerKind};
 use crate::tcp::time_wait::Answer;
 use crate::tcp::{Config, Segment, TimeWait};
@@ -31,14 +33,6 @@ pub(super) struct Record {
     until: [u32; 2],
     pub ttl: u8,
     pub traffic_class: u8,
-}
-
-/// An IPv4 address as the IPv6 one that is mapped to it.
-fn mapped(ip: IpAddr) -> [u8; 16] {
-    match ip {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
-        IpAddr::V6(v6) => v6.octets(),
-    }
 }
 
 impl Record {
@@ -270,7 +264,7 @@ impl TcpTable {
         let Some((wait, until)) = connection.time_wait() else { return };
         let tuple = *connection.tuple();
         let evicted = self.time_waits.insert(&tuple, wait, connection.config(), until.max(cx.now));
-        self.by_tuple.remove(&tuple);
+        self.sockets.unlist(id);
         self.remove_if_released(id);
         if let Some(evicted) = evicted {
             end(cx, &evicted, StateCause::Evicted);
@@ -353,7 +347,7 @@ impl TcpTable {
         segment: &Segment<'_>,
         path_mtu: impl Fn(IpAddr) -> usize,
     ) {
-        let tuple = *self.tuple(id);
+        let tuple = self.tuple(id);
         let listens = self.would_open(tuple.local, segment);
         let Shape::Connection(connection) = &mut self.socket(id).shape else { return };
         if !listens {

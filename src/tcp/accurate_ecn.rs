@@ -22,6 +22,7 @@
 use super::byte_counters::ByteCounters;
 use super::connection::Connection;
 use super::ecn::{CE, Ecn};
+use super::fold::folded;
 use super::opening::Opening;
 use super::recovery::Report;
 use super::segment::Segment;
@@ -60,6 +61,9 @@ enum Greets {
     BySynAck,
     ByAcknowledgement,
 }
+
+folded!(Accurate { received, sent, greeting, greets, capable, hears, last_marked, untold, bytes });
+folded!(Greets: BySynAck, ByAcknowledgement);
 
 pub(super) fn number(flags: Flags) -> u8 {
     [(Flags::AE, 4), (Flags::CWR, 2), (Flags::ECE, 1)]

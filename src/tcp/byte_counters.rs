@@ -16,6 +16,7 @@
 use super::config::Config;
 use super::connection::Connection;
 use super::ecn::CE;
+use super::fold::folded;
 use crate::event::{Context, EcnTrouble, TcpEvent};
 use crate::time::Instant;
 use crate::wire::tcp_options::{self, MAX_LEN, Order};
@@ -87,6 +88,9 @@ pub(super) struct ByteCounters {
     /// Bytes that were taken for marked by the count of packets alone, and that the next option will tell of again.
     guessed: u64,
 }
+
+folded!(Theirs: Unknown, Absent, Seen, Zeroed);
+folded!(ByteCounters { received, told, sent, theirs, blocked, wanted, told_at, last, first_data, repeats, guessed });
 
 impl ByteCounters {
     pub(super) fn new(now: Instant) -> ByteCounters {

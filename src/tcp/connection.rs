@@ -8,6 +8,7 @@ use super::config::Config;
 use super::congestion::{CongestionControl, Start};
 use super::control::{Usage, rate_sample};
 use super::ecn::EcnState;
+use super::fold::folded;
 use super::info::{Info, ReceiveError, SendError, Status};
 use super::limiter::ChallengeLimiter;
 use super::memory::Memory;
@@ -36,6 +37,8 @@ pub(super) struct TimestampState {
     pub recent_at: Instant,
 }
 
+folded!(TimestampState { offset, recent, recent_at });
+
 impl TimestampState {
     pub fn value(&self, now: Instant) -> u32 {
         (now.as_millis() as u32).wrapping_add(self.offset)
@@ -43,7 +46,7 @@ impl TimestampState {
 }
 
 /// Segments that must go out whatever else does.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub(super) struct Pending {
     pub reset: Option<SendReason>,
     /// The reset answers a segment, and takes its number from that one's acknowledgement (RFC 9293 §3.5.2).
@@ -80,6 +83,26 @@ pub(super) struct Totals {
     /// Data in a SYN was taken.
     pub syn_data: bool,
 }
+
+folded!(Totals {
+    bytes_acked,
+    bytes_received,
+    segments_sent,
+    segments_received,
+    retransmissions,
+    data_segments_sent,
+    data_segments_received,
+    bytes_sent,
+    bytes_retransmitted,
+    out_of_order,
+    timeouts,
+    received_ce,
+    delivered_ce,
+    largest_received,
+    data_received_at,
+    data_sent_at,
+    syn_data,
+});
 
 /// The connection record of RFC 9293 §3.3.1 (TCB).
 #[derive(Debug)]

@@ -5,6 +5,7 @@
 
 use super::congestion::{Acknowledged, CongestionControl, LostSegment, RateSample, Start};
 use super::connection::Connection;
+use super::fold::folded;
 use super::recovery::Sample;
 use crate::event::{Context, CwndCause, TcpEvent};
 use crate::time::Instant;
@@ -25,6 +26,8 @@ pub(super) struct Usage {
     /// The end of the round trip that goes on.
     round_end: u64,
 }
+
+folded!(Usage { limited, most, until, used, since, round_end });
 
 /// What recovery has made of an acknowledgement.
 #[derive(Clone, Copy, Debug)]

@@ -23,6 +23,7 @@
 
 use super::accurate_ecn::answer_to;
 use super::connection::Connection;
+use super::fold::folded;
 use super::info::Marks;
 use super::opening::Opening;
 use super::recovery::Report;
@@ -63,6 +64,8 @@ pub(super) struct EcnState {
     /// We have cut the window: the next new data says so.
     cwr_due: bool,
 }
+
+folded!(EcnState { echoes, before, cwr_due });
 
 impl Opening {
     /// RFC 3168 §6.1.1: what our SYN, or the answer to the peer's, says. Only the first SYN asks.

@@ -2,6 +2,7 @@
 //!
 //! Each connection has its own: a limit that is shared tells one peer about the others.
 
+use super::fold::{Fold, Folder, Unfolder};
 use crate::time::Instant;
 
 /// RFC 5961 §7's example: ten in any five seconds.
@@ -12,6 +13,16 @@ const PERIOD_SECONDS: u32 = 5;
 /// many were spent in it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ChallengeLimiter(u32);
+
+impl Fold for ChallengeLimiter {
+    fn fold(&self, to: &mut Folder) {
+        self.0.fold(to);
+    }
+
+    fn unfold(from: &mut Unfolder<'_>) -> ChallengeLimiter {
+        ChallengeLimiter(u32::unfold(from))
+    }
+}
 
 impl ChallengeLimiter {
     /// May one more go out now? Counts it if so.

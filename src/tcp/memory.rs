@@ -5,6 +5,7 @@
 //! connection keeps what it has, and [`FLOOR`] bytes in each direction, so that all of them go on.
 
 use super::connection::Connection;
+use super::fold::folded;
 use crate::pool::Pool;
 
 /// What every connection may hold in each direction, in bytes.
@@ -19,6 +20,8 @@ pub enum Memory {
     Scarce,
     Exhausted,
 }
+
+folded!(Memory: Plenty, Scarce, Exhausted);
 
 impl Memory {
     pub fn name(self) -> &'static str {

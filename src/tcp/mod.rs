@@ -21,6 +21,7 @@
 //! | `timeout`, `close`, `limiter` | patience, ends, and limits | §3.6, §3.8, RFC 5961 |
 //! | `path_mtu` | how large a packet, and whom to believe | RFC 1191, RFC 5927 §7.2 |
 //! | `memory` | bounds over all connections | |
+//! | `fold` | what is kept of a connection at rest | |
 //! | `cookie` | handshakes of which nothing is kept | RFC 4987 |
 //! | `time_wait` | what is left of a connection that is over | §3.6.1, RFC 1337, RFC 6191 |
 //!
@@ -39,6 +40,7 @@ mod control;
 pub mod cookie;
 mod ecn;
 pub mod fast_open;
+pub mod fold;
 mod handshake;
 mod info;
 mod limiter;

@@ -12,6 +12,7 @@
 //! So a path that narrows in mid-connection costs a timeout, and a lie nothing.
 
 use super::connection::Connection;
+use super::fold::folded;
 use super::opening::{Opening, headers};
 use super::seq::Seq;
 use crate::event::{Context, MtuVerdict, TcpEvent};
@@ -39,6 +40,9 @@ struct Claim {
     floor: u16,
     quoted: u64,
 }
+
+folded!(PathMtu { largest_sent, largest_arrived, trial, aside, believed });
+folded!(Claim { mtu, floor, quoted });
 
 impl PathMtu {
     pub fn on_sent(&mut self, size: usize, end: u64) {

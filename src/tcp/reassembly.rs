@@ -4,6 +4,7 @@
 //! One ring of bytes, indexed by stream position, holds both what is in order and what lies past a hole; a short list
 //! of ranges says what of the latter is there. The ring grows with what it holds and goes away when it is empty.
 
+use super::fold::folded;
 use crate::pool::Pool;
 use smallvec::SmallVec;
 use std::ops::Range;
@@ -34,6 +35,8 @@ pub struct ReceiveBuffer {
     thrifty: bool,
 }
 
+folded!(ReceiveBuffer { last_len, read, next, thrifty; ring, ranges });
+
 /// What became of the bytes of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Inserted {
@@ -49,6 +52,11 @@ impl ReceiveBuffer {
     /// An empty buffer whose next byte has the given position.
     pub fn new(next: u64) -> ReceiveBuffer {
         ReceiveBuffer { ring: Vec::new(), last_len: 0, read: next, next, ranges: SmallVec::new(), thrifty: false }
+    }
+
+    /// It holds nothing.
+    pub fn is_at_rest(&self) -> bool {
+        self.readable() == 0 && self.ranges.is_empty()
     }
 
     /// RCV.NXT as far as data goes.

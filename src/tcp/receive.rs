@@ -1,5 +1,6 @@
 //! The receiving half: RCV.NXT, the window that is offered, and when to acknowledge.
 
+use super::fold::folded;
 use super::reassembly::{Inserted, ReceiveBuffer};
 use super::seq::Seq;
 use crate::event::SendReason;
@@ -47,6 +48,12 @@ pub struct Receiver {
     duplicate: Option<Range<u64>>,
 }
 
+folded!(Receiver {
+    first, buffer, nxt, edge, unscaled, beyond_field, scale, capacity, mss, fin, finished, urgent, last_ack_sent,
+    unacknowledged;
+    ack_due, recent, duplicate
+});
+
 /// What accepted data asks for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Acknowledge {
@@ -77,6 +84,11 @@ impl Receiver {
             recent: SmallVec::new(),
             duplicate: None,
         }
+    }
+
+    /// Everything that came is read and acknowledged, and nothing lies past a hole.
+    pub fn is_at_rest(&self) -> bool {
+        self.ack_due.is_none() && self.duplicate.is_none() && self.recent.is_empty() && self.buffer.is_at_rest()
     }
 
     /// How many bytes may wait for the application.
@@ -172,6 +184,9 @@ impl Receiver {
                 Acknowledge::Now(SendReason::DuplicateAck)
             }
         };
+        // What has been filled up to here needs no block any more.
+        let nxt = self.nxt;
+        self.recent.retain(|at| *at >= nxt);
         // The peer contradicts itself: there is data where it had put its FIN.
         self.fin = self.fin.filter(|fin| *fin >= self.nxt);
         (inserted, acknowledge)

@@ -8,6 +8,7 @@
 //! than the one before, up to four times what was read. The window is never what holds a peer back for long, and a
 //! connection whose application reads little never pins much memory.
 
+use super::fold::folded;
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub struct RightSizing {
     /// How much came in the round trip before.
     before: u64,
 }
+
+folded!(RightSizing { since, arrived, before });
 
 impl RightSizing {
     pub fn new(now: Instant, read: u64) -> RightSizing {

@@ -1,6 +1,7 @@
 //! Round-trip times and the retransmission timeout (RFC 6298; RFC 9293 §3.8.1, MUST-18).
 
 use super::Config;
+use super::fold::folded;
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -17,6 +18,8 @@ pub struct RttEstimator {
     shortest: Minimum,
     slop: Duration,
 }
+
+folded!(RttEstimator { estimate, base, backoff, min, max, shortest, slop });
 
 impl RttEstimator {
     pub fn new(config: &Config) -> RttEstimator {
@@ -103,6 +106,8 @@ struct Minimum {
     /// When each third began, and its shortest; the newest first.
     thirds: [Option<(Instant, Duration)>; 4],
 }
+
+folded!(Minimum { thirds });
 
 impl Minimum {
     fn note(&mut self, now: Instant, rtt: Duration) {

@@ -1,5 +1,6 @@
 //! The sending half: SND.UNA, SND.NXT, the peer's window, and what is waiting.
 
+use super::fold::folded;
 use super::send_buffer::SendBuffer;
 use crate::pool::Pool;
 use std::collections::VecDeque;
@@ -51,6 +52,11 @@ pub struct Sender {
     pub path_mss: usize,
 }
 
+folded!(Sender {
+    first, buffer, una, nxt, wnd, wl1, wl2, max_wnd, scale, fin, urgent, more, unpushed, small, peer_mss, path_mss;
+    pushed, records
+});
+
 impl Sender {
     /// `nxt` is the position after our SYN.
     pub fn new(nxt: u64, scale: u8, peer_mss: usize, path_mss: usize) -> Sender {
@@ -74,6 +80,11 @@ impl Sender {
             peer_mss,
             path_mss,
         }
+    }
+
+    /// Everything that was written is acknowledged.
+    pub fn is_at_rest(&self) -> bool {
+        self.buffer.len() == 0 && self.pushed.is_empty() && self.records.is_empty()
     }
 
     /// Takes in what was written, and what was said with it.

@@ -3,6 +3,7 @@
 //! A write copies its bytes in once. From then on they are shared: a segment, its retransmission, and a capture of
 //! both hold slices of the same memory.
 
+use super::fold::folded;
 use crate::frame::Payload;
 use crate::pool::{LARGE_CHUNK, Pool, SMALL_CHUNK};
 use bytes::{Buf, Bytes, BytesMut};
@@ -18,6 +19,8 @@ pub struct SendBuffer {
     tail: BytesMut,
     end: u64,
 }
+
+folded!(SendBuffer { start, end; chunks, tail });
 
 impl SendBuffer {
     /// An empty buffer whose first byte will have the given position.

@@ -1,5 +1,6 @@
 //! The timers of a connection: one table, from which the next deadline is read.
 
+use super::fold::{Fold, Folder, Unfolder};
 use crate::event::TimerKind;
 use crate::time::Instant;
 
@@ -24,6 +25,17 @@ pub struct Timers([Instant; KINDS.len()]);
 impl Default for Timers {
     fn default() -> Timers {
         Timers([Instant::FAR_FUTURE; KINDS.len()])
+    }
+}
+
+impl Fold for Timers {
+    fn fold(&self, to: &mut Folder) {
+        KINDS.map(|timer| self.at(timer)).fold(to);
+    }
+
+    fn unfold(from: &mut Unfolder<'_>) -> Timers {
+        let times: [Option<Instant>; KINDS.len()] = Fold::unfold(from);
+        Timers(times.map(|at| at.unwrap_or(Instant::FAR_FUTURE)))
     }
 }
 

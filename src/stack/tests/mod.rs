@@ -2,6 +2,7 @@
 
 mod memory;
 mod neighbour;
+mod rest;
 mod time_wait;
 
 use super::{Config, Stack};

@@ -58,3 +58,23 @@ fn after_three_timeouts_the_neighbour_is_asked() {
     let doubt = doubt.unwrap_or_else(|| panic!("{told:?}"));
     assert!(timeouts[2] < doubt && timeouts[3] > doubt, "{told:?}");
 }
+
+/// The question once stood in a queue until some other timer fired.
+#[test]
+fn a_doubted_neighbour_is_asked_at_once() {
+    let (mut wire, id, isn) = connected();
+    wire.stack.tcp_send(wire.now, id, b"hello").expect("room");
+    wire.out();
+    wire.segment(peer(1, 4000), 80, (Flags::ACK, IRS + 1, isn + 6), &Options::default(), b"");
+    wire.stack.tcp_send(wire.now, id, b"again").expect("room");
+    wire.out();
+    wire.told();
+    while !wire.told().iter().any(|text| text.ends_with("PROBE: an upper layer hears nothing")) {
+        wire.now = wire.now.max(wire.stack.next_deadline().expect("a timer runs"));
+        wire.stack.handle_timeout(wire.now);
+        let asks =
+            std::iter::from_fn(|| wire.stack.poll_transmit(wire.now)).any(|frame| frame.to_vec()[12..14] == [8, 6]);
+        let doubted = wire.told.0.lock().expect("nobody panics with it").iter().any(|text| text.contains("-> PROBE"));
+        assert_eq!(asks, doubted);
+    }
+}

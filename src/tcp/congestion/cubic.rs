@@ -23,6 +23,7 @@
 
 use super::hystart::HyStart;
 use super::{Acknowledged, Congested, CongestionControl, Start, Window};
+use crate::tcp::fold::{Fold, Folder, Unfolder, folded};
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -50,6 +51,8 @@ struct Epoch {
     estimate_rest: u64,
 }
 
+folded!(Epoch { start, origin, k, estimate, estimate_rest });
+
 #[derive(Clone, Debug)]
 pub struct Cubic {
     window: Window,
@@ -66,12 +69,16 @@ pub struct Cubic {
     before: Option<(Option<Epoch>, u64, u64)>,
 }
 
+folded!(Cubic { window, hystart, epoch, w_max, prior, credit, used_at, region, before });
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Region {
     RenoFriendly,
     Concave,
     Convex,
 }
+
+folded!(Region: RenoFriendly, Concave, Convex);
 
 impl Cubic {
     pub fn new(start: &Start) -> Cubic {
@@ -158,6 +165,15 @@ impl CongestionControl for Cubic {
 
     fn window_mut(&mut self) -> &mut Window {
         &mut self.window
+    }
+
+    fn fold(&self, to: &mut Folder) -> bool {
+        Fold::fold(self, to);
+        true
+    }
+
+    fn unfold(&mut self, from: &mut Unfolder<'_>) {
+        *self = Fold::unfold(from);
     }
 
     fn phase(&self) -> &'static str {

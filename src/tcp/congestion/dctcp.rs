@@ -9,6 +9,7 @@
 //! answered as Reno does (§3.5); where ECN was not agreed on it *is* Reno.
 
 use super::{Acknowledged, Congested, CongestionControl, Reno, Start, Window};
+use crate::tcp::fold::{Fold, Folder, Unfolder, folded};
 
 /// alpha counts in these.
 const ONE: u64 = 1 << 10;
@@ -24,6 +25,8 @@ pub struct Dctcp {
     acknowledged: u64,
     marked: u64,
 }
+
+folded!(Dctcp { reno, alpha, acknowledged, marked });
 
 impl Dctcp {
     pub fn new(start: &Start) -> Dctcp {
@@ -50,6 +53,15 @@ impl CongestionControl for Dctcp {
 
     fn window_mut(&mut self) -> &mut Window {
         self.reno.window_mut()
+    }
+
+    fn fold(&self, to: &mut Folder) -> bool {
+        Fold::fold(self, to);
+        true
+    }
+
+    fn unfold(&mut self, from: &mut Unfolder<'_>) {
+        *self = Fold::unfold(from);
     }
 
     fn wants_each_mark(&self) -> bool {

@@ -4,7 +4,7 @@ use crate::time::Instant;
 use std::time::Duration;
 
 /// What a controller begins with.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Start {
     pub now: Instant,
     /// The largest segment, in bytes of data.

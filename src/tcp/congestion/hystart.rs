@@ -10,6 +10,7 @@
 //! In conservative slow start (CSS) the window grows a quarter as fast, while it is found out which of the two it was.
 
 use super::Acknowledged;
+use crate::tcp::fold::{Fold, Folder, Unfolder, folded};
 use std::time::Duration;
 
 /// RFC 9406 §4.3.
@@ -31,6 +32,26 @@ enum Phase {
     Over,
 }
 
+impl Fold for Phase {
+    fn fold(&self, to: &mut Folder) {
+        let conservative = match self {
+            Phase::SlowStart => None,
+            Phase::Conservative { rounds, baseline } => Some((*rounds, *baseline)),
+            Phase::Over => None,
+        };
+        (*self == Phase::Over).fold(to);
+        conservative.fold(to);
+    }
+
+    fn unfold(from: &mut Unfolder<'_>) -> Phase {
+        match Fold::unfold(from) {
+            (true, _) => Phase::Over,
+            (false, None) => Phase::SlowStart,
+            (false, Some((rounds, baseline))) => Phase::Conservative { rounds, baseline },
+        }
+    }
+}
+
 /// Watches the round trips of the first slow start of a connection.
 #[derive(Clone, Debug)]
 pub struct HyStart {
@@ -40,6 +61,8 @@ pub struct HyStart {
     current: Option<Duration>,
     samples: u32,
 }
+
+folded!(HyStart { phase, last, current, samples });
 
 impl Default for HyStart {
     fn default() -> HyStart {

@@ -36,6 +36,7 @@ pub use none::Unlimited;
 pub use reno::Reno;
 pub use window::Window;
 
+use super::fold::{Folder, Unfolder};
 use crate::time::Instant;
 use std::fmt::Debug;
 use std::time::Duration;
@@ -146,6 +147,15 @@ pub trait CongestionControl: Send + Debug {
     fn set_mss(&mut self, mss: u64) {
         self.window_mut().set_mss(mss);
     }
+
+    /// The connection rests: writes down all that the controller knows; false when it cannot, and then the connection
+    /// stays as it is.
+    fn fold(&self, _to: &mut Folder) -> bool {
+        false
+    }
+
+    /// Takes the place of a controller that was written down, before anything else is asked of this one.
+    fn unfold(&mut self, _from: &mut Unfolder<'_>) {}
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! experiment.
 
 use super::{Acknowledged, Congested, CongestionControl, Start, Window};
+use crate::tcp::fold::{Fold, Folder, Unfolder, folded};
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -12,6 +13,8 @@ const OPEN: u64 = 1 << 30;
 pub struct Unlimited {
     window: Window,
 }
+
+folded!(Unlimited { window });
 
 impl Unlimited {
     pub fn new(start: &Start) -> Unlimited {
@@ -28,6 +31,15 @@ impl CongestionControl for Unlimited {
 
     fn window_mut(&mut self) -> &mut Window {
         &mut self.window
+    }
+
+    fn fold(&self, to: &mut Folder) -> bool {
+        Fold::fold(self, to);
+        true
+    }
+
+    fn unfold(&mut self, from: &mut Unfolder<'_>) {
+        *self = Fold::unfold(from);
     }
 
     fn on_acknowledged(&mut self, _ack: &Acknowledged) {}

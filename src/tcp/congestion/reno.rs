@@ -1,6 +1,7 @@
 //! Reno: slow start and congestion avoidance (RFC 5681), with the window halved once for each loss event (RFC 6582).
 
 use super::{Acknowledged, Congested, CongestionControl, Start, Window};
+use crate::tcp::fold::{Fold, Folder, Unfolder, folded};
 
 #[derive(Clone, Debug)]
 pub struct Reno {
@@ -8,6 +9,8 @@ pub struct Reno {
     /// Bytes acknowledged in congestion avoidance since the window last grew (RFC 5681 §3.1, from RFC 3465).
     counted: u64,
 }
+
+folded!(Reno { window, counted });
 
 impl Reno {
     pub fn new(start: &Start) -> Reno {
@@ -31,6 +34,15 @@ impl CongestionControl for Reno {
 
     fn window_mut(&mut self) -> &mut Window {
         &mut self.window
+    }
+
+    fn fold(&self, to: &mut Folder) -> bool {
+        Fold::fold(self, to);
+        true
+    }
+
+    fn unfold(&mut self, from: &mut Unfolder<'_>) {
+        *self = Fold::unfold(from);
     }
 
     fn on_acknowledged(&mut self, ack: &Acknowledged) {

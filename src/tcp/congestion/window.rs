@@ -1,6 +1,7 @@
 //! cwnd and ssthresh, and what happens to them under every controller alike.
 
 use super::Start;
+use crate::tcp::fold::folded;
 use std::time::Duration;
 
 /// The congestion window, in bytes of data.
@@ -16,6 +17,8 @@ pub struct Window {
     /// Both as they were before the last reduction.
     before: Option<(u64, u64)>,
 }
+
+folded!(Window { mss, initial, cwnd, ssthresh, growth, before });
 
 impl Window {
     pub fn new(start: &Start) -> Window {

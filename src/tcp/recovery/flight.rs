@@ -18,6 +18,7 @@
 
 use super::rate::{DeliveryRate, Departure};
 use crate::event::SendReason;
+use crate::tcp::fold::folded;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
@@ -73,6 +74,8 @@ pub struct Tally {
     pub segments: u64,
 }
 
+folded!(Tally { bytes, segments });
+
 impl Tally {
     pub(super) fn add(&mut self, segment: &Segment) {
         self.bytes += segment.len();
@@ -125,9 +128,15 @@ pub struct Flight {
     rate: DeliveryRate,
 }
 
+folded!(Flight { rate; segments, waiting, sacked, travelling, sums });
+
 impl Flight {
     pub fn is_empty(&self) -> bool {
         self.segments.is_empty()
+    }
+
+    pub fn is_at_rest(&self) -> bool {
+        self.is_empty() && self.travelling.is_empty() && self.rate.is_at_rest()
     }
 
     pub fn sums(&self) -> &Sums {

@@ -38,6 +38,7 @@ pub use rack::whole_millis;
 pub use rate::{LostSegment, Sample};
 
 use crate::event::{CongestionState, SendReason, SpuriousCause};
+use crate::tcp::fold::folded;
 use crate::time::Instant;
 use flight::Flight;
 use newreno::NewReno;
@@ -66,6 +67,8 @@ pub struct LossRecovery {
     /// After a timeout see first whether it was needless (RFC 5682). `tcp_frto`.
     pub frto: bool,
 }
+
+folded!(LossRecovery { rack, fixed_reordering_window, duplicate_threshold, reordering, max_reordering, tlp, frto });
 
 impl Default for LossRecovery {
     fn default() -> LossRecovery {
@@ -190,6 +193,26 @@ pub struct Recovery {
     counts: Counts,
 }
 
+folded!(Recovery {
+    settings,
+    sack,
+    state,
+    high,
+    flight,
+    newreno,
+    rack,
+    tlp,
+    undo,
+    forward_rto,
+    prr,
+    reordering,
+    reordering_seen,
+    judged,
+    at_once,
+    reneged,
+    counts,
+});
+
 /// Totals, for `tcp_info`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub struct Counts {
@@ -198,6 +221,8 @@ pub struct Counts {
     pub duplicates: u64,
     pub retransmissions: u64,
 }
+
+folded!(Counts { delivered, duplicates, retransmissions });
 
 impl Recovery {
     pub fn new(settings: LossRecovery, sack: bool) -> Recovery {
@@ -225,6 +250,11 @@ impl Recovery {
     /// Nothing waits for an acknowledgement.
     pub fn is_empty(&self) -> bool {
         self.flight.is_empty()
+    }
+
+    /// Nothing is outstanding, and nobody is to be told of anything.
+    pub fn is_at_rest(&self) -> bool {
+        self.flight.is_at_rest()
     }
 
     pub fn state(&self) -> CongestionState {

@@ -4,6 +4,8 @@
 //! Each duplicate also says that some later segment has left the network. That is counted, rather than added to the
 //! window: what is in flight stays an honest number, and limited transmit (RFC 3042) follows by itself.
 
+use crate::tcp::fold::folded;
+
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NewReno {
     /// Duplicates since SND.UNA last moved.
@@ -11,6 +13,8 @@ pub struct NewReno {
     /// Segments that left the network without being acknowledged, as duplicates tell.
     departed: u64,
 }
+
+folded!(NewReno { duplicates, departed });
 
 impl NewReno {
     pub fn duplicates(&self) -> u32 {

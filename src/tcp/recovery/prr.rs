@@ -5,6 +5,8 @@
 //! ssthresh it may catch up, one segment faster than what is delivered if the recovery makes good progress (slow start
 //! reduction bound), and else not (conservative reduction bound).
 
+use crate::tcp::fold::folded;
+
 /// One reduction, in bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Prr {
@@ -16,6 +18,8 @@ pub struct Prr {
     out: u64,
     window: u64,
 }
+
+folded!(Prr { flight, ssthresh, delivered, out, window });
 
 /// What an acknowledgement did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -7,6 +7,7 @@
 
 use super::flight::{Flight, Segment, Tally};
 use crate::event::SendReason;
+use crate::tcp::fold::folded;
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ pub struct Rack {
     /// RACK.dsack_round: D-SACKs count once, until this is acknowledged.
     round: Option<u64>,
 }
+
+folded!(Rack { newest, rtt, advanced, steps, persist, round });
 
 impl Default for Rack {
     fn default() -> Rack {

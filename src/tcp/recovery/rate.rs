@@ -19,6 +19,7 @@
 //! moment of such a gap all samples are marked until what was in flight then is delivered.
 
 use super::flight::Segment;
+use crate::tcp::fold::folded;
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ pub struct Sample {
     pub sent_in_flight: u64,
     pub application_limited: bool,
 }
+
+folded!(Sample { delivered, interval, prior_delivered, lost, sent_in_flight, application_limited });
 
 impl Sample {
     /// Is the rate higher than of `other`, or the same?
@@ -84,7 +87,22 @@ pub struct DeliveryRate {
     last: Option<Sample>,
 }
 
+folded!(DeliveryRate {
+    delivered,
+    delivered_at,
+    first_sent_at,
+    lost,
+    limited_until,
+    last;
+    newest, losses
+});
+
 impl DeliveryRate {
+    /// Between acknowledgements, with all losses told.
+    pub fn is_at_rest(&self) -> bool {
+        self.newest.is_none() && self.losses.is_empty()
+    }
+
     /// §4.1.2.2: a segment leaves. `in_flight` includes it; `alone`: nothing else waits for an acknowledgement.
     pub fn depart(&mut self, at: Instant, alone: bool, in_flight: u64) -> Departure {
         // As Linux: not when what is outstanding is only believed to be lost, which would make the interval too short.

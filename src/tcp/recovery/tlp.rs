@@ -7,6 +7,7 @@
 
 use super::{Ack, Recovery, Report};
 use crate::event::CongestionState;
+use crate::tcp::fold::folded;
 use std::time::Duration;
 
 /// What a timer is late by, at the least; Linux's two ticks.
@@ -21,6 +22,8 @@ pub struct TailLossProbe {
     /// The timer has fired, and the probe has not left yet.
     due: bool,
 }
+
+folded!(TailLossProbe { end, again, due });
 
 impl TailLossProbe {
     pub fn end(&mut self) {

@@ -9,6 +9,7 @@
 
 use super::rack::whole_millis;
 use crate::event::SpuriousCause;
+use crate::tcp::fold::folded;
 use crate::time::Instant;
 
 /// The retransmissions of the last episode.
@@ -20,6 +21,8 @@ pub struct Undo {
     unanswered: Option<u64>,
     first_sent_at: Option<Instant>,
 }
+
+folded!(Undo { begun_at, unanswered, first_sent_at });
 
 impl Undo {
     /// An episode begins while so many retransmissions of others are on their way, whose D-SACKs will come as well.
@@ -74,3 +77,5 @@ pub enum ForwardRto {
     /// Step 2b: something was acknowledged; new data goes before anything else goes again.
     Probing,
 }
+
+folded!(ForwardRto: Off, Retransmitted, Probing);

@@ -14,6 +14,7 @@ mod timers;
 mod writing;
 
 use super::congestion::Algorithm;
+use super::fold::tests::refold;
 use super::opening::{Opening, Outcome, Secrets};
 use super::{Arrival, Config, Connection, Segment, State, Writing};
 use crate::event::{CloseReason, Context, FourTuple};
@@ -233,6 +234,10 @@ impl End {
             let bytes = frame.to_vec();
             let (header, data) = Header::parse(&bytes).expect("our own headers parse");
             texts.push(self.text(&header, data.len()));
+        }
+        // Whatever these stories tell, it makes no difference to have been folded.
+        if let Shape::Connection(connection) = &mut self.shape {
+            refold(connection, self.now);
         }
         texts
     }

@@ -11,6 +11,7 @@
 use super::super::Acknowledged;
 use super::model::volume;
 use super::{Bbr, State};
+use crate::tcp::fold::folded;
 use std::time::Duration;
 
 /// In segments: the path is taken to have carried so many before the first without loss, and what it has carried counts
@@ -36,6 +37,8 @@ pub struct Ambient {
     /// Not yet known how it travelled: delivered, lost.
     open: (u64, u64),
 }
+
+folded!(Ambient { carried, lost, passed, open });
 
 impl Ambient {
     /// Judged lost; the next acknowledgement will show what the queue was like.

@@ -3,6 +3,7 @@
 use super::super::{Acknowledged, LostSegment, RateSample};
 use super::model::scale;
 use super::{Bbr, INFINITE, State};
+use crate::tcp::fold::folded;
 use std::time::Duration;
 
 /// BBR.LossThresh, and BBR.Beta, in percent.
@@ -30,6 +31,20 @@ pub struct Bounds {
     /// BBR.is_bw_probe_sample: what is acknowledged was sent while probing, and no loss of that has been answered yet.
     pub probing: bool,
 }
+
+folded!(Bounds {
+    bw_shortterm,
+    inflight_shortterm,
+    inflight_longterm,
+    bw_latest,
+    inflight_latest,
+    loss_in_round,
+    round,
+    round_delivered,
+    loss_round_starts,
+    losses,
+    probing,
+});
 
 impl Default for Bounds {
     fn default() -> Bounds {
@@ -59,6 +74,8 @@ pub struct Round {
     marked: bool,
 }
 
+folded!(Round { delivered, lost, shortest, marked });
+
 /// As it was before the losses.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Undo {
@@ -70,6 +87,8 @@ pub struct Undo {
     inflight_shortterm: u64,
     inflight_longterm: u64,
 }
+
+folded!(Undo { saved, state, bw_shortterm, inflight_shortterm, inflight_longterm });
 
 impl Bounds {
     /// UpdateLatestDeliverySignals.

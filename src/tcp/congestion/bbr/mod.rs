@@ -49,6 +49,7 @@ mod tests;
 
 use super::{Acknowledged, Congested, CongestionControl, LostSegment, RateSample, Start, Window};
 use crate::random::Random;
+use crate::tcp::fold::{Fold, Folder, Unfolder, folded};
 use crate::time::Instant;
 use ambient::Ambient;
 use bounds::{Bounds, Undo};
@@ -72,6 +73,8 @@ enum State {
     Up,
     ProbeRtt,
 }
+
+folded!(State: Startup, Drain, Down, Cruise, Refill, Up, ProbeRtt);
 
 impl State {
     /// One of ProbeBW's.
@@ -146,6 +149,30 @@ pub struct Bbr {
     delivered: u64,
 }
 
+folded!(Bbr {
+    window,
+    state,
+    sack,
+    random,
+    bw,
+    pacing_rate,
+    rounds,
+    max_bw,
+    min_rtt,
+    aggregation,
+    full_pipe,
+    drained_from,
+    cycle,
+    bounds,
+    ambient,
+    undo,
+    prior_cwnd,
+    in_recovery,
+    idle_restart,
+    now,
+    delivered,
+});
+
 impl Bbr {
     /// OnInit (§5.2.1).
     pub fn new(start: &Start) -> Bbr {
@@ -207,6 +234,15 @@ impl CongestionControl for Bbr {
 
     fn window_mut(&mut self) -> &mut Window {
         &mut self.window
+    }
+
+    fn fold(&self, to: &mut Folder) -> bool {
+        Fold::fold(self, to);
+        true
+    }
+
+    fn unfold(&mut self, from: &mut Unfolder<'_>) {
+        *self = Fold::unfold(from);
     }
 
     fn pacing_rate(&self) -> Option<u64> {

@@ -2,6 +2,7 @@
 
 use super::super::{Acknowledged, RateSample};
 use super::{Bbr, State};
+use crate::tcp::fold::folded;
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -31,6 +32,8 @@ pub struct Rounds {
     pub since_up: u64,
 }
 
+folded!(Rounds { next, start, count, since_up });
+
 impl Rounds {
     fn update(&mut self, prior_delivered: u64, delivered: u64) {
         self.start = prior_delivered >= self.next;
@@ -53,6 +56,8 @@ pub struct MaxBandwidth {
     before: u64,
     present: u64,
 }
+
+folded!(MaxBandwidth { before, present });
 
 impl MaxBandwidth {
     pub fn max(&self) -> u64 {
@@ -80,6 +85,8 @@ pub struct FullPipe {
     pub now: bool,
     pub reached: bool,
 }
+
+folded!(FullPipe { baseline, rounds, now, reached });
 
 impl FullPipe {
     /// ResetFullBW, from `rate` on.
@@ -111,6 +118,8 @@ pub struct Aggregation {
     before: u64,
     half_began: u64,
 }
+
+folded!(Aggregation { since, delivered, present, before, half_began });
 
 impl Aggregation {
     pub fn new(now: Instant) -> Aggregation {

@@ -4,6 +4,7 @@
 use super::super::{Acknowledged, RateSample};
 use super::model::scale;
 use super::{Bbr, INFINITE, State};
+use crate::tcp::fold::folded;
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub enum AckPhase {
     ProbeStopping,
 }
 
+folded!(AckPhase: Init, Refilling, ProbeStarting, ProbeFeedback, ProbeStopping);
+
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Cycle {
     pub ack_phase: AckPhase,
@@ -39,6 +42,8 @@ pub struct Cycle {
     pub too_high: bool,
     precautionary: bool,
 }
+
+folded!(Cycle { ack_phase, began, wait, up_rounds, up_acked, acked_per_segment, too_high, precautionary });
 
 impl Bbr {
     /// StartProbeBW_DOWN.

@@ -4,6 +4,7 @@
 use super::super::Acknowledged;
 use super::probe_bw::AckPhase;
 use super::{Bbr, State};
+use crate::tcp::fold::folded;
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ pub struct MinRtt {
     until: Option<Instant>,
     round_done: bool,
 }
+
+folded!(MinRtt { min, at, recent, recent_at, expired, until, round_done });
 
 impl MinRtt {
     pub fn new(rtt: Option<Duration>, now: Instant) -> MinRtt {
