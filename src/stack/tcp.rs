@@ -147,7 +147,10 @@ impl TcpTable {
                 let arrival = connection.handle_segment(cx, &segment);
                 match arrival {
                     Arrival::NewIncarnation => self.begin_anew(cx, id, &segment, path_mtu),
-                    Arrival::Handled | Arrival::Progress => self.settle(id),
+                    Arrival::Handled | Arrival::Progress => {
+                        self.settle(id);
+                        self.shrink_to_time_wait(cx, id);
+                    }
                 }
                 self.tell_memory(cx, id);
                 arrival == Arrival::Progress

@@ -25,6 +25,8 @@ pub struct Crowd {
     listener: ListenerId,
     /// The two ends of each connection.
     pub connections: Vec<(TcpId, TcpId)>,
+    /// How many have come and gone.
+    churned: usize,
 }
 
 impl Crowd {
@@ -48,7 +50,7 @@ impl Crowd {
         server.start(now);
         let config = server.config().tcp.clone();
         let listener = server.tcp_listen((SERVER, PORT).into(), BATCH, config).expect("a free port");
-        let mut crowd = Crowd { client, server, now, listener, connections: Vec::with_capacity(count) };
+        let mut crowd = Crowd { client, server, now, listener, connections: Vec::with_capacity(count), churned: 0 };
         crowd.carry();
         crowd
     }
@@ -57,9 +59,7 @@ impl Crowd {
     pub fn open(&mut self, count: usize) {
         while self.connections.len() < count {
             let first = self.connections.len();
-            // The first of an address goes alone: little waits for a neighbour that is still unknown.
-            let batch = if first.is_multiple_of(PORTS) { 1 } else { BATCH.min(PORTS - first % PORTS) };
-            let end = count.min(first + batch);
+            let end = count.min(first + batch(first));
             let opened: Vec<TcpId> = (first..end).map(|number| self.connect(number)).collect();
             self.carry();
             for client in opened {
@@ -67,6 +67,30 @@ impl Crowd {
                 self.connections.push((client, server));
             }
             self.rest(Duration::from_millis(1));
+        }
+    }
+
+    /// Opens, asks and closes connections, the client first, until there have been `count`; none of them stays.
+    pub fn churn(&mut self, count: usize) {
+        while self.churned < count {
+            let first = self.churned;
+            self.churned = count.min(first + batch(first));
+            let opened: Vec<TcpId> = (first..self.churned).map(|number| self.connect(number)).collect();
+            self.carry();
+            self.connections.clear();
+            for client in opened {
+                let server = self.server.tcp_accept(self.listener).expect("its handshake is over");
+                self.connections.push((client, server));
+            }
+            self.ask(0..self.connections.len());
+            for at in 0..self.connections.len() {
+                self.client.tcp_close(self.now, self.connections[at].0);
+            }
+            self.carry();
+            for at in 0..self.connections.len() {
+                self.server.tcp_close(self.now, self.connections[at].1);
+            }
+            self.carry();
         }
     }
 
@@ -134,6 +158,11 @@ impl Crowd {
             }
         }
     }
+}
+
+/// How many to open after so many. The first of an address goes alone: little waits for a neighbour that is unknown.
+fn batch(opened: usize) -> usize {
+    if opened.is_multiple_of(PORTS) { 1 } else { BATCH.min(PORTS - opened % PORTS) }
 }
 
 fn client_address(number: usize) -> Ipv4Addr {

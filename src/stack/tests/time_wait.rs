@@ -202,3 +202,19 @@ fn its_tuple_is_taken() {
     let error = wire.stack.tcp_connect(wire.now, peer(1, 4000), local, tcp::Config::default()).expect_err("taken");
     assert!(matches!(error, tcp::ConnectError::AddressInUse { .. }));
 }
+
+/// When both sides close at once, the last segment is an acknowledgement that asks for no answer.
+#[test]
+fn a_simultaneous_close_leaves_a_record_as_well() {
+    let (mut wire, listener) = wire(10);
+    let (from, options) = (peer(1, 4000), Options::default());
+    let isn = wire.segment(from, PORT, (Flags::SYN, CLIENT_ISN, 0), &options, b"")[0].seq;
+    wire.segment(from, PORT, (Flags::ACK, CLIENT_ISN + 1, isn + 1), &options, b"");
+    let id = wire.stack.tcp_accept(listener).expect("a connection");
+    wire.stack.tcp_close(wire.now, id);
+    wire.out();
+    wire.segment(from, PORT, (Flags::FIN | Flags::ACK, CLIENT_ISN + 1, isn + 1), &options, b"");
+    wire.segment(from, PORT, (Flags::ACK, CLIENT_ISN + 2, isn + 2), &options, b"");
+    let usage = wire.stack.tcp_usage();
+    assert_eq!((usage.connections, usage.time_waits), (0, 1));
+}
