@@ -94,6 +94,9 @@ impl Connection {
         self.note_arrival(cx, ack);
         self.snd.acknowledge(ack, cx.pool);
         self.totals.bytes_acked += data;
+        if self.snd.buffer.len() == 0 {
+            self.note_phase(cx.now, false);
+        }
         self.progress_at = cx.now;
         self.window_probes = 0;
         self.pending.window_probe = false;

@@ -4,6 +4,7 @@
 //! `timeout`, and how it ends in `close`.
 
 use super::accurate_ecn::Accurate;
+use super::chronograph::Chronograph;
 use super::config::Config;
 use super::congestion::{CongestionControl, Start};
 use super::control::{Usage, rate_sample};
@@ -148,6 +149,9 @@ pub struct Connection {
     pub(super) closed: Option<CloseReason>,
     pub(super) soft_error: Option<&'static str>,
     pub(super) totals: Totals,
+    pub(super) chronograph: Chronograph,
+    /// The last write was cut short for want of room.
+    pub(super) writer_waits: bool,
     /// Something changed that the application may be waiting for.
     pub(super) wake: bool,
     /// R1 has passed: whoever leads to the peer should be asked whether it lives.
@@ -232,6 +236,8 @@ impl Connection {
             closed: None,
             soft_error: opening.soft_error(),
             totals: Totals { data_received_at: cx.now, data_sent_at: cx.now, ..Totals::default() },
+            chronograph: Chronograph::default(),
+            writer_waits: false,
             wake: true,
             doubts_path: false,
             memory: Memory::default(),
@@ -310,7 +316,9 @@ impl Connection {
         if !state::sends(self.state) {
             return Err(SendError::Shutdown);
         }
-        let data = &data[..data.len().min(self.room())];
+        let wanted = data.len();
+        let data = &data[..wanted.min(self.room())];
+        self.writer_waits = data.len() < wanted;
         if data.is_empty() {
             return Err(SendError::WouldBlock);
         }
@@ -319,6 +327,7 @@ impl Connection {
         }
         self.note_application_limit();
         self.snd.write(data, how, cx.pool);
+        self.note_phase(cx.now, false);
         self.arm_user_timeout(cx);
         Ok(data.len())
     }
@@ -411,6 +420,7 @@ impl Connection {
             lost: sums.lost.segments,
             retrans: sums.again.segments,
             reordering: self.recovery.reordering(),
+            reord_seen: self.recovery.reordering_seen(),
             marks: self.marks(),
             delivered: self.recovery.counts().delivered,
             dsack_dups: self.recovery.counts().duplicates,
@@ -420,6 +430,11 @@ impl Connection {
             delivery_rate_app_limited: self.recovery.delivery_rate().is_some_and(|rate| rate.application_limited),
             probes: self.window_probes,
             notsent: self.snd.unsent(),
+            chronograph: self.chronograph,
+            pmtu: self.snd.path_mss + headers(self.tuple.remote.ip()),
+            ato: self.config.delayed_ack.unwrap_or_default(),
+            rcv_space: self.rcv_space(),
+            rcv_ssthresh: self.rcv.capacity(),
             snd_wnd: self.snd.wnd,
             rcv_wnd: self.rcv.wnd(),
             receive_queue: self.rcv.buffer.readable(),
@@ -443,6 +458,12 @@ impl Connection {
             urgent_ahead: self.rcv.urgent.map(|urgent| urgent.saturating_sub(self.rcv.buffer.read_position())),
             soft_error: self.soft_error,
         }
+    }
+
+    /// What the application takes in a round trip; before that is known, what the peer may send in the first.
+    fn rcv_space(&self) -> u64 {
+        let first = u64::from(self.config.initial_window) * self.advertised_mss as u64;
+        self.right_sizing.in_a_round_trip().unwrap_or(first.min(self.rcv.wnd()))
     }
 
     /// The largest segment that goes out now, in bytes of data: the options that it will carry are taken off (MUST-16).

@@ -1,5 +1,6 @@
 //! What an application can learn about its connection, and how its calls can fail.
 
+use super::chronograph::Chronograph;
 use crate::event::{CloseReason, CongestionState, TcpState};
 use crate::time::Instant;
 use std::net::{IpAddr, SocketAddr};
@@ -59,6 +60,8 @@ pub struct Info {
     pub retrans: u64,
     /// How many segments may overtake another before it counts as lost, as experience has it.
     pub reordering: u32,
+    /// How often one did.
+    pub reord_seen: u32,
     /// What explicit congestion notification has counted.
     pub marks: Marks,
     /// Totals in segments: delivered, those that arrived twice included, and those that D-SACK reported.
@@ -76,6 +79,15 @@ pub struct Info {
     pub probes: u32,
     /// Written and never sent, in bytes.
     pub notsent: u64,
+    /// What the sender's time went to: `busy_time`, `rwnd_limited`, `sndbuf_limited`.
+    pub chronograph: Chronograph,
+    /// The largest IP packet that the path is believed to take, in bytes.
+    pub pmtu: usize,
+    /// How long an acknowledgement may wait for company.
+    pub ato: Duration,
+    /// How many bytes the application takes in a round trip, and how many may wait for it.
+    pub rcv_space: u64,
+    pub rcv_ssthresh: usize,
     /// The peer's window, in bytes.
     pub snd_wnd: u64,
     /// Our window as last advertised, in bytes.

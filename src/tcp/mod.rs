@@ -20,6 +20,7 @@
 //! | `pacing` | at a rate, not in bursts | draft-ietf-ccwg-bbr §5.6 |
 //! | `timeout`, `close`, `limiter` | patience, ends, and limits | §3.6, §3.8, RFC 5961 |
 //! | `path_mtu` | how large a packet, and whom to believe | RFC 1191, RFC 5927 §7.2 |
+//! | `info`, `chronograph` | what can be known of a connection | `tcp_info` of Linux |
 //! | `memory` | bounds over all connections | |
 //! | `fold` | what is kept of a connection at rest | |
 //! | `cookie` | handshakes of which nothing is kept | RFC 4987 |
@@ -32,6 +33,7 @@ mod accurate_ecn;
 mod acknowledge;
 mod arrive;
 mod byte_counters;
+mod chronograph;
 mod close;
 mod config;
 pub mod congestion;
@@ -71,6 +73,7 @@ mod tests;
 pub use crate::wire::tcp_options::Layout as OptionLayout;
 pub use arrive::Arrival;
 pub use byte_counters::EcnOption;
+pub use chronograph::Chronograph;
 pub use config::{Config, Keepalive, SynCookies};
 pub use congestion::CongestionControl;
 pub use connection::Connection;

@@ -34,6 +34,11 @@ impl RightSizing {
         RightSizing { since: now, arrived: read, before: 0 }
     }
 
+    /// How many bytes came in the last round trip that was measured; none before the first.
+    pub fn in_a_round_trip(&self) -> Option<u64> {
+        (self.before > 0).then_some(self.before)
+    }
+
     /// Data arrives; `state` tells up to which position the application has read, and how many bytes wait past holes.
     /// Gives how many bytes should be on offer, once for each measurement.
     pub fn on_data(&mut self, now: Instant, rtt: Option<Duration>, state: impl FnOnce() -> (u64, u64)) -> Option<u64> {

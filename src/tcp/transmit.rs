@@ -87,6 +87,7 @@ impl Connection {
             Next::AcknowledgementBefore(nxt) => Some(self.send_acknowledgement_before(cx, nxt)),
             Next::Acknowledgement(why) => Some(self.send_acknowledgement(cx, why)),
             Next::Nothing => {
+                self.note_phase(cx.now, self.held_by_peer());
                 self.arm_for_what_is_held(cx);
                 None
             }
@@ -212,6 +213,16 @@ impl Connection {
     /// The congestion window alone holds data back.
     pub(super) fn held_by_cwnd(&self) -> bool {
         self.next_new() == Err(Held::Cwnd)
+    }
+
+    /// The peer's window alone does, all of it or the end of a segment.
+    fn held_by_peer(&self) -> bool {
+        let whole = self.snd.unsent().min(self.effective_mss() as u64);
+        match self.next_new() {
+            Err(Held::Window) => true,
+            Err(Held::Small) => self.snd.usable() < whole,
+            Err(Held::NothingToSend | Held::Cwnd) | Ok(_) => false,
+        }
     }
 
     /// RFC 9293 §3.7.4 and §3.8.6.2.1 (MUST-38): may a segment go that is not full? `all`: it takes everything that

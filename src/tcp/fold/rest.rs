@@ -27,6 +27,7 @@ impl Connection {
             && self.pending == Pending::default()
             && self.closed.is_none()
             && self.soft_error.is_none()
+            && self.chronograph.is_idle()
             && !self.wake
             && !self.doubts_path
             && !self.has_something_to_send()
@@ -86,6 +87,8 @@ impl Connection {
             wake: _,
             doubts_path: _,
             memory,
+            chronograph,
+            writer_waits,
         } = self;
         (*state, *timestamps, *sack).fold(to);
         (*ecn, *window_scaling).fold(to);
@@ -103,6 +106,7 @@ impl Connection {
         rtt.fold(to);
         limiter.fold(to);
         totals.fold(to);
+        (*chronograph, *writer_waits).fold(to);
         congestion.fold(to)
     }
 }
@@ -134,6 +138,7 @@ impl Resting {
         let [progress_at, received_at, sent_at, send_next_at] = Fold::unfold(from);
         let (timers, rtt, limiter) = Fold::unfold(from);
         let totals = Fold::unfold(from);
+        let (chronograph, writer_waits) = Fold::unfold(from);
         let mut congestion = self.config.congestion.begin(&Start::default());
         congestion.unfold(from);
         Connection {
@@ -172,6 +177,8 @@ impl Resting {
             wake: false,
             doubts_path: false,
             memory,
+            chronograph,
+            writer_waits,
         }
     }
 }

@@ -274,6 +274,11 @@ impl Recovery {
         self.reordering
     }
 
+    /// How often something arrived after what was sent later.
+    pub fn reordering_seen(&self) -> u32 {
+        self.reordering_seen
+    }
+
     /// Segments that left the network past a hole, told by SACK or, without it, by duplicate acknowledgements.
     pub fn sacked_segments(&self) -> u64 {
         if self.sack { self.sums().sacked.segments } else { self.newreno.departed() }
