@@ -141,8 +141,8 @@ impl Cubic {
     /// §4.3: W_est grows by alpha segments for each window, by one once it has reached what it was before the loss.
     fn estimate(&self, epoch: &mut Epoch, bytes: u64) {
         let (above, below) = if epoch.estimate < self.prior { ALPHA } else { (1, 1) };
-        // In parts of 1 / (17 cwnd), so that both values of alpha share the rest.
-        let scale = ALPHA.1 * self.window.cwnd;
+        // In parts of 1 / 17 of a window, so that both values of alpha share the rest.
+        let scale = ALPHA.1 * self.window.whole();
         let grown = epoch.estimate_rest + bytes * self.window.mss * above * (ALPHA.1 / below);
         epoch.estimate += grown / scale;
         epoch.estimate_rest = grown % scale;

@@ -20,8 +20,9 @@ impl Reno {
     /// RFC 5681 §3.1: one segment for each window of data.
     fn avoid_congestion(&mut self, bytes: u64) {
         self.counted += bytes;
-        if self.counted >= self.window.cwnd {
-            self.counted -= self.window.cwnd;
+        let whole = self.window.whole();
+        if self.counted >= whole {
+            self.counted -= whole;
             self.window.cwnd += self.window.mss;
         }
     }
@@ -80,6 +81,18 @@ mod tests {
         assert_eq!((reno.cwnd(), reno.ssthresh()), (10_000, 10_000));
         (0..10).for_each(|_| reno.on_acknowledged(&acknowledged(1000)));
         assert_eq!(reno.cwnd(), 11_000);
+    }
+
+    #[test]
+    fn a_part_of_a_segment_does_not_make_the_window_grow_more_slowly() {
+        let mut reno = Reno::new(&start());
+        reno.on_lost(Instant::ZERO, 11_000);
+        assert_eq!(reno.cwnd(), 5500);
+        // Five segments are in flight in each round.
+        (0..5).for_each(|_| reno.on_acknowledged(&acknowledged(1000)));
+        assert_eq!(reno.cwnd(), 6500);
+        (0..6).for_each(|_| reno.on_acknowledged(&acknowledged(1000)));
+        assert_eq!(reno.cwnd(), 7500);
     }
 
     #[test]

@@ -44,6 +44,11 @@ impl Window {
         if cwnd < self.ssthresh { 0 } else { bytes - used }
     }
 
+    /// What can be in flight: segments are sent whole, and half of an odd number leaves a part of one unused.
+    pub fn whole(&self) -> u64 {
+        (self.cwnd - self.cwnd % self.mss).max(self.mss)
+    }
+
     /// RFC 5681 §3.1, equation 4: half of what is in flight, at least two segments.
     pub fn half(&self, in_flight: u64) -> u64 {
         (in_flight / 2).max(2 * self.mss)

@@ -26,6 +26,7 @@ impl Recovery {
             report.reneged = true;
             return;
         }
+        let before = self.state;
         self.leave(ack, report);
         self.count_duplicate(ack, report);
         if self.state == CongestionState::Loss {
@@ -47,7 +48,10 @@ impl Recovery {
             self.enter_or_settle(ack, report);
         }
         let reduces = matches!(self.state, CongestionState::Recovery | CongestionState::Cwr);
-        report.grows = advanced && !report.recovered && report.undone.is_none() && !reduces;
+        // RFC 5681 §3.2, step 6: what ends a recovery sets the window, and no more. RFC 6675 §5 has set it at the beginning:
+        // the repair counts as any other delivery.
+        let resets = report.recovered && !(self.sack && before == CongestionState::Recovery);
+        report.grows = advanced && !resets && report.undone.is_none() && !reduces;
     }
 
     fn count_duplicate(&mut self, ack: &Ack<'_>, report: &mut Report) {

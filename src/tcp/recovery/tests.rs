@@ -99,6 +99,21 @@ fn third_duplicate_marks_the_first_segment_and_partial_ack_the_next() {
     assert!(bench.ack(10, &[]).recovered && bench.recovery.is_empty() && bench.pipe() == 0);
 }
 
+#[test]
+fn what_ends_a_recovery_counts_for_growth_where_the_window_was_set_at_its_beginning() {
+    for sack in [true, false] {
+        let mut bench = Bench::new(LossRecovery::default(), sack);
+        bench.send(10);
+        bench.wait(100);
+        let blocks: &[(u64, u64)] = if sack { &[(1, 4)] } else { &[] };
+        assert!((0..3).any(|_| bench.ack(0, blocks).entered.is_some()));
+        bench.repair();
+        bench.wait(100);
+        let report = bench.ack(10, &[]);
+        assert_eq!((report.recovered, report.grows), (true, sack), "RFC 6675 §5, RFC 5681 §3.2 step 6");
+    }
+}
+
 /// RFC 6582 §3.2, step 1.
 #[test]
 fn duplicates_of_what_a_recovery_sent_twice_begin_no_other() {
