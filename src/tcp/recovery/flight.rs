@@ -16,103 +16,13 @@
 //! they fare differently; then it is cut between them. Transmissions stand in a queue in the order of time, from whose front those
 //! that no longer matter fall off (Linux keeps the same order in a list).
 
-use super::rate::{DeliveryRate, Departure};
+use super::rate::DeliveryRate;
+use super::segment::{Segment, Sums, Tally};
 use crate::event::SendReason;
 use crate::tcp::fold::folded;
 use crate::time::Instant;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
-
-/// A segment that is not acknowledged, or several that share their fate: positions `start..end`, a FIN taking one.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Segment {
-    pub start: u64,
-    pub end: u64,
-    /// How many segments of the wire it stands for: those of one frame, or sacked neighbours that were merged.
-    pub count: u32,
-    /// The last transmission, and how many there were.
-    pub sent_at: Instant,
-    pub transmissions: u32,
-    /// The peer says that it has it, but may still throw it away (RFC 2018 §8).
-    pub sacked: bool,
-    /// What was sent first is lost, for this reason.
-    pub lost: Option<SendReason>,
-    /// A retransmission of it is under way.
-    pub again: bool,
-    /// What the last transmission remembers, for the delivery rate.
-    pub departure: Departure,
-}
-
-impl Segment {
-    pub fn len(&self) -> u64 {
-        self.end - self.start
-    }
-
-    /// The two parts before and after `position`, which lies inside; each has its share of the segments.
-    fn split(self, position: u64) -> (Segment, Segment) {
-        let share = u128::from(self.count) * u128::from(position - self.start) / u128::from(self.len());
-        let first = (share as u32).clamp(1, self.count.saturating_sub(1).max(1));
-        let rest = self.count.saturating_sub(first).max(1);
-        (Segment { end: position, count: first, ..self }, Segment { start: position, count: rest, ..self })
-    }
-
-    /// Lost, and not sent again since.
-    fn waits(&self) -> bool {
-        self.lost.is_some() && !self.again && !self.sacked
-    }
-
-    /// Some transmission of it may still arrive.
-    fn travels(&self) -> bool {
-        !self.sacked && !self.waits()
-    }
-}
-
-/// Bytes, and the segments that they make.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Tally {
-    pub bytes: u64,
-    pub segments: u64,
-}
-
-folded!(Tally { bytes, segments });
-
-impl Tally {
-    pub(super) fn add(&mut self, segment: &Segment) {
-        self.bytes += segment.len();
-        self.segments += u64::from(segment.count);
-    }
-
-    fn subtract(&mut self, segment: &Segment) {
-        self.bytes -= segment.len();
-        self.segments -= u64::from(segment.count);
-    }
-}
-
-/// The four sums that make up the pipe.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Sums {
-    pub outstanding: Tally,
-    pub sacked: Tally,
-    /// Judged lost, sent again since or not.
-    pub lost: Tally,
-    /// Sent again and on its way.
-    pub again: Tally,
-}
-
-impl Sums {
-    fn each(&mut self, segment: &Segment, act: fn(&mut Tally, &Segment)) {
-        act(&mut self.outstanding, segment);
-        if segment.sacked {
-            act(&mut self.sacked, segment);
-        }
-        if segment.lost.is_some() {
-            act(&mut self.lost, segment);
-        }
-        if segment.again {
-            act(&mut self.again, segment);
-        }
-    }
-}
 
 #[derive(Clone, Debug, Default)]
 pub struct Flight {
@@ -246,7 +156,7 @@ impl Flight {
             if segment.sacked {
                 continue;
             }
-            let Some((start, end)) = covered(&segment, from, to, mss) else { continue };
+            let Some((start, end)) = segment.covered(from, to, mss) else { continue };
             self.cut(start);
             self.cut(end);
             let Some(before) = self.segments.get(&end).copied() else { continue };
@@ -355,7 +265,7 @@ impl Flight {
         let before = self.segments.range(..end).next_back().map(|(_, segment)| *segment);
         let after = self.containing(end).copied();
         let joined = [before, self.segments.get(&end).copied(), after].into_iter().flatten();
-        let Some(whole) = joined.filter(|segment| segment.sacked).reduce(join) else { return };
+        let Some(whole) = joined.filter(|segment| segment.sacked).reduce(Segment::join) else { return };
         for part in [before, after].into_iter().flatten().filter(|segment| segment.sacked) {
             self.remove(part.end);
         }
@@ -436,29 +346,5 @@ impl Flight {
             end = segment.end;
         }
         assert_eq!(self.sums, sums, "what is in flight adds up");
-    }
-}
-
-/// The part of a segment that a block covers, as far as it counts.
-fn covered(segment: &Segment, from: u64, to: u64, mss: u64) -> Option<(u64, u64)> {
-    if from <= segment.start && segment.end <= to {
-        return Some((segment.start, segment.end));
-    }
-    if segment.len() <= mss {
-        return None;
-    }
-    let pieces = |position: u64| (position - segment.start) / mss * mss;
-    let start = segment.start + if from > segment.start { pieces(from + mss - 1) } else { 0 };
-    let end = if to < segment.end { segment.start + pieces(to) } else { segment.end };
-    (start < end).then_some((start, end))
-}
-
-fn join(left: Segment, right: Segment) -> Segment {
-    Segment {
-        end: right.end,
-        count: left.count.saturating_add(right.count),
-        sent_at: left.sent_at.max(right.sent_at),
-        transmissions: left.transmissions.max(right.transmissions),
-        ..left
     }
 }

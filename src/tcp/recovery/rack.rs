@@ -5,7 +5,8 @@
 //! How much later is late enough is the *reordering window*: nothing until reordering was seen, then a quarter of the
 //! smallest round trip, and a quarter more for each round in which D-SACK told that a retransmission was needless.
 
-use super::flight::{Flight, Segment, Tally};
+use super::flight::Flight;
+use super::segment::{Segment, Tally};
 use crate::event::SendReason;
 use crate::tcp::fold::folded;
 use crate::time::Instant;

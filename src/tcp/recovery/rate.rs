@@ -18,7 +18,7 @@
 //! A sample tells less than the path can do if the application had nothing to send at some time during it. From the
 //! moment of such a gap all samples are marked until what was in flight then is delivered.
 
-use super::flight::Segment;
+use super::segment::Segment;
 use crate::tcp::fold::folded;
 use crate::time::Instant;
 use std::time::Duration;
