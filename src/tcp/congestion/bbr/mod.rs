@@ -31,11 +31,13 @@
 //! a tenth. The threshold of 2% lies above it and above what chance makes of it. Outside of probing the draft answers
 //! every loss; here those beside a queue that are more than ambient, and without a queue only what exceeds the threshold.
 //! Without that a link that loses 1% by chance slows a flow down to what got through, round after round. Where packets
-//! are lost only beside a queue it is the draft's rule. *The rest*: a mark (ECN) counts as a loss of more than 2%, of which the draft says only that it
-//! must count as congestion (§3.7). Discontiguous losses in Startup are counted as Linux counts: acknowledgements that
-//! tell of any. After a timeout the window is one segment, whatever may still be in flight. The state that an undo
-//! brings back is that before the whole episode, not that of its last round with a loss. The largest bunch of
-//! acknowledgements of ten rounds is kept in two halves of five, as in Linux.
+//! are lost only beside a queue it is the draft's rule.
+//!
+//! *The rest*: a mark (ECN) counts as a loss of more than 2%, of which the draft says only that it must count as
+//! congestion (§3.7). Discontiguous losses in Startup are counted as Linux counts: acknowledgements that tell of any.
+//! After a timeout the window is one segment, whatever may still be in flight. The state that an undo brings back is that
+//! before the whole episode, not that of its last round with a loss. The largest bunch of acknowledgements of ten rounds
+//! is kept in two halves of five, as in Linux.
 
 mod ambient;
 mod bounds;
