@@ -69,7 +69,13 @@ impl TcpTable {
         }
         let is_crowded = self.is_crowded();
         let listener = &mut self.listeners[id].listener;
-        match listener.handle_segment(segment) {
+        let answer = match listener.handle_segment(segment) {
+            // Whose connection is in TIME-WAIT has been here before: no forged address, and no cookie, whose numbers would
+            // not keep beyond those of that connection.
+            Answer::Cookie if former.is_some() => Answer::Open,
+            answer @ (Answer::Open | Answer::Cookie | Answer::Reset(_) | Answer::Drop(_)) => answer,
+        };
+        match answer {
             Answer::Open if is_crowded => {
                 self.refuse(cx, DropReason::TooManyConnections);
             }
@@ -106,7 +112,8 @@ impl TcpTable {
     /// Would this begin a handshake at `local`?
     pub(super) fn would_open(&self, local: SocketAddr, segment: &Segment<'_>) -> bool {
         let listener = self.listener_at(local).and_then(|id| self.listeners.get(id));
-        listener.is_some_and(|bound| bound.listener.handle_segment(segment) == Answer::Open)
+        let answer = listener.map(|bound| bound.listener.handle_segment(segment));
+        matches!(answer, Some(Answer::Open | Answer::Cookie))
     }
 
     /// Is `local` in use? Two listeners may share a port only on different addresses; connections do not count (RFC
