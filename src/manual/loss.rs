@@ -42,8 +42,9 @@
 //! offered grows by what waits as well as by what is read.
 //!
 //! What this costs: a policer, or a queue of so few packets that it cannot be seen, drops where there seems to be no
-//! queue. Then up to a tenth is believed: four flows through a queue of three packets lose an eighth of what they send,
-//! where version 3 by the letter loses a fortieth. A queue of a tenth of what is under way is seen: there four flows lose
+//! queue, and then up to a tenth is believed. A single flow finds a policer's rate all the same, since it sends no faster
+//! than was delivered, once what was delivered before is forgotten. But four flows through a queue of three packets lose
+//! an eighth of what they send, where version 3 by the letter loses a fortieth. A queue of a tenth of what is under way is seen: there four flows lose
 //! a twentieth, and two of them a seventieth.
 //!
 //! A controller that controls nothing (`none`) has a full queue for its only effect, and smoltcp, which has no SACK,

@@ -358,6 +358,26 @@ fn beside_a_queue_any_loss_is_congestion() {
     }
 }
 
+/// A policer lets so much through and no more, and keeps nothing waiting: there is no queue to see.
+#[test]
+fn a_policer_is_obeyed_although_it_shows_no_queue() {
+    for allowed in [500_000, 900_000] {
+        let mut path = Path::cruising(1_000_000);
+        let most = model::volume(allowed, RTT);
+        let mut lost: Vec<f64> = Vec::new();
+        for _ in 0..300 {
+            let sent = model::volume(path.bbr.pacing_rate, RTT).min(path.bbr.cwnd());
+            let delivered = sent.min(most);
+            path.pass(Round { lost: sent - delivered, in_flight: sent, ..at(10 * delivered) });
+            lost.push((sent - delivered) as f64 / sent as f64);
+        }
+        let mean = |from: usize, to: usize| lost[from..to].iter().sum::<f64>() / (to - from) as f64;
+        assert!(mean(10, 60) < 0.13, "a tenth may be believed while the old rate is remembered: {}", mean(10, 60));
+        assert!(mean(100, 300) < 0.03, "and then what probing costs: {}", mean(100, 300));
+        assert!(path.bbr.max_bw.max() <= allowed + allowed / 50, "{}", path.bbr.max_bw.max());
+    }
+}
+
 /// A SYN is shorter than what carries data, and travels faster.
 #[test]
 fn the_handshake_counts_for_the_shortest_round_trip_until_data_has_told() {
