@@ -9,7 +9,7 @@ use std::time::Duration;
 use strata::device::Device;
 use strata::runtime::asynchronous::{TcpListener, TcpStream, UdpSocket};
 use strata::runtime::sandbox::{self, LinkRequest};
-use strata::runtime::{Host, LocalDriver, Spawner};
+use strata::runtime::{Host, LocalDriver, Polling, Spawner};
 use strata::stack;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -24,7 +24,7 @@ pub fn serve(device: Box<dyn Device>, config: stack::Config, busy_poll: Option<D
     let (tell, told) = std::sync::mpsc::channel();
     let worker = on_a_thread("stack", move || {
         let mut driver = LocalDriver::new(config, 7, device, None).expect("a stack");
-        driver.set_busy_poll(busy_poll.unwrap_or_default());
+        driver.set_polling(busy_poll.map_or(Polling::Sleep, Polling::Busy));
         let (host, spawner) = (driver.host().clone(), driver.spawner());
         listen(&host, &spawner, port::ECHO, echo);
         listen(&host, &spawner, port::DISCARD, discard);

@@ -1,20 +1,15 @@
 //! The driver: one thread that owns a device and takes its host's turns in real time.
 
 use super::host::Host;
-use super::nic::{Nic, Turn};
+use super::nic::Nic;
+use super::polling::{Choice, Polling, Rest};
 use crate::device::{Capabilities, Coalesce, Device, SUPER_FRAME};
 use crate::event::Observer;
 use crate::stack;
-use crate::time::Instant;
-use rustix::event::{PollFd, PollFlags, Timespec};
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
-
-/// How often a device is looked at that has no descriptor to wait on.
-const NO_DESCRIPTOR: Duration = Duration::from_micros(500);
 
 /// A running host: stops when it is dropped.
 ///
@@ -31,6 +26,7 @@ const NO_DESCRIPTOR: Duration = Duration::from_micros(500);
 pub struct Driver {
     host: Host,
     stop: Arc<AtomicBool>,
+    polling: Choice,
     thread: Option<JoinHandle<io::Result<()>>>,
 }
 
@@ -44,15 +40,23 @@ impl Driver {
     ) -> io::Result<Driver> {
         let (host, nic) = begin(config, seed, device, observer)?;
         let stop = Arc::new(AtomicBool::new(false));
+        let polling = Choice::default();
+        let rest = Rest::new(polling.clone());
         let (of_thread, stop_of_thread) = (host.clone(), stop.clone());
         let thread = std::thread::Builder::new()
             .name("strata-driver".into())
-            .spawn(move || drive(&of_thread, nic, &stop_of_thread))?;
-        Ok(Driver { host, stop, thread: Some(thread) })
+            .spawn(move || drive(&of_thread, nic, rest, &stop_of_thread))?;
+        Ok(Driver { host, stop, polling, thread: Some(thread) })
     }
 
     pub fn host(&self) -> &Host {
         &self.host
+    }
+
+    /// What its thread does from now on when nothing is to be done; at first it [sleeps](Polling::Sleep).
+    pub fn set_polling(&self, polling: Polling) {
+        self.polling.set(polling);
+        self.host.ring();
     }
 
     /// Stops the host and waits until its thread has ended; gives the error that ended it before, if one did.
@@ -112,11 +116,11 @@ pub(super) fn begin(
     Ok((host, Nic::new(device)))
 }
 
-fn drive(host: &Host, nic: Nic, stop: &AtomicBool) -> io::Result<()> {
+fn drive(host: &Host, nic: Nic, rest: Rest, stop: &AtomicBool) -> io::Result<()> {
     let name = nic.device().describe();
     // Also when the loop panics: nobody must wait for a host that no longer moves.
     let _ended = EndOnDrop(host);
-    let result = run(host, nic, stop)
+    let result = run(host, nic, rest, stop)
         .map_err(|error| io::Error::new(error.kind(), format!("{name} failed, the stack has stopped: {error}")));
     match &result {
         Ok(()) => host.end(io::ErrorKind::NotConnected, "the stack was stopped".into()),
@@ -133,66 +137,12 @@ impl Drop for EndOnDrop<'_> {
     }
 }
 
-fn run(host: &Host, mut nic: Nic, stop: &AtomicBool) -> io::Result<()> {
+fn run(host: &Host, mut nic: Nic, mut rest: Rest, stop: &AtomicBool) -> io::Result<()> {
     while !stop.load(Ordering::Acquire) {
         let turn = nic.turn(host)?;
         if turn.idle {
-            sleep(host, &nic, turn)?;
+            rest.take(host, &nic, turn, turn.busy)?;
         }
     }
     Ok(())
-}
-
-/// Whether to look once more before sleeping (busy polling).
-pub(super) struct Patience {
-    span: Duration,
-    /// When something was last there.
-    since: Option<Instant>,
-}
-
-impl Patience {
-    pub fn new(span: Duration) -> Patience {
-        Patience { span, since: None }
-    }
-
-    /// After a turn that leaves nothing to do, and in which something was there or not.
-    pub fn is_over(&mut self, host: &Host, busy: bool) -> bool {
-        if self.span.is_zero() {
-            return true;
-        }
-        let now = host.now();
-        if busy || self.since.is_none() {
-            self.since = Some(now);
-        }
-        std::hint::spin_loop();
-        self.since.is_none_or(|since| now.since(since) >= self.span)
-    }
-}
-
-/// Waits for a frame, for the bell, for room in the device if it was full, or for the deadline.
-pub(super) fn sleep(host: &Host, nic: &Nic, turn: Turn) -> io::Result<()> {
-    let bell = host.bell().expect("a host in real time has a bell");
-    let timeout = match nic.descriptor() {
-        Some(_) => turn.deadline,
-        None => Some(turn.deadline.unwrap_or(Instant::FAR_FUTURE).min(host.now() + NO_DESCRIPTOR)),
-    };
-    let timeout = timeout.map(|deadline| timespec(deadline.since(host.now())));
-    let interest = if turn.blocked { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
-    let mut waited = smallvec::SmallVec::<[PollFd<'_>; 2]>::new();
-    waited.push(PollFd::from_borrowed_fd(bell, PollFlags::IN));
-    waited.extend(nic.descriptor().map(|device| PollFd::from_borrowed_fd(device, interest)));
-    match rustix::event::poll(&mut waited, timeout.as_ref()) {
-        Ok(_) | Err(rustix::io::Errno::INTR) => {}
-        Err(error) => return Err(error.into()),
-    }
-    if waited[0].revents().contains(PollFlags::IN) {
-        let mut count = [0; 8];
-        // Nothing there is fine: somebody else's wake-up was enough.
-        let _ = rustix::io::read(bell, &mut count);
-    }
-    Ok(())
-}
-
-fn timespec(span: Duration) -> Timespec {
-    Timespec { tv_sec: i64::try_from(span.as_secs()).unwrap_or(i64::MAX), tv_nsec: i64::from(span.subsec_nanos()) }
 }

@@ -3,9 +3,10 @@
 //! Where a [`Driver`](super::Driver) has to wake whoever waits in another thread, a [`LocalDriver`] goes on with the
 //! tasks that the first half of a turn has made ready, and then takes its second half.
 
-use super::driver::{Patience, begin, sleep};
+use super::driver::begin;
 use super::host::Host;
 use super::nic::Nic;
+use super::polling::{Choice, Polling, Rest};
 use crate::device::Device;
 use crate::event::Observer;
 use crate::stack;
@@ -17,7 +18,6 @@ use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
-use std::time::Duration;
 
 type Task = LocalBoxFuture<'static, ()>;
 
@@ -48,7 +48,7 @@ pub struct LocalDriver {
     nic: Nic,
     tasks: FuturesUnordered<Task>,
     spawned: Spawner,
-    busy_poll: Duration,
+    polling: Choice,
 }
 
 /// Adds tasks to the driver that it came from.
@@ -80,13 +80,12 @@ impl LocalDriver {
     ) -> io::Result<LocalDriver> {
         let (host, nic) = begin(config, seed, device, observer)?;
         let (tasks, spawned) = (FuturesUnordered::new(), Spawner::default());
-        Ok(LocalDriver { host, nic, tasks, spawned, busy_poll: Duration::ZERO })
+        Ok(LocalDriver { host, nic, tasks, spawned, polling: Choice::default() })
     }
 
-    /// How long to look for frames again and again before sleeping; zero, the default, sleeps at once. A processor is
-    /// the price of what waking up would take.
-    pub fn set_busy_poll(&mut self, span: Duration) {
-        self.busy_poll = span;
+    /// What it does when nothing is to be done; at first it [sleeps](Polling::Sleep).
+    pub fn set_polling(&mut self, polling: Polling) {
+        self.polling.set(polling);
     }
 
     pub fn host(&self) -> &Host {
@@ -103,7 +102,7 @@ impl LocalDriver {
         let place = result.clone();
         self.spawned.spawn(async move { *place.borrow_mut() = Some(main.await) });
         let waker = Waker::from(Arc::new(Bell(self.host.clone())));
-        let mut patience = Patience::new(self.busy_poll);
+        let mut rest = Rest::new(self.polling.clone());
         loop {
             let arrival = self.nic.receive(&self.host)?;
             // Between the halves of a turn, so that an answer leaves with the acknowledgement of its question.
@@ -113,8 +112,8 @@ impl LocalDriver {
                 return Ok(result);
             }
             let busy = arrival.any || turn.busy;
-            if turn.idle && !arrival.full && patience.is_over(&self.host, busy) {
-                sleep(&self.host, &self.nic, turn)?;
+            if turn.idle && !arrival.full {
+                rest.take(&self.host, &self.nic, turn, busy)?;
             }
         }
     }
@@ -140,6 +139,7 @@ mod tests {
     use crate::runtime::{Driver, blocking};
     use std::io::{Read, Write};
     use std::net::{Shutdown, SocketAddr};
+    use std::time::Duration;
 
     const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)), 7);
 

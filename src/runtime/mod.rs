@@ -26,6 +26,7 @@ mod host;
 mod local;
 mod nic;
 mod ping;
+mod polling;
 #[cfg(target_os = "linux")]
 pub mod sandbox;
 mod socket;
@@ -38,3 +39,4 @@ pub use host::Host;
 pub use local::{LocalDriver, Spawner};
 pub use nic::{Nic, Turn};
 pub use ping::PingSocket;
+pub use polling::Polling;

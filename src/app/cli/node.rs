@@ -1,7 +1,7 @@
 //! A stack that runs for the length of one command: its link, its views, and tokio for its applications.
 
 use super::failure::{Doing, Failure};
-use super::options::{HostOptions, ViewOptions};
+use super::options::{BusyPoll, HostOptions, ViewOptions};
 use super::serve;
 use super::views::{Terminal, Views};
 use crate::device::Device;
@@ -138,6 +138,9 @@ impl Attached {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().doing("starting tokio")?;
         let (views, observer) = Views::open(views, &standing.device, terminal)?;
         let driver = Driver::start(options.stack(device.capabilities()), seed, device, observer)?;
+        if let Some(BusyPoll(polling)) = options.busy_poll {
+            driver.set_polling(polling);
+        }
         let peer = peer.map(|device| start_peer(options, device, seed, &runtime)).transpose()?;
         Ok(Node { driver, views, runtime, standing, seed, peer })
     }

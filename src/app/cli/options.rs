@@ -1,6 +1,7 @@
 //! The options that several commands share, and what they mean.
 
 use super::failure::Failure;
+use crate::runtime::Polling;
 use crate::runtime::sandbox::{self, LinkRequest, kernel_address};
 use crate::stack;
 use crate::tcp::{self, congestion::Algorithm};
@@ -9,6 +10,8 @@ use clap::{Args, ValueEnum};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
 
 /// The host that we are, and the link it stands on.
 #[derive(Args, Clone, Debug)]
@@ -43,6 +46,13 @@ pub struct HostOptions {
     /// How many queues serve the link; more than one is not supported yet
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub queues: u32,
+
+    /// Look for frames for so many microseconds before sleeping, or as long as it pays off (auto)
+    ///
+    /// Waking up is most of a round trip. Who looks for frames again and again is there when they come, and takes up a
+    /// processor meanwhile; auto does so for 50 µs while wake-ups come quickly.
+    #[arg(long, value_name = "MICROSECONDS|auto", num_args = 0..=1, default_missing_value = "1000000")]
+    pub busy_poll: Option<BusyPoll>,
 
     /// The congestion controller of our connections
     #[arg(long, value_name = "NAME", default_value_t = tcp::Config::default().congestion)]
@@ -123,6 +133,22 @@ impl HostOptions {
     /// Our first address, under which the services are named.
     pub fn address(&self) -> IpAddr {
         self.addresses.first().map_or(IpAddr::from([192, 0, 2, 2]), IpNet::addr)
+    }
+}
+
+/// How long is looked before sleeping.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct BusyPoll(pub Polling);
+
+impl FromStr for BusyPoll {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<BusyPoll, String> {
+        if text == "auto" {
+            return Ok(BusyPoll(Polling::Adaptive));
+        }
+        let micros = text.parse().map_err(|_| format!("{text:?} is neither a number of microseconds nor auto"))?;
+        Ok(BusyPoll(Polling::Busy(Duration::from_micros(micros))))
     }
 }
 
