@@ -206,7 +206,7 @@ fn wrong_use_gets_a_sentence_and_status_2() {
         (&["serve", "--no-such-option"][..], "--no-such-option"),
         (&["serve", "--root", "/no/such/folder"], "/no/such/folder"),
         (&["serve", "--congestion", "vegas"], "reno"),
-        (&["serve", "--queues", "4"], "only one queue"),
+        (&["serve", "--queues", "4", "--link", "veth"], "one queue"),
         (&["serve", "--link", "tun0"], "known are"),
         (&["serve", "--link", "in-process"], "--link"),
         (&["serve", "--ip", "192.0.2.300/24"], "--ip"),

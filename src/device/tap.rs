@@ -51,7 +51,7 @@ pub enum TapError {
     NotPermitted { name: String },
     #[error("the interface {name} is in use by another program: choose another name with `--link tap:NAME`")]
     InUse { name: String },
-    #[error("{name} exists and is no TAP with a single queue: choose another name with `--link tap:NAME`")]
+    #[error("{name} exists and is no TAP with as many queues: choose another name with `--link tap:NAME`")]
     NotATap { name: String },
     #[error("{name:?} cannot be the name of an interface: 1 to {len} bytes, without blanks, `/` and `:`", len = interface::NAME_LEN)]
     BadName { name: String },
@@ -99,11 +99,24 @@ impl Tap {
     /// Attaches to the TAP called `name`, or makes it. A `%d` in the name is replaced by the first free number.
     /// Without `offload` every frame is as it is on a wire.
     pub fn open(name: &str, offload: bool) -> Result<Tap, TapError> {
+        Self::attach(name, offload, false)
+    }
+
+    /// The same with several queues, each a device of its own. The kernel hands the frames of a flow to the queue on which
+    /// its last answer left, or else to one by a hash of its addresses and ports.
+    pub fn open_queues(name: &str, offload: bool, count: usize) -> Result<Vec<Tap>, TapError> {
+        let first = Self::attach(name, offload, count > 1)?;
+        let name = first.name.clone();
+        let others = (1..count).map(|_| Self::attach(&name, offload, true));
+        std::iter::once(Ok(first)).chain(others).collect()
+    }
+
+    fn attach(name: &str, offload: bool, several: bool) -> Result<Tap, TapError> {
         if !is_name(name) {
             return Err(TapError::BadName { name: name.to_owned() });
         }
         let node = open_node()?;
-        let name = tun::attach(node.as_fd(), name, true).map_err(|error| not_attached(name, error))?;
+        let name = tun::attach(node.as_fd(), name, true, several).map_err(|error| not_attached(name, error))?;
         let mut tap = Tap {
             node,
             name,

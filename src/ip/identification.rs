@@ -12,12 +12,15 @@ const COUNTERS: usize = 256;
 #[derive(Clone, Debug)]
 pub(super) struct Identifications {
     key: [u64; 2],
+    first: u16,
+    step: u16,
     counters: Box<[u16; COUNTERS]>,
 }
 
 impl Identifications {
-    pub fn new(random: &mut Random) -> Identifications {
-        Identifications { key: [random.next_u64(), random.next_u64()], counters: Box::new([0; COUNTERS]) }
+    /// From the `first` on in such steps, beside a keyed offset.
+    pub fn new(random: &mut Random, (first, step): (u16, u16)) -> Identifications {
+        Identifications { first, step, key: [random.next_u64(), random.next_u64()], counters: Box::new([0; COUNTERS]) }
     }
 
     /// The next one for a datagram that may come to be fragmented. What may not is atomic and carries 0
@@ -28,7 +31,8 @@ impl Identifications {
         let hash = hasher.finish();
         let counter = &mut self.counters[hash as usize % COUNTERS];
         *counter = counter.wrapping_add(1);
-        ((hash >> 32) as u16).wrapping_add(*counter)
+        let offset = ((hash >> 32) as u16).wrapping_add(self.first);
+        offset.wrapping_add(counter.wrapping_mul(self.step))
     }
 }
 
@@ -39,7 +43,7 @@ mod tests {
 
     #[test]
     fn identifications_of_a_flow_repeat_only_after_all_65536() {
-        let mut identifications = Identifications::new(&mut Random::new(1));
+        let mut identifications = Identifications::new(&mut Random::new(1), (0, 1));
         let mut next = || identifications.next([192, 0, 2, 2].into(), [192, 0, 2, 1].into(), 17);
         let first = next();
         let others: BTreeSet<u16> = (0..0xffff).map(|_| next()).collect();
@@ -48,7 +52,7 @@ mod tests {
 
     #[test]
     fn another_key_gives_another_sequence() {
-        let first = |seed| Identifications::new(&mut Random::new(seed)).next([0; 4].into(), [0; 4].into(), 1);
+        let first = |seed| Identifications::new(&mut Random::new(seed), (0, 1)).next([0; 4].into(), [0; 4].into(), 1);
         assert!((0..8).any(|seed| first(seed) != first(seed + 1)));
     }
 }

@@ -55,11 +55,19 @@ pub struct Config {
     /// The largest IP packet that the link carries, in bytes; at least 68 (RFC 791 §3.2).
     pub mtu: usize,
     pub reassembly: ReassemblyConfig,
+    /// The first identification and the step to the next: hosts that share an address give out different ones.
+    pub identifications: (u16, u16),
 }
 
 impl Default for Config {
     fn default() -> Config {
-        Config { addresses: Vec::new(), routes: Vec::new(), mtu: 1500, reassembly: ReassemblyConfig::default() }
+        Config {
+            addresses: Vec::new(),
+            routes: Vec::new(),
+            mtu: 1500,
+            reassembly: ReassemblyConfig::default(),
+            identifications: (0, 1),
+        }
     }
 }
 
@@ -125,7 +133,7 @@ impl Ip {
             routes: Routes::new(&config.addresses, &config.routes),
             paths: PathMtus::default(),
             reassembly: Reassembly::new(config.reassembly),
-            identifications: Identifications::new(random),
+            identifications: Identifications::new(random, config.identifications),
             problems: VecDeque::new(),
             config,
         }

@@ -39,6 +39,34 @@ impl Driver {
         observer: Option<Box<dyn Observer>>,
     ) -> io::Result<Driver> {
         let (host, nic) = begin(config, seed, device, observer)?;
+        Self::spawn(host, nic)
+    }
+
+    /// Starts a host on several queues of one link, each with a thread and connections of its own. Gives a driver for each
+    /// queue, all of the same addresses. What is served must be listened for on all of them; what is opened stays on the
+    /// queue of the host that opened it. `observers` may be fewer than `devices`.
+    ///
+    /// What comes to the wrong queue is passed on ([`Stray`](stack::Stray)); the bounds of the configuration are divided
+    /// among them.
+    pub fn start_queues(
+        config: &stack::Config,
+        seed: u64,
+        devices: Vec<Box<dyn Device>>,
+        observers: Vec<Box<dyn Observer>>,
+    ) -> io::Result<Vec<Driver>> {
+        let (count, mut observers) = (devices.len(), observers.into_iter());
+        let begun = devices.into_iter().enumerate().map(|(index, device)| {
+            let share = stack::Share { index: index as u16, count: count as u16 };
+            begin(of_share(config.clone(), share), seed, device, observers.next())
+        });
+        let begun = begun.collect::<io::Result<Vec<_>>>()?;
+        if count > 1 {
+            Host::join(&begun.iter().map(|(host, _)| host.clone()).collect::<Vec<_>>());
+        }
+        begun.into_iter().map(|(host, nic)| Self::spawn(host, nic)).collect()
+    }
+
+    fn spawn(host: Host, nic: Nic) -> io::Result<Driver> {
         let stop = Arc::new(AtomicBool::new(false));
         let polling = Choice::default();
         let rest = Rest::new(polling.clone());
@@ -82,6 +110,18 @@ impl Drop for Driver {
             // Whoever wants to know why the host ended calls `stop` or asks `Host::ended`.
             let _ = self.halt();
         }
+    }
+}
+
+/// The bounds of a host are divided among its queues.
+fn of_share(config: stack::Config, share: stack::Share) -> stack::Config {
+    let part = |whole: usize| whole.div_ceil(usize::from(share.count.max(1)));
+    stack::Config {
+        share,
+        time_wait_limit: part(config.time_wait_limit),
+        connection_limit: part(config.connection_limit),
+        tcp_memory_limit: part(config.tcp_memory_limit),
+        ..config
     }
 }
 

@@ -5,14 +5,14 @@ use super::waiters::{Direction, Place, Waiters, Wakers};
 use crate::device::Batch;
 use crate::event::Observer;
 use crate::frame::Frame;
-use crate::stack::{self, SocketId, Stack};
+use crate::stack::{self, SocketId, Stack, Stray};
 use crate::time::Instant;
 use rustix::event::EventfdFlags;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Poll, Waker};
 use tokio::sync::Notify;
 
@@ -40,6 +40,8 @@ struct Shared {
     places: AtomicU64,
     /// Told once the host has ended.
     ended: Notify,
+    /// The others that share its addresses, from the next one on.
+    siblings: OnceLock<Vec<Weak<Shared>>>,
 }
 
 struct State {
@@ -94,6 +96,7 @@ impl Host {
             bell,
             places: AtomicU64::new(0),
             ended: Notify::new(),
+            siblings: OnceLock::new(),
         }))
     }
 
@@ -238,7 +241,22 @@ impl Host {
         for frame in arrived.iter() {
             state.stack.handle_frame(now, frame);
         }
-        state.take_ready()
+        let wakers = state.take_ready();
+        if let Some(siblings) = self.0.siblings.get() {
+            let strays: Vec<Stray> = std::iter::from_fn(|| state.stack.poll_stray()).collect();
+            drop(state);
+            pass_on(siblings, strays);
+        }
+        wakers
+    }
+
+    /// Lets hosts that share their addresses pass on what is not for them.
+    pub(super) fn join(hosts: &[Host]) {
+        for (index, host) in hosts.iter().enumerate() {
+            let others = hosts[index + 1..].iter().chain(&hosts[..index]);
+            let joined = host.0.siblings.set(others.map(|other| Arc::downgrade(&other.0)).collect());
+            debug_assert!(joined.is_ok(), "a host is joined once");
+        }
     }
 
     /// Does what is due, and adds the frames that are ready to go to `outgoing`. When there are none and nobody is to
@@ -323,6 +341,29 @@ impl Outgoing {
         {
             self.bytes += frame.len();
             self.frames.push_back(frame);
+        }
+    }
+}
+
+/// Hands strays to those who may know them. It is the one thing that the hosts of several queues do together, and nothing
+/// that a connection on its own queue ever meets.
+fn pass_on(siblings: &[Weak<Shared>], strays: Vec<Stray>) {
+    if strays.is_empty() {
+        return;
+    }
+    let others: Vec<Host> = siblings.iter().filter_map(Weak::upgrade).map(Host).collect();
+    for stray in strays {
+        if stray.is_for_all() {
+            others.iter().for_each(|other| other.with(|stack, now| stack.handle_stray(now, stray.copy(), false)));
+            continue;
+        }
+        let mut stray = Some(stray);
+        for (index, other) in others.iter().enumerate() {
+            let (Some(handed), last) = (stray.take(), index + 1 == others.len()) else { break };
+            stray = other.with(|stack, now| {
+                stack.handle_stray(now, handed, last);
+                stack.poll_stray()
+            });
         }
     }
 }

@@ -119,7 +119,8 @@ impl Stack {
         let table = &self.layers.tcp;
         match local.map_or(0, |local| local.port()) {
             0 => {
-                let port = ports::choose(&mut self.random, |port| !table.is_taken(&tuple(port)));
+                let owns = |port| self.config.share.owns(port);
+                let port = ports::choose(&mut self.random, |port| owns(port) && !table.is_taken(&tuple(port)));
                 port.map(tuple).ok_or(ConnectError::PortsExhausted { remote })
             }
             port if table.is_taken(&tuple(port)) => {

@@ -1,6 +1,7 @@
 //! The layers of a host, joined: who is handed what on the way up, and in which order they may send on the way down.
 
 use super::ping::PingTable;
+use super::share::Strays;
 use super::tcp::TcpTable;
 use super::udp::UdpTable;
 use super::{Config, SocketId};
@@ -27,6 +28,7 @@ pub(super) struct Layers {
     pub tcp: TcpTable,
     pub udp: UdpTable,
     pub ping: PingTable,
+    pub strays: Strays,
     /// Datagrams, echo messages and errors, on their way down.
     outgoing: VecDeque<Outgoing>,
 }
@@ -41,6 +43,7 @@ impl Layers {
             addresses: config.addresses.clone(),
             routes: routes.into_iter().collect(),
             mtu: config.mtu,
+            identifications: (config.share.index, config.share.count),
             ..ip::Config::default()
         };
         let link = link::Config {
@@ -53,14 +56,16 @@ impl Layers {
             ip: Ip::new(ip, random),
             icmp: Icmp::new(icmp::Config::default()),
             tcp: TcpTable::new(random, config),
-            udp: UdpTable::new(random),
-            ping: PingTable::default(),
+            udp: UdpTable::new(random, config.share),
+            ping: PingTable::new(config.share),
+            strays: Strays::new(config.share),
             outgoing: VecDeque::new(),
         }
     }
 
     /// A frame climbs.
     pub fn handle(&mut self, cx: &mut Context<'_>, frame: Received<'_>) {
+        self.share_arp(frame.bytes);
         if let Some(up) = self.link.handle(cx, frame)
             && let Some(packet) = self.ip.handle(cx, up)
         {
@@ -69,18 +74,19 @@ impl Layers {
         self.answer_problems(cx);
     }
 
-    fn handle_packet(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
+    pub(super) fn handle_packet(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>) {
         match packet.protocol {
             protocol::TCP => {
                 let (ip, now) = (&self.ip, cx.now);
+                self.tcp.has_others = self.strays.has_others();
                 if self.tcp.handle(cx, packet, |remote| ip.mtu_for(now, remote)) {
                     self.confirm_neighbour(cx, packet);
                 }
+                self.pass_on_segment(packet);
             }
             protocol::UDP => {
                 if !self.udp.handle(cx, packet) {
-                    cx.tell(|| Event::Dropped { layer: Layer::Udp, reason: DropReason::NoUdpSocket });
-                    self.send_error(cx, packet, NetworkError::PortUnreachable);
+                    self.refuse_datagram(cx, packet);
                 }
             }
             protocol::ICMP => self.handle_icmp(cx, packet),
@@ -96,9 +102,16 @@ impl Layers {
             Disposition::Reply(reply) => {
                 self.enqueue(reply);
             }
-            Disposition::EchoReply(reply) => self.ping.handle_reply(cx.now, &reply),
+            Disposition::EchoReply(reply) => {
+                if !self.ping.handle_reply(cx.now, &reply) {
+                    self.is_stray(packet);
+                }
+            }
             Disposition::Error(quoted) => {
                 if !self.hand_up_error(cx, &quoted, quoted.error.is_hard()) {
+                    if self.is_stray(packet) {
+                        return;
+                    }
                     cx.tell(|| Event::Dropped { layer: Layer::Icmp, reason: DropReason::UnmatchedIcmpError });
                 } else if let NetworkError::FragmentationNeeded { mtu } = quoted.error
                     && quoted.protocol != protocol::TCP
@@ -114,8 +127,8 @@ impl Layers {
     /// RFC 9293 §3.9.2.2 (MUST-54): to the socket whose packet is quoted. False when there is none.
     fn hand_up_error(&mut self, cx: &mut Context<'_>, quoted: &Quoted<'_>, hard: bool) -> bool {
         if quoted.protocol == protocol::ICMP {
-            self.ping.handle_error(cx.now, quoted.from, quoted.transport, quoted.error);
-            return true;
+            return self.ping.handle_error(cx.now, quoted.from, quoted.transport, quoted.error)
+                || !self.strays.has_others();
         }
         let (source, destination) = quoted.ports();
         let local = SocketAddr::from((quoted.source, source));
@@ -137,7 +150,7 @@ impl Layers {
         }
     }
 
-    fn send_error(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>, error: NetworkError) {
+    pub(super) fn send_error(&mut self, cx: &mut Context<'_>, packet: &Packet<'_>, error: NetworkError) {
         if let Some(message) = self.icmp.error(cx, packet, error) {
             self.enqueue(message);
         }

@@ -52,7 +52,14 @@ impl TcpTable {
         path_mtu: impl Fn(IpAddr) -> usize,
         former: Option<Box<Former>>,
     ) {
-        let Some(id) = self.listener_at(tuple.local) else {
+        let listener = self.listener_at(tuple.local);
+        // What begins a connection begins it here; anything else may belong to one that another stack has.
+        if self.has_others && (segment.flags().ack() || !segment.flags().syn()) {
+            let recalled = listener.is_some_and(|id| self.recall(cx, tuple, segment, &path_mtu, id));
+            self.stray = !recalled;
+            return;
+        }
+        let Some(id) = listener else {
             cx.tell(|| Event::Dropped { layer: Layer::Tcp, reason: DropReason::NoTcpSocket });
             let answers = match self.closed_port {
                 ClosedPort::Resets => true,

@@ -31,6 +31,7 @@ mod listeners;
 mod ping;
 mod ports;
 mod rest;
+mod share;
 mod slab;
 mod socket;
 mod sockets;
@@ -43,6 +44,7 @@ mod udp;
 pub use crate::udp::{ReceiveError as UdpReceiveError, SendError as UdpSendError};
 pub use listeners::Handshakes;
 pub use ping::PingReply;
+pub use share::{Share, Stray};
 
 use crate::event::{Context, Event, Observer};
 use crate::frame::{Frame, Received};
@@ -119,6 +121,8 @@ pub struct Config {
     /// What the cookies of TCP Fast Open are made with (RFC 7413 §4.1.2), for servers that share an address; none for a
     /// key of its own that changes every twelve hours.
     pub fast_open_key: Option<[u8; 16]>,
+    /// Which of several stacks it is that share these addresses; see [`Stack::poll_stray`].
+    pub share: Share,
 }
 
 /// What TCP takes up.
@@ -149,6 +153,7 @@ impl Default for Config {
             connection_limit: 65_536,
             tcp_memory_limit: 512 << 20,
             fast_open_key: None,
+            share: Share::default(),
         }
     }
 }
@@ -200,7 +205,8 @@ impl Stack {
     pub fn new(config: Config, seed: u64) -> Stack {
         let mut random = Random::new(seed);
         let layers = Layers::new(&config, &mut random);
-        Stack { config, layers, random, pool: Pool::default(), frames: 0, observer: None }
+        let frames = config.share.first_frame();
+        Stack { config, layers, random, pool: Pool::default(), frames, observer: None }
     }
 
     pub fn config(&self) -> &Config {
@@ -231,7 +237,10 @@ impl Stack {
     /// The interface is up: announces our addresses.
     pub fn start(&mut self, now: Instant) {
         let (mut cx, layers) = self.enter(now);
-        layers.link.start(&mut cx);
+        // One announcement is enough for all.
+        if layers.strays.share.speaks() {
+            layers.link.start(&mut cx);
+        }
     }
 
     /// A frame has arrived.

@@ -73,6 +73,9 @@ pub(super) struct TcpTable {
     /// Paths that a connection has come to believe narrower, in bytes.
     pub(super) narrower: VecDeque<(IpAddr, u16)>,
     pub(super) wakeups: VecDeque<SocketId>,
+    /// Another stack may have the connection that a segment belongs to; and the last one is for it to see.
+    pub(super) has_others: bool,
+    pub(super) stray: bool,
 }
 
 impl TcpTable {
@@ -90,6 +93,8 @@ impl TcpTable {
             doubted: VecDeque::new(),
             narrower: VecDeque::new(),
             wakeups: VecDeque::new(),
+            has_others: false,
+            stray: false,
             time_waits: TimeWaits::new(key.clone(), config.time_wait_limit),
             mint: CookieMint::new(key.clone(), config.fast_open_key),
             jar: CookieJar::default(),
@@ -277,6 +282,11 @@ impl TcpTable {
     /// There are as many connections as there may be.
     pub(super) fn is_crowded(&self) -> bool {
         self.sockets.len() >= self.connection_limit
+    }
+
+    /// Was the last segment for a connection that this stack does not have, and another may?
+    pub fn take_stray(&mut self) -> bool {
+        std::mem::take(&mut self.stray)
     }
 
     pub fn poll_wakeup(&mut self) -> Option<SocketId> {

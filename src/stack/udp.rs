@@ -2,7 +2,7 @@
 
 use super::keyed::Key;
 use super::ports;
-use super::{BindError, SocketId, UdpId};
+use super::{BindError, Share, SocketId, UdpId};
 use crate::event::Context;
 use crate::ip::{NetworkError, Packet};
 use crate::random::Random;
@@ -13,14 +13,16 @@ use std::net::SocketAddr;
 
 #[derive(Debug)]
 pub(super) struct UdpTable {
+    share: Share,
     sockets: SlotMap<UdpId, Socket>,
     by_port: HashMap<u16, Vec<UdpId>, Key>,
     wakeups: VecDeque<SocketId>,
 }
 
 impl UdpTable {
-    pub fn new(random: &mut Random) -> UdpTable {
+    pub fn new(random: &mut Random, share: Share) -> UdpTable {
         UdpTable {
+            share,
             sockets: SlotMap::with_key(),
             by_port: HashMap::with_hasher(Key::new(random)),
             wakeups: VecDeque::new(),
@@ -30,7 +32,7 @@ impl UdpTable {
     /// Port 0 takes a random free one. Two sockets share a port only on different addresses.
     pub fn bind(&mut self, random: &mut Random, mut local: SocketAddr) -> Result<UdpId, BindError> {
         if local.port() == 0 {
-            let port = ports::choose(random, |port| !self.by_port.contains_key(&port));
+            let port = ports::choose(random, |port| self.share.owns(port) && !self.by_port.contains_key(&port));
             local.set_port(port.ok_or(BindError::PortsExhausted)?);
         }
         let overlaps = |id: &UdpId| {

@@ -3,7 +3,7 @@
 use super::failure::{Doing, Failure};
 use super::options::{BusyPoll, HostOptions, ViewOptions};
 use super::serve;
-use super::views::{Terminal, Views};
+use super::views::{Terminal, Views, shared_by};
 use crate::device::Device;
 use crate::device::fault::{Fault, Spec};
 use crate::device::link::End;
@@ -34,7 +34,8 @@ impl Needs {
 
 /// A running stack.
 pub struct Node {
-    driver: Driver,
+    /// One for each queue, the first for what is opened from here.
+    drivers: Vec<Driver>,
     views: Views,
     runtime: tokio::runtime::Runtime,
     standing: Standing,
@@ -61,7 +62,12 @@ impl Node {
     }
 
     pub fn host(&self) -> &Host {
-        self.driver.host()
+        self.drivers[0].host()
+    }
+
+    /// The host of each queue: what is served is served on all of them.
+    pub fn hosts(&self) -> impl Iterator<Item = &Host> {
+        self.drivers.iter().map(Driver::host)
     }
 
     pub fn runtime(&self) -> &tokio::runtime::Runtime {
@@ -85,25 +91,26 @@ impl Node {
     /// Waits a moment for connections that are about to end, so that they end properly.
     pub fn settle(&self) {
         let give_up = Instant::now() + SETTLE;
-        while self.host().unfinished_connections() > 0 && Instant::now() < give_up {
+        while self.hosts().any(|host| host.unfinished_connections() > 0) && Instant::now() < give_up {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
 
     /// Ends the stack and closes the views.
     pub fn stop(self) -> Result<(), Failure> {
-        let ended = self.driver.stop();
+        // All of them are stopped, whatever the first says.
+        let ended: Vec<_> = self.drivers.into_iter().map(Driver::stop).collect();
         self.runtime.shutdown_timeout(Duration::from_millis(200));
         drop(self.peer);
         let closed = self.views.close();
-        ended?;
+        ended.into_iter().collect::<std::io::Result<()>>()?;
         closed
     }
 }
 
 /// A link ready to be driven.
 pub struct Attached {
-    device: Box<dyn Device>,
+    queues: Vec<Box<dyn Device>>,
     peer: Option<End>,
     pub standing: Standing,
     seed: u64,
@@ -120,29 +127,44 @@ pub fn attach(options: &HostOptions, needs: Needs) -> Result<Option<Attached>, F
         sandbox::dry_run(&options.link, needs.sandbox, &config).iter().for_each(|step| anstream::println!("{step}"));
         return Ok(None);
     }
-    let Opened { device, peer, mut standing, plan: _ } =
-        sandbox::open(&options.link, needs.sandbox, &config).map_err(|error| match error {
+    let Opened { device, more, peer, mut standing, plan: _ } = sandbox::open(&options.link, needs.sandbox, &config)
+        .map_err(|error| match error {
             LinkError::NotInASandbox { .. } | LinkError::NobodyThere => Failure::wrong_use(error.to_string()),
             LinkError::Step(_) | LinkError::Nothing { .. } | LinkError::Io(_) => Failure::failed(error.to_string()),
         })?;
     standing.warnings.iter().for_each(|warning| tracing::info!("{warning}"));
-    let device = with_faults(device, options.fault.as_ref(), seed);
-    standing.device = device.describe();
-    Ok(Some(Attached { device, peer, standing, seed }))
+    if 1 + more.len() != config.queues {
+        let (queues, device) = (config.queues, device.describe());
+        return Err(Failure::failed(format!("--queues {queues}: {device} has one queue; only a TAP has several")));
+    }
+    let queues = std::iter::once(device).chain(more).zip(seed..);
+    let queues: Vec<_> = queues.map(|(device, seed)| with_faults(device, options.fault.as_ref(), seed)).collect();
+    standing.device = describe(&queues);
+    Ok(Some(Attached { queues, peer, standing, seed }))
 }
 
 impl Attached {
     /// Opens the views and starts the stack.
     pub fn start(self, options: &HostOptions, views: &ViewOptions, terminal: Terminal) -> Result<Node, Failure> {
-        let Attached { device, peer, standing, seed } = self;
+        let Attached { queues, peer, standing, seed } = self;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().doing("starting tokio")?;
         let (views, observer) = Views::open(views, &standing.device, terminal)?;
-        let driver = Driver::start(options.stack(device.capabilities()), seed, device, observer)?;
+        let observers = observer.map_or_else(Vec::new, |observer| shared_by(observer, queues.len()));
+        let drivers = Driver::start_queues(&options.stack(queues[0].capabilities()), seed, queues, observers)?;
         if let Some(BusyPoll(polling)) = options.busy_poll {
-            driver.set_polling(polling);
+            drivers.iter().for_each(|driver| driver.set_polling(polling));
         }
         let peer = peer.map(|device| start_peer(options, device, seed, &runtime)).transpose()?;
-        Ok(Node { driver, views, runtime, standing, seed, peer })
+        Ok(Node { drivers, views, runtime, standing, seed, peer })
+    }
+}
+
+/// All queues are of one link.
+fn describe(queues: &[Box<dyn Device>]) -> String {
+    match queues {
+        [device] => device.describe(),
+        [device, ..] => format!("{}, {} queues", device.describe(), queues.len()),
+        [] => String::new(),
     }
 }
 

@@ -43,9 +43,9 @@ pub struct HostOptions {
     #[arg(long, value_name = "on|off", default_value = "on")]
     pub offload: Switch,
 
-    /// How many queues serve the link; more than one is not supported yet
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    pub queues: u32,
+    /// How many queues serve the link, each with a thread and a share of the connections; more than one needs a TAP
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub queues: u16,
 
     /// Look for frames for so many microseconds before sleeping, or as long as it pays off (auto)
     ///
@@ -74,9 +74,9 @@ pub struct HostOptions {
 impl HostOptions {
     /// What no parser of a single option can find.
     pub fn check(&self) -> Result<(), Failure> {
-        if self.queues != 1 {
-            let queues = self.queues;
-            return Err(Failure::wrong_use(format!("--queues {queues}: only one queue is supported yet; use 1")));
+        if self.queues > 1 && !matches!(self.link, LinkRequest::Auto | LinkRequest::Tap { .. }) {
+            let (queues, link) = (self.queues, &self.link);
+            return Err(Failure::wrong_use(format!("--queues {queues}: {link} has one queue; only a TAP has several")));
         }
         if let Some(other) = self.addresses.iter().find(|net| net.addr().is_ipv6()) {
             return Err(Failure::wrong_use(format!("--ip {other}: IPv6 is not supported yet; give an IPv4 address")));
@@ -117,7 +117,8 @@ impl HostOptions {
     pub fn link_config(&self, in_process: bool) -> sandbox::Config {
         let (addresses, mtu) = (self.addresses.clone(), self.mtu as usize);
         let offload = self.offload == Switch::On;
-        sandbox::Config { addresses, mtu, offload, in_process, ..sandbox::Config::default() }
+        let queues = usize::from(self.queues);
+        sandbox::Config { addresses, mtu, offload, queues, in_process, ..sandbox::Config::default() }
     }
 
     /// The host at the other end of an in-process link: where on another link the kernel would be.

@@ -35,7 +35,9 @@ impl Sandbox {
         let terminal = Terminal::Stderr(Detail::Full);
         let Some(node) = Node::start(&self.host, &self.views, Needs::SANDBOX, terminal)? else { return Ok(0) };
         let _within = node.runtime().enter();
-        serve::start(node.host(), &self.host, &self.site, node.seed())?;
+        for host in node.hosts() {
+            serve::start(host, &self.host, &self.site, node.seed())?;
+        }
         let ran = run(&self.command);
         if node.is_watched() {
             node.settle();

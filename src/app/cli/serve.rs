@@ -36,7 +36,9 @@ impl Serve {
             return Ok(0);
         };
         let _within = node.runtime().enter();
-        start(node.host(), &self.host, &self.site, node.seed())?;
+        for host in node.hosts() {
+            start(host, &self.host, &self.site, node.seed())?;
+        }
         let address = self.host.address();
         match &node.standing().enter {
             Some(enter) => anstream::eprintln!("strata: serving; to reach it: {enter} curl http://{address}/"),

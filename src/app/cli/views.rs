@@ -2,11 +2,12 @@
 
 use super::failure::{Doing, Failure};
 use super::options::ViewOptions;
-use crate::event::Observer;
+use crate::event::{Observer, Record};
 use crate::probe::layer_tree::{Detail, LayerTree, Style};
 use crate::probe::{Capture, Counters, Fanout, JsonLines, Summary, capture};
 use anstream::AutoStream;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where the layer tree is drawn, and how much of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -93,6 +94,21 @@ impl Views {
         }
         Ok(())
     }
+}
+
+/// One observer for each of several stacks, all of which tell it in turn.
+pub fn shared_by(observer: Box<dyn Observer>, count: usize) -> Vec<Box<dyn Observer>> {
+    struct Shared(Arc<Mutex<Box<dyn Observer>>>);
+    impl Observer for Shared {
+        fn observe(&mut self, record: &Record<'_>) {
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).observe(record);
+        }
+    }
+    if count == 1 {
+        return vec![observer];
+    }
+    let observer = Arc::new(Mutex::new(observer));
+    (0..count).map(|_| Box::new(Shared(observer.clone())) as Box<dyn Observer>).collect()
 }
 
 fn unwritable(option: &str, error: &dyn std::fmt::Display) -> Failure {

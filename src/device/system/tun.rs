@@ -13,11 +13,12 @@ const TCP_OFFLOADS: c_uint = libc::TUN_F_CSUM | libc::TUN_F_TSO4 | libc::TUN_F_T
 const UDP_OFFLOADS: c_uint = libc::TUN_F_USO4 | libc::TUN_F_USO6;
 
 /// Makes `node`, an open `/dev/net/tun`, the TAP called `name`; gives the name that the kernel chose if `name` holds
-/// a `%d`. `header`: a virtio-net header goes before each frame.
-pub fn attach(node: BorrowedFd<'_>, name: &str, header: bool) -> io::Result<String> {
+/// a `%d`. `header`: a virtio-net header goes before each frame. `several`: it is one of several queues.
+pub fn attach(node: BorrowedFd<'_>, name: &str, header: bool, several: bool) -> io::Result<String> {
     let mut request = request(name)?;
     let header = if header { libc::IFF_VNET_HDR } else { 0 };
-    request.ifr_ifru.ifru_flags = (libc::IFF_TAP | libc::IFF_NO_PI | header) as c_short;
+    let several = if several { libc::IFF_MULTI_QUEUE } else { 0 };
+    request.ifr_ifru.ifru_flags = (libc::IFF_TAP | libc::IFF_NO_PI | header | several) as c_short;
     // SAFETY: TUNSETIFF reads and writes one `ifreq`, which lives across the call; `node` is open.
     checked(unsafe { libc::ioctl(node.as_raw_fd(), libc::TUNSETIFF, &mut request) })?;
     // SAFETY: the kernel leaves a name that ends in zero within `ifr_name`, as `request` did before it.

@@ -82,6 +82,8 @@ impl fmt::Display for Standing {
 pub struct Opened {
     /// The stack's end.
     pub device: Box<dyn Device>,
+    /// Its further queues, as many as were asked for where the link can have them.
+    pub more: Vec<Box<dyn Device>>,
     /// The other end, when it is in this process too.
     pub peer: Option<link::End>,
     pub standing: Standing,
@@ -186,13 +188,14 @@ fn last_resort(config: &Config, error: StepError) -> Result<Opened, LinkError> {
 /// Carries the plan out, and says where the link stands then.
 fn stand(rung: Rung, plan: Plan, sandbox: bool, why: String, lift: Option<String>) -> Result<Opened, StepError> {
     let user = namespace::needs_user_namespace();
-    let Carried { device, warnings } = plan.carry_out()?;
+    let Carried { device, more, warnings } = plan.carry_out()?;
     let device = device.expect("the plan of every rung but the last opens a device");
     let own = matches!(rung, Rung::OwnTap | Rung::OwnVeth);
     let enter = (own && !sandbox).then(|| enter_command(user));
     Ok(Opened {
         standing: Standing { rung, device: device.describe(), why, lift, enter, warnings },
         device,
+        more,
         peer: None,
         plan,
     })
@@ -207,7 +210,7 @@ fn in_process(config: &Config, why: String, lift: Option<String>) -> Result<Open
     let (device, peer) = Link::pollable_pair(link::Config { mtu: config.mtu, ..link::Config::default() })?;
     let standing =
         Standing { rung: Rung::InProcess, device: device.describe(), why, lift, enter: None, warnings: Vec::new() };
-    Ok(Opened { device: Box::new(device), peer: Some(peer), standing, plan: Plan::default() })
+    Ok(Opened { device: Box::new(device), more: Vec::new(), peer: Some(peer), standing, plan: Plan::default() })
 }
 
 /// The rung on which `auto` will most likely stand.
@@ -235,7 +238,7 @@ fn own_namespace() -> [Step; 3] {
 /// The steps to a rung within the namespace in which it stands.
 fn inside(rung: Rung, config: &Config) -> Vec<Step> {
     let (name, offload) = (|| config.name.clone(), config.offload);
-    let tap = Step::OpenTap { name: name(), offload };
+    let tap = Step::OpenTap { name: name(), offload, queues: config.queues };
     let queue = Step::SetQueueLen { name: name(), frames: QUEUE_FRAMES };
     match rung {
         // Somebody has set the interface up already, and it stays as it is.

@@ -34,6 +34,7 @@ pub enum Step {
     OpenTap {
         name: String,
         offload: bool,
+        queues: usize,
     },
     AddVeth {
         name: String,
@@ -143,7 +144,10 @@ impl fmt::Display for Step {
             Step::EnterNamespace { user: true } => write!(f, "unshare --user --map-root-user --net"),
             Step::EnterNamespace { user: false } => write!(f, "unshare --net"),
             Step::AllowPing => write!(f, "sysctl -w net.ipv4.ping_group_range='{PING_GROUPS}'"),
-            Step::OpenTap { name, .. } => write!(f, "ip tuntap add dev {name} mode tap vnet_hdr"),
+            Step::OpenTap { name, queues, .. } => {
+                let several = if *queues > 1 { " multi_queue" } else { "" };
+                write!(f, "ip tuntap add dev {name} mode tap vnet_hdr{several}")
+            }
             Step::AddVeth { name, peer } => write!(f, "ip link add dev {name} type veth peer name {peer}"),
             Step::SetMac { name, mac } => write!(f, "ip link set dev {name} address {mac}"),
             Step::SetMtu { name, mtu } => write!(f, "ip link set dev {name} mtu {mtu}"),
@@ -197,8 +201,8 @@ impl Step {
                 done.netlink = None;
                 Ok(())
             }
-            Step::OpenTap { name, offload } => {
-                done.tap = Some(Tap::open(name, *offload)?);
+            Step::OpenTap { name, offload, queues } => {
+                done.taps = Tap::open_queues(name, *offload, *queues)?;
                 done.wait_if_up(name)
             }
             Step::OpenPacket { name, offload } => {
@@ -229,7 +233,7 @@ impl Step {
 #[derive(Default)]
 struct Done {
     netlink: Option<Netlink>,
-    tap: Option<Tap>,
+    taps: Vec<Tap>,
     packet: Option<Packet>,
 }
 
@@ -280,6 +284,8 @@ pub struct Plan {
 pub struct Carried {
     /// The stack's end of the link, if the plan opens one.
     pub device: Option<Box<dyn Device>>,
+    /// Its further queues.
+    pub more: Vec<Box<dyn Device>>,
     /// What could not be done and is not needed.
     pub warnings: Vec<String>,
 }
@@ -301,12 +307,12 @@ impl Plan {
                 outcome => outcome?,
             }
         }
-        if let Some(tap) = &mut done.tap {
+        for tap in &mut done.taps {
             // Its MTU may have been set since it was opened.
             tap.refresh().map_err(|error| TapError::Other { name: tap.name().to_owned(), error })?;
         }
-        let tap = done.tap.map(|tap| Box::new(tap) as Box<dyn Device>);
+        let mut queues = done.taps.into_iter().map(|tap| Box::new(tap) as Box<dyn Device>);
         let packet = done.packet.map(|packet| Box::new(packet) as Box<dyn Device>);
-        Ok(Carried { device: tap.or(packet), warnings })
+        Ok(Carried { device: queues.next().or(packet), more: queues.collect(), warnings })
     }
 }

@@ -93,6 +93,8 @@ pub struct Config {
     pub mtu: usize,
     /// The kernel may leave checksums partial and super-frames whole, and so may the stack.
     pub offload: bool,
+    /// How many queues a TAP has, each a device of its own.
+    pub queues: usize,
     /// May the link end in this process when nothing else works?
     pub in_process: bool,
 }
@@ -106,6 +108,7 @@ impl Default for Config {
             kernel_mac: MacAddress([2, 0, 0, 0, 0, 1]),
             mtu: 1500,
             offload: true,
+            queues: 1,
             in_process: true,
         }
     }

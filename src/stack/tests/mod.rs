@@ -3,6 +3,7 @@
 mod memory;
 mod neighbour;
 mod rest;
+mod share;
 mod time_wait;
 
 use super::{Config, Stack};
