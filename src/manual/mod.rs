@@ -13,8 +13,10 @@
 //! 9. [Congestion control](congestion): what a controller is told, and one of your own in a page.
 //! 10. [Loss and delay](loss): this stack beside smoltcp and Linux on the same lossy link, and flows that share.
 //! 11. [Under attack](under_attack): floods, guesses and hoarders, and what stands against each.
+//! 12. [What is left to the device](device): super-frames, checksums, waiting, several queues; what each is worth.
 
 pub mod congestion;
+pub mod device;
 pub mod driving;
 pub mod encapsulation;
 pub mod loss;

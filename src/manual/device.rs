@@ -1,0 +1,88 @@
+//! # What is left to the device
+//!
+//! A frame costs a stack the same whatever its size, and a system call as well. So the way to be fast is to have fewer,
+//! larger frames, to sleep seldom, and to share nothing. This chapter says what is done for that, what it costs, and what
+//! was tried and did not help.
+//!
+//! ## Super-frames
+//!
+//! TCP builds frames of up to 64 KiB ([`segment_size`](crate::frame::Offload) says where they come apart), and takes in such
+//! frames, counting the segments in them wherever the RFCs count segments. Who cuts and joins them depends on the device:
+//!
+//! | device | going out | coming in |
+//! |---|---|---|
+//! | TAP, packet socket | the kernel, or nobody when it is the receiver | the kernel does not cut them in the first place |
+//! | the same with `--offload off` | [`device::offload`](crate::device::offload), just before the frame is written | [`Coalesce`](crate::device::Coalesce), before the stack sees them |
+//! | link in this process | the link, unless its `offload` lets them pass | whatever came |
+//! | capture, fault | each for itself: a capture shows what a wire would, and each segment has a fate of its own | |
+//!
+//! Joined is only what loses nothing by it: segments of one connection that follow each other in one batch, were found good,
+//! and say the same but for their data; PSH or FIN ends a train. Over plain frames of 1500 bytes, cutting in software takes
+//! a quarter off the CPU time that sending a gigabyte takes (3.4 to 2.6 s in runs side by side), joining a tenth of what
+//! receiving one takes; the rest is the kernel's part of a system call for each frame. A frame of up to 2 KiB is copied into
+//! one piece before it is written: 20 ns, where the kernel's gathering of further pieces takes over 100.
+//!
+//! Datagrams have trains as well: [`send_segments_to`](crate::runtime::blocking::UdpSocket::send_segments_to) and
+//! [`recv_segments_from`](crate::runtime::blocking::UdpSocket::recv_segments_from), on both kinds of sockets.
+//!
+//! ```
+//! use strata::device::link::{Config, Link};
+//! use strata::runtime::{Driver, blocking::UdpSocket};
+//! use strata::stack;
+//!
+//! let (left, right) = Link::pollable_pair(Config { offload: true, ..Config::default() })?;
+//! let addresses = vec!["192.0.2.1/24".parse().unwrap()];
+//! let near = stack::Config { mac: [2, 0, 0, 0, 0, 1], addresses, ..stack::Config::default() };
+//! let (near, far) = (Driver::start(near, 1, Box::new(left), None)?, Driver::start(stack::Config::default(), 2, Box::new(right), None)?);
+//! let sender = UdpSocket::bind(near.host(), "192.0.2.1:4000".parse().unwrap())?;
+//! let receiver = UdpSocket::bind(far.host(), "192.0.2.2:4000".parse().unwrap())?;
+//!
+//! // Three datagrams, of 1000, 1000 and 500 bytes.
+//! sender.send_segments_to(&[7; 2500], 1000, "192.0.2.2:4000".parse().unwrap())?;
+//! let mut buffer = [0; 65_535];
+//! let train = receiver.recv_segments_from(&mut buffer)?;
+//! assert_eq!((train.len, train.segment_size), (2500, 1000));
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
+//! ## The checksum
+//!
+//! Where nobody else computes it, it is added up in sixteen lanes of 32 bits, to which each word gives both of its halves:
+//! a form that compilers turn into vectors of whatever width the target has. With the 128 bits that every x86-64 has it
+//! runs at 45 to 55 GB/s, half as fast as copying the same bytes; the loop before it ran at 52 or at 12, depending on what
+//! was inlined. `benches/checksum.rs` fails when that comes back. Wider vectors, chosen at run time, would be twice as fast
+//! and need `unsafe` in the core: 16 ns of the 600 that a frame costs.
+//!
+//! ## Waiting
+//!
+//! A driver [sleeps](crate::runtime::Polling) until the system wakes it. That is most of a round trip on a quiet machine
+//! with two processors: some 75 µs, of which looking again and again leaves 25. `--busy-poll` looks always, for a whole
+//! processor; `--busy-poll auto` only while wake-ups come within 100 µs of each other, for 50 µs at a time, and the more
+//! seldom the more often that was in vain. It is not the default: where client and stack share a processor, looking takes
+//! the time of the very program that it waits for.
+//!
+//! ## Several queues
+//!
+//! `--queues N` makes a TAP of N queues and a stack with a thread for each: [`Driver::start_queues`](crate::runtime::Driver::start_queues).
+//! They have one set of addresses, and nothing else in common that a segment would meet. A connection lives on the queue
+//! of its flow: the kernel hands what it sends to the queue by a hash of addresses and ports, or to the one on which the
+//! flow was answered last. So whoever connects to us is served by the stack that got the SYN, and what we open stays on
+//! the queue on which we opened it.
+//!
+//! The kernel forgets after three seconds of silence on which queue a flow was answered, and then goes by the hash again. For
+//! a connection that we opened that may be another queue. What comes there is a [`Stray`](crate::stack::Stray): a segment, a
+//! datagram, an echo reply or an ICMP error that finds no socket goes from stack to stack until one knows it, and the answer of
+//! that one makes the kernel remember again. Only the last refuses it, as a single stack would. An ARP reply is for all of
+//! them. Ports, ping identifiers and IP identifications that a stack chooses by itself are of its own share, so that no two
+//! choose the same; the secrets are shared, so that each knows the cookies of all.
+//!
+//! What it brings depends on who else needs the processors. On two of them, with the clients on the same machine, little:
+//! the kernel's half of each transfer already runs on the second one, inside of our own system calls. Raw writes from two
+//! threads carry 1.2 to 1.6 times those of one there. Where clients are elsewhere each queue adds a processor's worth, for
+//! as long as flows are many and spread; a single flow stays on one.
+//!
+//! ## What did not help
+//!
+//! io_uring on a TAP (as fast for small frames, slower for large ones), `IFF_NAPI` (writes a third slower), `poll` before
+//! each `read` (0.3 µs a frame), and waiting to fill a frame while something may be lost: the acknowledgements that it
+//! waits for never come (RFC 3042). The last was found by running every packet script with offloads.
