@@ -11,7 +11,7 @@
 //!   coalesce a wrapper around those with plain frames                   trains of segments become super-frames
 //! ```
 //!
-//! What a frame leaves to the device ([`Offload`]) and the device cannot do is done in software first ([`offload`]).
+//! What a frame leaves to the device ([`Offload`](crate::frame::Offload)) and the device cannot do is done in software first ([`offload`]).
 //! A capture is no wrapper: it is an observer of the stack's events, and stands in `probe`.
 //!
 //! Invariants: no call blocks; frames keep their order unless a fault says otherwise; a frame that the other side
