@@ -35,7 +35,7 @@ struct Waiting {
 
 /// The waiters of a host, by socket.
 #[derive(Debug, Default)]
-pub struct Waiters(HashMap<SocketId, SmallVec<[Waiting; 2]>>);
+pub struct Waiters(HashMap<SocketId, SmallVec<[Waiting; 1]>>);
 
 impl Waiters {
     /// Puts `waker` into `place`; gives back the one that was there.

@@ -1,41 +1,42 @@
 //! The name of a connection in as few bytes as it needs.
 
 use crate::event::FourTuple;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv6Addr};
 
-/// Both addresses, an IPv4 one as the IPv6 one that is mapped to it, and both ports.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Endpoints([u8; LEN]);
-
-const LEN: usize = 36;
+/// Both addresses, an IPv4 one as the IPv6 one that is mapped to it, in two words each, and both ports in one; ours first.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Endpoints([u64; 5]);
 
 impl Endpoints {
     /// What a hash is made of.
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    fn socket_addr(&self, place: usize) -> SocketAddr {
-        let bytes = &self.0[18 * place..];
-        let ip: [u8; 16] = std::array::from_fn(|at| bytes[at]);
-        (Ipv6Addr::from(ip).to_canonical(), u16::from_be_bytes([bytes[16], bytes[17]])).into()
+    pub fn to_bytes(self) -> [u8; 40] {
+        let mut bytes = [0; 40];
+        for (place, word) in bytes.chunks_exact_mut(8).zip(self.0) {
+            place.copy_from_slice(&word.to_ne_bytes());
+        }
+        bytes
     }
 }
 
 impl From<&FourTuple> for Endpoints {
-    fn from(tuple: &FourTuple) -> Endpoints {
-        let mut bytes = [0; LEN];
-        for (half, end) in bytes.chunks_exact_mut(18).zip([&tuple.local, &tuple.remote]) {
-            half[..16].copy_from_slice(&mapped(end.ip()));
-            half[16..].copy_from_slice(&end.port().to_be_bytes());
-        }
-        Endpoints(bytes)
+    fn from(FourTuple { local, remote }: &FourTuple) -> Endpoints {
+        let ([a, b], [c, d]) = (words(local.ip()), words(remote.ip()));
+        Endpoints([a, b, c, d, u64::from(local.port()) << 16 | u64::from(remote.port())])
     }
 }
 
 impl From<&Endpoints> for FourTuple {
-    fn from(endpoints: &Endpoints) -> FourTuple {
-        FourTuple { local: endpoints.socket_addr(0), remote: endpoints.socket_addr(1) }
+    fn from(&Endpoints([a, b, c, d, ports]): &Endpoints) -> FourTuple {
+        let ip = |high: u64, low: u64| Ipv6Addr::from_bits(u128::from(high) << 64 | u128::from(low)).to_canonical();
+        FourTuple { local: (ip(a, b), (ports >> 16) as u16).into(), remote: (ip(c, d), ports as u16).into() }
+    }
+}
+
+/// Network order, the first half first.
+fn words(ip: IpAddr) -> [u64; 2] {
+    match ip {
+        IpAddr::V4(v4) => [0, 0xffff_0000_0000 | u64::from(v4.to_bits())],
+        IpAddr::V6(v6) => [(v6.to_bits() >> 64) as u64, v6.to_bits() as u64],
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::socket::Shape;
 use super::tcp::{BoundListener, TcpTable};
-use super::time_wait::Former;
+use super::time_waits::Former;
 use super::{ClosedPort, ListenerId, SocketId, TcpId};
 use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason};
 use crate::tcp::listen::{Answer, Listener};

@@ -39,6 +39,7 @@ mod tcp;
 #[cfg(test)]
 mod tests;
 mod time_wait;
+mod time_waits;
 mod udp;
 
 pub use crate::udp::{ReceiveError as UdpReceiveError, SendError as UdpSendError};

@@ -2,7 +2,7 @@
 
 use super::endpoints::Endpoints;
 use super::tcp::{MAX_REPLIES, TcpTable};
-use super::time_wait::Former;
+use super::time_waits::Former;
 use super::{ListenerId, SocketId, TcpId};
 use crate::event::{CloseReason, FourTuple, TcpState};
 use crate::tcp::fold::Resting;

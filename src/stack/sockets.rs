@@ -11,7 +11,7 @@ use super::slab::Slab;
 use super::socket::Socket;
 use crate::event::FourTuple;
 use hashbrown::HashTable;
-use std::hash::{BuildHasher, Hasher};
+use std::hash::BuildHasher;
 use std::ops::{Index, IndexMut};
 
 const PARTS: usize = 64;
@@ -90,9 +90,7 @@ impl IndexMut<TcpId> for Sockets {
 }
 
 fn hash(key: &Key, endpoints: &Endpoints) -> u64 {
-    let mut hasher = key.build_hasher();
-    hasher.write(endpoints.as_bytes());
-    hasher.finish()
+    key.build_hasher().hash(&endpoints.to_bytes())
 }
 
 fn hash_of(slots: &Slab<TcpId, Socket>, key: &Key, id: TcpId) -> u64 {

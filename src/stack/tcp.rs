@@ -6,7 +6,7 @@ use super::listeners::Handshakes;
 use super::rest::RestQueue;
 use super::socket::{Shape, is_unfolded};
 use super::sockets::Sockets;
-use super::time_wait::TimeWaits;
+use super::time_waits::TimeWaits;
 use super::{ClosedPort, ListenerId, SocketId, TcpId, TcpUsage};
 use crate::event::{CloseReason, Context, DropReason, Event, FourTuple, Layer, SendReason, TcpEvent};
 use crate::frame::Payload;

@@ -1,16 +1,15 @@
-//! A synchronized connection, and what its application may do with it.
+//! A synchronized connection.
 //!
-//! What happens when a segment arrives is in `arrive`, what goes out next in `transmit`, what a timer does in
-//! `timeout`, and how it ends in `close`.
+//! What its application may do with it is in `user`, what happens when a segment arrives in `arrive`, what goes out next
+//! in `transmit`, what a timer does in `timeout`, and how it ends in `close`.
 
 use super::accurate_ecn::Accurate;
 use super::chronograph::Chronograph;
 use super::config::Config;
 use super::congestion::{CongestionControl, Start};
-use super::control::{Usage, rate_sample};
+use super::control::Usage;
 use super::ecn::EcnState;
 use super::fold::folded;
-use super::info::{Info, ReceiveError, SendError, Status};
 use super::limiter::ChallengeLimiter;
 use super::memory::Memory;
 use super::opening::{Opening, headers};
@@ -24,7 +23,6 @@ use super::state::{self, Cause, State};
 use super::time_wait::TimeWait;
 use super::timers::{KINDS as TIMER_KINDS, Timers};
 use crate::event::{CloseReason, Context, Event, FourTuple, SendReason, TcpEvent, TimerKind};
-use crate::pool::Pool;
 use crate::time::Instant;
 use std::sync::Arc;
 
@@ -282,188 +280,9 @@ impl Connection {
         self.super_frame = len;
     }
 
-    /// Changes settings in mid-connection; what depends on them follows.
-    pub fn configure(&mut self, cx: &mut Context<'_>, change: impl FnOnce(&mut Config)) {
-        let (before, congestion, nagle) = (self.config.keepalive, self.config.congestion, self.config.nagle);
-        change(Arc::make_mut(&mut self.config));
-        if self.config.congestion != congestion {
-            self.replace_congestion(cx.now);
-        }
-        // A larger send buffer has room for a writer that waits.
-        self.wake = true;
-        self.rcv.widen(self.config.first_receive_buffer());
-        if !self.config.nagle && self.snd.has_unsent() && (nagle || !self.config.cork) {
-            // Who sets `nodelay` wants what waits to go now, even from behind a cork.
-            (self.snd.more, self.pending.small_segment) = (false, true);
-        }
-        if self.config.keepalive != before {
-            self.timers.stop(TimerKind::Keepalive);
-            self.keepalive_probes = 0;
-            self.arm_keepalive(cx);
-        }
-    }
-
-    /// SEND (RFC 9293 §3.10.2): takes as many bytes as there is room for.
-    pub fn send(&mut self, cx: &mut Context<'_>, data: &[u8]) -> Result<usize, SendError> {
-        self.send_with(cx, data, Writing::default())
-    }
-
-    /// The same, with what the writer says of it. What is said of the end holds for the part that was taken.
-    pub fn send_with(&mut self, cx: &mut Context<'_>, data: &[u8], how: Writing) -> Result<usize, SendError> {
-        if let Some(reason) = self.closed {
-            return Err(SendError::Closed(reason));
-        }
-        if !state::sends(self.state) {
-            return Err(SendError::Shutdown);
-        }
-        let wanted = data.len();
-        let data = &data[..wanted.min(self.room())];
-        self.writer_waits = data.len() < wanted;
-        if data.is_empty() {
-            return Err(SendError::WouldBlock);
-        }
-        if self.snd.buffer.len() == 0 {
-            self.progress_at = cx.now;
-        }
-        self.note_application_limit();
-        self.snd.write(data, how, cx.pool);
-        self.note_phase(cx.now, false);
-        self.arm_user_timeout(cx);
-        Ok(data.len())
-    }
-
-    /// How much a writer may write now.
-    fn room(&self) -> usize {
-        let unsent = self.config.unsent_limit.unwrap_or(usize::MAX).saturating_sub(self.snd.unsent() as usize);
-        self.send_capacity().saturating_sub(self.snd.buffer.len()).min(unsent)
-    }
-
-    /// How many bytes may wait for acknowledgement: what is in flight now, and as much again, so that the next window is
-    /// there when the acknowledgements come. A window that the path does not fill needs no more: what is written too
-    /// early has left the processor's cache by the time it is sent.
-    pub(super) fn send_capacity(&self) -> usize {
-        let flight = usize::try_from(2 * self.recovery.outstanding()).unwrap_or(usize::MAX);
-        self.memory.bound(self.config.initial_send_buffer.max(flight).min(self.config.send_buffer))
-    }
-
-    /// RECEIVE (RFC 9293 §3.10.3): 0 bytes mean that the peer has finished.
-    pub fn receive(&mut self, into: &mut [u8], pool: &mut Pool) -> Result<usize, ReceiveError> {
-        let len = self.rcv.buffer.read(into, pool);
-        if len > 0 {
-            self.after_read();
-        }
-        self.received(len)
-    }
-
-    /// The same without taking the bytes out.
-    pub fn peek(&self, into: &mut [u8]) -> Result<usize, ReceiveError> {
-        self.received(self.rcv.buffer.peek(into))
-    }
-
-    fn received(&self, len: usize) -> Result<usize, ReceiveError> {
-        match self.closed {
-            _ if len > 0 => Ok(len),
-            Some(CloseReason::Finished) => Ok(0),
-            _ if self.peer_finished() => Ok(0),
-            Some(reason) => Err(ReceiveError::Closed(reason)),
-            None => Err(ReceiveError::WouldBlock),
-        }
-    }
-
-    fn after_read(&mut self) {
-        if self.rcv.urgent.is_some_and(|urgent| urgent <= self.rcv.buffer.read_position()) {
-            self.rcv.urgent = None;
-        }
-        if state::receives(self.state) && self.rcv.ack_due.is_none() && self.rcv.update_is_worthwhile() {
-            self.rcv.ack_due = Some(SendReason::WindowUpdate);
-        }
-    }
-
     /// The peer's FIN has been reached: nothing more will come.
     pub(super) fn peer_finished(&self) -> bool {
         self.rcv.finished
-    }
-
-    pub fn status(&self) -> Status {
-        let room = self.room() > 0;
-        Status {
-            state: self.state,
-            established: true,
-            readable: self.rcv.buffer.readable() > 0 || self.peer_finished() || self.closed.is_some(),
-            writable: room || !state::sends(self.state) || self.closed.is_some(),
-            closed: self.closed,
-        }
-    }
-
-    pub fn info(&self) -> Info {
-        let sums = self.recovery.sums();
-        Info {
-            state: self.state,
-            snd_mss: self.effective_mss(),
-            advertised_mss: self.advertised_mss,
-            snd_window_scale: self.window_scaling.then_some(self.snd.scale),
-            rcv_window_scale: self.window_scaling.then_some(self.rcv.scale),
-            timestamps: self.timestamps.is_some(),
-            sack: self.sack,
-            ecn: self.ecn.is_some() || self.accurate_ecn.is_some(),
-            syn_data: self.totals.syn_data,
-            rtt: self.rtt.srtt(),
-            rttvar: self.rtt.rttvar(),
-            rto: self.rtt.rto(),
-            backoff: self.rtt.backoff(),
-            cwnd: self.cwnd(),
-            ssthresh: self.congestion.ssthresh(),
-            unacked: self.recovery.outstanding(),
-            ca_state: self.recovery.state(),
-            unacked_segments: sums.outstanding.segments,
-            sacked: self.recovery.sacked_segments(),
-            lost: sums.lost.segments,
-            retrans: sums.again.segments,
-            reordering: self.recovery.reordering(),
-            reord_seen: self.recovery.reordering_seen(),
-            marks: self.marks(),
-            delivered: self.recovery.counts().delivered,
-            dsack_dups: self.recovery.counts().duplicates,
-            min_rtt: self.rtt.min_rtt(),
-            pacing_rate: self.pacing_rate(),
-            delivery_rate: self.recovery.delivery_rate().map(|sample| rate_sample(sample).rate()),
-            delivery_rate_app_limited: self.recovery.delivery_rate().is_some_and(|rate| rate.application_limited),
-            probes: self.window_probes,
-            notsent: self.snd.unsent(),
-            chronograph: self.chronograph,
-            pmtu: self.snd.path_mss + headers(self.tuple.remote.ip()),
-            ato: self.config.delayed_ack.unwrap_or_default(),
-            rcv_space: self.rcv_space(),
-            rcv_ssthresh: self.rcv.capacity(),
-            snd_wnd: self.snd.wnd,
-            rcv_wnd: self.rcv.wnd(),
-            receive_queue: self.rcv.buffer.readable(),
-            send_queue: self.snd.buffer.len(),
-            bytes_acked: self.totals.bytes_acked,
-            bytes_received: self.totals.bytes_received,
-            segments_sent: self.totals.segments_sent,
-            segments_received: self.totals.segments_received,
-            retransmissions: self.totals.retransmissions,
-            data_segments_sent: self.totals.data_segments_sent,
-            data_segments_received: self.totals.data_segments_received,
-            bytes_sent: self.totals.bytes_sent,
-            bytes_retransmitted: self.totals.bytes_retransmitted,
-            out_of_order: self.totals.out_of_order,
-            timeouts: self.totals.timeouts,
-            largest_received: self.totals.largest_received,
-            data_received_at: self.totals.data_received_at,
-            data_sent_at: self.totals.data_sent_at,
-            received_at: self.received_at,
-            congestion: self.config.congestion.name(),
-            urgent_ahead: self.rcv.urgent.map(|urgent| urgent.saturating_sub(self.rcv.buffer.read_position())),
-            soft_error: self.soft_error,
-        }
-    }
-
-    /// What the application takes in a round trip; before that is known, what the peer may send in the first.
-    fn rcv_space(&self) -> u64 {
-        let first = u64::from(self.config.initial_window) * self.advertised_mss as u64;
-        self.right_sizing.in_a_round_trip().unwrap_or(first.min(self.rcv.wnd()))
     }
 
     /// The largest segment that goes out now, in bytes of data: the options that it will carry are taken off (MUST-16).

@@ -11,6 +11,7 @@
 //! | `state` | the eleven states and their moves | §3.3.2 |
 //! | `listen`, `opening`, `handshake` | passive, active and simultaneous open | §3.5, §3.10.7.3 |
 //! | `fast_open` | data in the SYN | RFC 7413 |
+//! | `user`, `report` | what an application asks for, and what it is told | §3.10.2 to §3.10.6 |
 //! | `arrive`, `acknowledge` | what a segment does | §3.10.7.4, RFC 5961, RFC 7323 |
 //! | `reassembly`, `receive`, `right_sizing` | the receive buffer and the window | §3.8.6, RFC 2018 |
 //! | `send_buffer`, `send`, `transmit` | the send buffer and what goes next | §3.7.4, §3.8.6.2 |
@@ -55,6 +56,7 @@ mod reassembly;
 mod receive;
 mod recovery;
 mod repair;
+mod report;
 mod right_sizing;
 mod rtt;
 mod segment;
@@ -66,6 +68,7 @@ pub mod time_wait;
 mod timeout;
 mod timers;
 mod transmit;
+mod user;
 
 #[cfg(test)]
 mod tests;

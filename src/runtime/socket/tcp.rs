@@ -4,7 +4,7 @@ use super::{Wait, place};
 use crate::event::CloseReason;
 use crate::runtime::error::{Kind, close_kind, closed};
 use crate::runtime::host::Host;
-use crate::stack::{SocketId, TcpId};
+use crate::stack::{SocketId, Stack, TcpId};
 use crate::tcp::{Config, Info, ReceiveError, SendError, Status};
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
@@ -15,8 +15,6 @@ use std::task::Poll;
 pub struct TcpSocket {
     host: Host,
     id: TcpId,
-    local: SocketAddr,
-    remote: SocketAddr,
     /// `shutdown(Read)`: what has arrived may still be read, then the stream ends.
     read_shut: AtomicBool,
     /// `take_error` reports the end of a connection once.
@@ -28,10 +26,9 @@ pub struct TcpSocket {
 impl TcpSocket {
     /// Takes over a connection that the stack has just opened or accepted.
     pub fn adopt(host: &Host, id: TcpId) -> TcpSocket {
-        let (local, remote) = host.inspect(|stack| (stack.tcp_local_addr(id), stack.tcp_remote_addr(id)));
         let (read_shut, error_taken) = (AtomicBool::new(false), AtomicBool::new(false));
         let linger = AtomicU64::new(super::options::OFF);
-        TcpSocket { host: host.clone(), id, local, remote, read_shut, error_taken, linger }
+        TcpSocket { host: host.clone(), id, read_shut, error_taken, linger }
     }
 
     /// Begins to open a connection; [`poll_established`](TcpSocket::poll_established) waits for it.
@@ -89,11 +86,11 @@ impl TcpSocket {
     }
 
     pub fn local_addr(&self) -> SocketAddr {
-        self.local
+        self.host.inspect(|stack| stack.tcp_local_addr(self.id))
     }
 
     pub fn peer_addr(&self) -> SocketAddr {
-        self.remote
+        self.host.inspect(|stack| stack.tcp_remote_addr(self.id))
     }
 
     pub fn poll_established(&self, wait: Wait<'_>) -> Poll<io::Result<()>> {
@@ -101,7 +98,7 @@ impl TcpSocket {
             let status = stack.tcp_status(self.id);
             match status.closed {
                 Some(reason) if !status.established => {
-                    Poll::Ready(Err(closed(reason, format_args!("connecting to {}", self.remote))))
+                    Poll::Ready(Err(closed(reason, format_args!("connecting to {}", stack.tcp_remote_addr(self.id)))))
                 }
                 // One that its first write will open is ready for that.
                 _ if status.established || status.writable => Poll::Ready(Ok(())),
@@ -118,7 +115,7 @@ impl TcpSocket {
             Ok(len) => Poll::Ready(Ok(len)),
             Err(ReceiveError::WouldBlock) if self.read_shut.load(Ordering::Acquire) => Poll::Ready(Ok(0)),
             Err(ReceiveError::WouldBlock) => Poll::Pending,
-            Err(ReceiveError::Closed(reason)) => Poll::Ready(Err(self.ended(reason, "reading"))),
+            Err(ReceiveError::Closed(reason)) => Poll::Ready(Err(self.ended(stack, reason, "reading"))),
         })
     }
 
@@ -130,7 +127,7 @@ impl TcpSocket {
             Ok(len) => Poll::Ready(Ok(len)),
             Err(SendError::WouldBlock) => Poll::Pending,
             Err(error @ SendError::Shutdown) => Poll::Ready(Err(error.into_io())),
-            Err(SendError::Closed(reason)) => Poll::Ready(Err(self.ended(reason, "writing"))),
+            Err(SendError::Closed(reason)) => Poll::Ready(Err(self.ended(stack, reason, "writing"))),
         })
     }
 
@@ -183,8 +180,9 @@ impl TcpSocket {
         news.then(|| io::Error::new(close_kind(reason), reason.to_string()))
     }
 
-    fn ended(&self, reason: CloseReason, doing: &str) -> io::Error {
-        closed(reason, format_args!("{doing} ({} <-> {})", self.local, self.remote))
+    fn ended(&self, stack: &Stack, reason: CloseReason, doing: &str) -> io::Error {
+        let (local, remote) = (stack.tcp_local_addr(self.id), stack.tcp_remote_addr(self.id));
+        closed(reason, format_args!("{doing} ({local} <-> {remote})"))
     }
 }
 
