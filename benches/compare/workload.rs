@@ -24,6 +24,8 @@ pub struct Workload {
     pub plain: bool,
     /// Stack and client share one processor; else the scheduler does as it likes.
     pub one_processor: bool,
+    /// Nothing is copied on behalf of the application: it reads in place, and hands over what it writes.
+    pub owned: bool,
     /// The stack never sleeps.
     pub busy_poll: bool,
     /// So many connections are open and silent meanwhile.
@@ -40,12 +42,14 @@ pub struct Unit {
 
 impl Workload {
     pub fn all() -> Vec<Workload> {
-        let usual = |task| Workload { task, plain: false, one_processor: false, busy_poll: false, idle: 0 };
+        let usual =
+            |task| Workload { task, plain: false, owned: false, one_processor: false, busy_poll: false, idle: 0 };
         let mut all = Vec::new();
         for connections in [1, 4, 64] {
             all.extend([usual(Task::BulkIn(connections)), usual(Task::BulkOut(connections))]);
         }
         for task in [Task::BulkIn(1), Task::BulkOut(1)] {
+            all.push(Workload { owned: true, ..usual(task) });
             all.push(Workload { plain: true, ..usual(task) });
         }
         all.push(Workload { one_processor: true, ..usual(Task::PingPong) });
@@ -86,6 +90,7 @@ impl Workload {
     pub fn suits(self, stack: Stack) -> bool {
         match stack {
             Stack::Limit | Stack::Strata => true,
+            _ if self.owned => false,
             // It has a socket and two buffers for each connection from the start.
             Stack::SmoltcpTuned => !self.plain && self.idle <= 10_000 && !matches!(self.task, Task::Datagrams),
             Stack::Smoltcp => !self.busy_poll && self.idle == 0,
@@ -122,7 +127,9 @@ impl fmt::Display for Workload {
             Task::Churn(clients) => format!("connections-{clients}"),
             Task::Datagrams => "datagrams".into(),
         };
-        for (is, suffix) in [(self.plain, "plain"), (self.one_processor, "one-cpu"), (self.busy_poll, "busy")] {
+        for (is, suffix) in
+            [(self.plain, "plain"), (self.owned, "owned"), (self.one_processor, "one-cpu"), (self.busy_poll, "busy")]
+        {
             if is {
                 name.push('-');
                 name.push_str(suffix);

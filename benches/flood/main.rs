@@ -96,7 +96,7 @@ fn in_child(bulk: Bulk, arguments: &Arguments) {
 
 fn measure(bulk: Bulk, arguments: &Arguments) {
     let config = strata::stack::Config { gateway: Some(CLIENT.into()), ..strata::stack::Config::default() };
-    let (worker, host) = server::serve(server::tap(true), config, None);
+    let (worker, host) = server::serve(server::tap(true), config, server::Habits::default());
     let (transfer, clients, flood) = (Transfer::begin(bulk), Clients::begin(), Flood::new(arguments.rate));
     let mut observer = Observer { worker, host, transfer, clients, flood };
     let span = Duration::from_secs_f64(arguments.window);

@@ -3,6 +3,7 @@
 use super::SERVER;
 use super::client::{REQUEST, port, response};
 use super::machine::Worker;
+use bytes::Bytes;
 use std::future::Future;
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -19,16 +20,30 @@ pub fn tap(offload: bool) -> Box<dyn Device> {
     sandbox::open(&LinkRequest::Tap { name: None }, true, &config).expect("a TAP in a namespace of our own").device
 }
 
+/// How the applications and their driver go about it.
+#[derive(Clone, Copy, Default)]
+pub struct Habits {
+    /// How long the driver looks for frames before it sleeps.
+    pub busy_poll: Duration,
+    /// Bulk is read in place and handed over, where it is copied otherwise.
+    pub owned: bool,
+}
+
 /// Serves on `device` from a thread of its own; gives that thread and the host that runs there.
-pub fn serve(device: Box<dyn Device>, config: stack::Config, busy_poll: Option<Duration>) -> (Worker, Host) {
+pub fn serve(device: Box<dyn Device>, config: stack::Config, habits: Habits) -> (Worker, Host) {
     let (tell, told) = std::sync::mpsc::channel();
     let worker = on_a_thread("stack", move || {
         let mut driver = LocalDriver::new(config, 7, device, None).expect("a stack");
-        driver.set_polling(busy_poll.map_or(Polling::Sleep, Polling::Busy));
+        driver.set_polling(if habits.busy_poll.is_zero() { Polling::Sleep } else { Polling::Busy(habits.busy_poll) });
         let (host, spawner) = (driver.host().clone(), driver.spawner());
         listen(&host, &spawner, port::ECHO, echo);
-        listen(&host, &spawner, port::DISCARD, discard);
-        listen(&host, &spawner, port::SOURCE, source);
+        if habits.owned {
+            listen(&host, &spawner, port::DISCARD, discard_in_place);
+            listen(&host, &spawner, port::SOURCE, source_of_bytes);
+        } else {
+            listen(&host, &spawner, port::DISCARD, discard);
+            listen(&host, &spawner, port::SOURCE, source);
+        }
         listen(&host, &spawner, port::HTTP, http);
         listen(&host, &spawner, port::HTTP_ONCE, http_once);
         tell.send(host.clone()).expect("somebody listens");
@@ -70,6 +85,15 @@ async fn discard(mut stream: TcpStream) {
 async fn source(mut stream: TcpStream) {
     let zeroes = vec![0; 256 * 1024];
     while stream.write_all(&zeroes).await.is_ok() {}
+}
+
+async fn discard_in_place(stream: TcpStream) {
+    while stream.read_with(|bytes| (bytes.len(), !bytes.is_empty())).await.is_ok_and(|more| more) {}
+}
+
+async fn source_of_bytes(stream: TcpStream) {
+    let zeroes = Bytes::from(vec![0; 64 * 1024]);
+    while stream.write_bytes(&mut zeroes.clone()).await.is_ok() {}
 }
 
 async fn http(mut stream: TcpStream) {

@@ -6,11 +6,12 @@ use super::{
     BindError, Handshakes, ListenerId, PingError, PingId, PingReply, Stack, TcpId, TcpUsage, UdpId, UdpReceiveError,
     UdpSendError, ports,
 };
-use crate::event::FourTuple;
+use crate::event::{Context, FourTuple};
 use crate::icmp;
-use crate::tcp::{Config, ConnectError, Info, ListenError, ReceiveError, SendError, Status, Writing};
+use crate::tcp::{Config, ConnectError, Connection, Info, ListenError, ReceiveError, SendError, Status, Writing};
 use crate::time::Instant;
 use crate::udp::ReceivedSegments;
+use bytes::{Buf, Bytes};
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU16;
 use std::sync::Arc;
@@ -142,20 +143,45 @@ impl Stack {
 
     /// The same, with what the writer says of its data.
     pub fn tcp_send_with(&mut self, now: Instant, id: TcpId, data: &[u8], how: Writing) -> Result<usize, SendError> {
+        match self.open_with_first_write(now, id, data) {
+            Some(taken) => Ok(taken),
+            None => self.tcp_write(now, id, |connection, cx| connection.send_with(cx, data, how)),
+        }
+    }
+
+    /// The same with bytes that are handed over instead of copied: as many from the front as there is room for.
+    pub fn tcp_send_bytes(&mut self, now: Instant, id: TcpId, data: &mut Bytes) -> Result<usize, SendError> {
+        if let Some(taken) = self.open_with_first_write(now, id, data) {
+            data.advance(taken);
+            return Ok(taken);
+        }
+        self.tcp_write(now, id, |connection, cx| connection.send_bytes(cx, data, Writing::default()))
+    }
+
+    /// How much a connection takes that has waited for its first write to open.
+    fn open_with_first_write(&mut self, now: Instant, id: TcpId, data: &[u8]) -> Option<usize> {
+        let (mut cx, layers) = self.enter(now);
+        let deferred = matches!(&layers.tcp.view(id).shape, Shape::Opening(opening) if opening.is_deferred());
+        (deferred && !data.is_empty()).then(|| layers.tcp.open_with_first_write(&mut cx, id, data))
+    }
+
+    fn tcp_write(
+        &mut self,
+        now: Instant,
+        id: TcpId,
+        write: impl FnOnce(&mut Connection, &mut Context<'_>) -> Result<usize, SendError>,
+    ) -> Result<usize, SendError> {
         let (mut cx, layers) = self.enter(now);
         let memory = layers.tcp.memory();
-        if matches!(&layers.tcp.view(id).shape, Shape::Opening(opening) if opening.is_deferred()) && !data.is_empty() {
-            return Ok(layers.tcp.open_with_first_write(&mut cx, id, data));
-        }
         let sent = match &mut layers.tcp.socket(id).shape {
             Shape::Connection(connection) => {
                 connection.set_memory(memory, cx.pool);
-                connection.send_with(&mut cx, data, how)
+                write(connection, &mut cx)
             }
             Shape::Opening(opening) => match opening.early_mut() {
                 Some(early) => {
                     early.set_memory(memory, cx.pool);
-                    early.send_with(&mut cx, data, how)
+                    write(early, &mut cx)
                 }
                 None => Err(SendError::WouldBlock),
             },
@@ -173,6 +199,26 @@ impl Stack {
             Shape::Connection(connection) => connection.receive(into, &mut self.pool),
             Shape::Opening(opening) => match opening.early_mut() {
                 Some(early) => early.receive(into, &mut self.pool),
+                None => Err(ReceiveError::WouldBlock),
+            },
+            Shape::Resting(_) => is_unfolded(),
+            Shape::Failed { reason, .. } => Err(ReceiveError::Closed(*reason)),
+        };
+        self.layers.tcp.settle(id);
+        received
+    }
+
+    /// The same without a copy: `read` is shown what can be read, as far as it lies in one piece, or nothing when the
+    /// peer has finished; it tells how many bytes are done with.
+    pub fn tcp_receive_with<T>(
+        &mut self,
+        id: TcpId,
+        read: impl FnOnce(&[u8]) -> (usize, T),
+    ) -> Result<T, ReceiveError> {
+        let received = match &mut self.layers.tcp.socket(id).shape {
+            Shape::Connection(connection) => connection.receive_with(&mut self.pool, read),
+            Shape::Opening(opening) => match opening.early_mut() {
+                Some(early) => early.receive_with(&mut self.pool, read),
                 None => Err(ReceiveError::WouldBlock),
             },
             Shape::Resting(_) => is_unfolded(),

@@ -3,6 +3,7 @@
 use super::fold::folded;
 use super::send_buffer::SendBuffer;
 use crate::pool::Pool;
+use bytes::Bytes;
 use std::collections::VecDeque;
 
 /// What a writer says of what it writes.
@@ -90,6 +91,16 @@ impl Sender {
     /// Takes in what was written, and what was said with it.
     pub fn write(&mut self, data: &[u8], how: Writing, pool: &mut Pool) {
         self.buffer.write(data, pool);
+        self.written(how);
+    }
+
+    /// The same with bytes that are handed over.
+    pub fn write_bytes(&mut self, data: Bytes, how: Writing, pool: &mut Pool) {
+        self.buffer.write_bytes(data, pool);
+        self.written(how);
+    }
+
+    fn written(&mut self, how: Writing) {
         let end = self.buffer.end();
         self.more = how.more;
         self.unpushed = how.more.then_some(end);

@@ -1,13 +1,16 @@
 //! The send buffer: what the application wrote and the peer has not acknowledged.
 //!
-//! A write copies its bytes in once. From then on they are shared: a segment, its retransmission, and a capture of
-//! both hold slices of the same memory.
+//! A write copies its bytes in once, or hands them over. From then on they are shared: a segment, its retransmission,
+//! and a capture of both hold slices of the same memory.
 
 use super::fold::folded;
 use crate::frame::Payload;
 use crate::pool::{LARGE_CHUNK, Pool, SMALL_CHUNK};
 use bytes::{Buf, Bytes, BytesMut};
 use std::collections::VecDeque;
+
+/// What is handed over in smaller pieces is copied all the same: to keep account of a piece costs more.
+const WORTH_SHARING: usize = 1024;
 
 /// Bytes by stream position: `start()..end()`.
 #[derive(Debug)]
@@ -63,6 +66,17 @@ impl SendBuffer {
             self.end += now.len() as u64;
             data = later;
         }
+    }
+
+    /// Takes over bytes that stay where they are.
+    pub fn write_bytes(&mut self, data: Bytes, pool: &mut Pool) {
+        if data.len() < WORTH_SHARING {
+            return self.write(&data, pool);
+        }
+        self.seal();
+        let start = self.end;
+        self.end += data.len() as u64;
+        self.chunks.push_back((start, data));
     }
 
     /// The bytes `from..to`, shared.
@@ -127,16 +141,20 @@ mod tests {
     proptest! {
         #[test]
         fn any_range_gives_the_bytes_that_were_written(
-            writes in proptest::collection::vec(0usize..5000, 1..40),
+            writes in proptest::collection::vec((0usize..5000, any::<bool>()), 1..40),
             steps in proptest::collection::vec((0.0f64..1.0, 0.0f64..1.0, 0.0f64..0.3), 40),
         ) {
             let first = (1u64 << 32) + 17;
             let mut pool = Pool::default();
         let mut buffer = SendBuffer::new(first);
             let mut written = Vec::new();
-            for (len, (from, to, acknowledged)) in writes.into_iter().zip(steps) {
+            for ((len, owned), (from, to, acknowledged)) in writes.into_iter().zip(steps) {
                 let data: Vec<u8> = (0..len).map(|i| (written.len() + i * 3) as u8).collect();
-                buffer.write(&data, &mut pool);
+                if owned {
+                    buffer.write_bytes(data.clone().into(), &mut pool);
+                } else {
+                    buffer.write(&data, &mut pool);
+                }
                 written.extend_from_slice(&data);
                 let at = |share: f64| buffer.start() + (share * buffer.len() as f64) as u64;
                 let (from, to) = (at(from).min(at(to)), at(from).max(at(to)));
@@ -148,6 +166,17 @@ mod tests {
                 prop_assert_eq!((buffer.start(), buffer.end()), (position, first + written.len() as u64));
             }
         }
+    }
+
+    #[test]
+    fn bytes_that_are_handed_over_stay_where_they_are() {
+        let (mut pool, mut buffer) = (Pool::default(), SendBuffer::new(0));
+        buffer.write(b"head", &mut pool);
+        let data = Bytes::from(vec![7; 3000]);
+        buffer.write_bytes(data.clone(), &mut pool);
+        let payload = buffer.slice(2, 3004);
+        assert_eq!(payload.slices()[1].as_ptr(), data.as_ptr());
+        assert_eq!(payload.len(), 3002);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::send::Writing;
 use super::state;
 use crate::event::{CloseReason, Context, SendReason, TimerKind};
 use crate::pool::Pool;
+use bytes::Bytes;
 use std::sync::Arc;
 
 impl Connection {
@@ -38,26 +39,43 @@ impl Connection {
 
     /// The same, with what the writer says of it. What is said of the end holds for the part that was taken.
     pub fn send_with(&mut self, cx: &mut Context<'_>, data: &[u8], how: Writing) -> Result<usize, SendError> {
+        let len = self.admit(cx, data.len())?;
+        self.snd.write(&data[..len], how, cx.pool);
+        self.note_written(cx);
+        Ok(len)
+    }
+
+    /// The same with bytes that are handed over: as many from the front as there is room for.
+    pub fn send_bytes(&mut self, cx: &mut Context<'_>, data: &mut Bytes, how: Writing) -> Result<usize, SendError> {
+        let len = self.admit(cx, data.len())?;
+        self.snd.write_bytes(data.split_to(len), how, cx.pool);
+        self.note_written(cx);
+        Ok(len)
+    }
+
+    /// How many of `len` bytes a writer may write now.
+    fn admit(&mut self, cx: &Context<'_>, len: usize) -> Result<usize, SendError> {
         if let Some(reason) = self.closed {
             return Err(SendError::Closed(reason));
         }
         if !state::sends(self.state) {
             return Err(SendError::Shutdown);
         }
-        let wanted = data.len();
-        let data = &data[..wanted.min(self.room())];
-        self.writer_waits = data.len() < wanted;
-        if data.is_empty() {
+        let (wanted, len) = (len, len.min(self.room()));
+        self.writer_waits = len < wanted;
+        if len == 0 {
             return Err(SendError::WouldBlock);
         }
         if self.snd.buffer.len() == 0 {
             self.progress_at = cx.now;
         }
         self.note_application_limit();
-        self.snd.write(data, how, cx.pool);
+        Ok(len)
+    }
+
+    fn note_written(&mut self, cx: &mut Context<'_>) {
         self.note_phase(cx.now, false);
         self.arm_user_timeout(cx);
-        Ok(data.len())
     }
 
     /// How much a writer may write now.
@@ -81,6 +99,24 @@ impl Connection {
             self.after_read();
         }
         self.received(len)
+    }
+
+    /// The same without a copy: `read` is shown what can be read, as far as it lies in one piece, or nothing when the
+    /// peer has finished; it tells how much of it is done with.
+    pub fn receive_with<T>(
+        &mut self,
+        pool: &mut Pool,
+        read: impl FnOnce(&[u8]) -> (usize, T),
+    ) -> Result<T, ReceiveError> {
+        let (bytes, _) = self.rcv.buffer.readable_slices();
+        self.received(bytes.len())?;
+        let (done, result) = read(bytes);
+        let done = done.min(bytes.len());
+        if done > 0 {
+            self.rcv.buffer.consume(done, pool);
+            self.after_read();
+        }
+        Ok(result)
     }
 
     /// The same without taking the bytes out.

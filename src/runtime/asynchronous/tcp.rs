@@ -4,6 +4,7 @@ use crate::runtime::host::Host;
 use crate::runtime::socket::{BACKLOG, ListenerSocket, Seat, TcpSocket};
 use crate::runtime::waiters::Direction;
 use crate::tcp::{Config, Info};
+use bytes::Bytes;
 use std::fmt;
 use std::future::poll_fn;
 use std::io;
@@ -88,6 +89,34 @@ impl TcpStream {
     /// Any setting of the connection.
     pub fn configure(&self, change: impl FnOnce(&mut Config)) {
         self.socket.configure(change);
+    }
+
+    /// Reads without a copy: `read` is shown what has come, as far as it lies in one piece, and nothing at the end of the
+    /// stream; it tells how many bytes it is done with, and what it made of them. The stack waits for it, so it should
+    /// be quick.
+    ///
+    /// ```no_run
+    /// # async fn example(stream: strata::runtime::asynchronous::TcpStream) -> std::io::Result<()> {
+    /// let mut sum = 0u64;
+    /// while stream
+    ///     .read_with(|bytes| {
+    ///         sum += bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>();
+    ///         (bytes.len(), !bytes.is_empty())
+    ///     })
+    ///     .await?
+    /// {}
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn read_with<T>(&self, read: impl FnOnce(&[u8]) -> (usize, T)) -> io::Result<T> {
+        let mut read = Some(read);
+        poll_fn(|cx| self.socket.poll_read_with(Some((&self.reader, cx.waker())), &mut read)).await
+    }
+
+    /// Writes without a copy: the stack keeps the bytes, which several connections may share, until the peer has
+    /// acknowledged them. Waits until all of them are taken; what is not taken, after an error for instance, is left.
+    pub async fn write_bytes(&self, data: &mut Bytes) -> io::Result<()> {
+        poll_fn(|cx| self.socket.poll_write_bytes(Some((&self.writer, cx.waker())), data)).await
     }
 
     /// The figures of the connection, with the meanings of Linux's `tcp_info`.

@@ -5,6 +5,7 @@ use crate::runtime::host::Host;
 use crate::runtime::socket::{BACKLOG, ListenerSocket, Seat, TcpSocket};
 use crate::runtime::waiters::Direction;
 use crate::tcp::{Config, Info, Keepalive};
+use bytes::Bytes;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
@@ -154,6 +155,23 @@ impl TcpStream {
     /// The error that ended the connection, once.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         Ok(self.socket.take_error())
+    }
+
+    /// Reads without a copy: `read` is shown what has come, as far as it lies in one piece, and nothing at the end of the
+    /// stream; it tells how many bytes it is done with, and what it made of them. The stack waits for it, so it should
+    /// be quick.
+    pub fn read_with<T>(&self, read: impl FnOnce(&[u8]) -> (usize, T)) -> io::Result<T> {
+        let (seat, mut read) = (self.seat(Direction::Read), Some(read));
+        let attempt = |waker: Option<&Waker>| self.socket.poll_read_with(waker.map(|waker| (&seat, waker)), &mut read);
+        self.patience.call(self.socket.host().clock(), Side::Read, attempt)
+    }
+
+    /// Writes without a copy: the stack keeps the bytes, which several connections may share, until the peer has
+    /// acknowledged them. Waits until all of them are taken; what is not taken, after an error for instance, is left.
+    pub fn write_bytes(&self, data: &mut Bytes) -> io::Result<()> {
+        let seat = self.seat(Direction::Write);
+        let attempt = |waker: Option<&Waker>| self.socket.poll_write_bytes(waker.map(|waker| (&seat, waker)), data);
+        self.patience.call(self.socket.host().clock(), Side::Write, attempt)
     }
 
     fn receive(&self, into: &mut [u8]) -> io::Result<usize> {

@@ -8,6 +8,7 @@ use crate::frame::Frame;
 use crate::runtime::{Driver, Host};
 use crate::stack;
 use crate::time::Instant;
+use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
@@ -56,6 +57,34 @@ fn driver(last: u8, device: Box<dyn Device>) -> Driver {
 
 fn at(last: u8, port: u16) -> SocketAddr {
     SocketAddr::from(([192, 0, 2, last], port))
+}
+
+#[test]
+fn bytes_that_are_handed_over_are_read_in_place() {
+    let pair = Pair::new();
+    let (client, server) = pair.connection();
+    let data: Vec<u8> = (0..3_000_000u32).map(|index| (index % 251) as u8).collect();
+    let mut handed = Bytes::from(data.clone());
+    let write = std::thread::spawn(move || {
+        client.write_bytes(&mut handed).expect("written");
+        assert!(handed.is_empty());
+        client.shutdown(Shutdown::Write).expect("FIN");
+        client
+    });
+    let mut seen = Vec::new();
+    // Never all of what is there: the rest is shown again.
+    let mut read = |bytes: &[u8]| {
+        let done = bytes.len().div_ceil(2);
+        seen.extend_from_slice(&bytes[..done]);
+        (done, done > 0)
+    };
+    while server.read_with(&mut read).expect("what the peer sends") {}
+    assert!(seen == data);
+    let client = write.join().expect("no panic");
+    client.shutdown(Shutdown::Both).expect("an open stream");
+    let mut late = Bytes::from_static(b"late");
+    assert_eq!(client.write_bytes(&mut late).expect_err("a FIN was sent").kind(), ErrorKind::BrokenPipe);
+    assert_eq!(&late[..], b"late", "what is not taken is left");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use crate::runtime::error::{Kind, close_kind, closed};
 use crate::runtime::host::Host;
 use crate::stack::{SocketId, Stack, TcpId};
 use crate::tcp::{Config, Info, ReceiveError, SendError, Status};
+use bytes::Bytes;
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -116,6 +117,36 @@ impl TcpSocket {
             Err(ReceiveError::WouldBlock) if self.read_shut.load(Ordering::Acquire) => Poll::Ready(Ok(0)),
             Err(ReceiveError::WouldBlock) => Poll::Pending,
             Err(ReceiveError::Closed(reason)) => Poll::Ready(Err(self.ended(stack, reason, "reading"))),
+        })
+    }
+
+    /// The same without a copy; `read` is taken once it has been called, with nothing at the end of the stream. It runs
+    /// under the host's lock.
+    pub fn poll_read_with<T, F>(&self, wait: Wait<'_>, read: &mut Option<F>) -> Poll<io::Result<T>>
+    where
+        F: FnOnce(&[u8]) -> (usize, T),
+    {
+        let mut call = |bytes: &[u8]| (read.take().expect("not polled after it was ready"))(bytes);
+        self.host.poll(self.socket_id(), place(wait), |stack, _| match stack.tcp_receive_with(self.id, &mut call) {
+            Ok(result) => Poll::Ready(Ok(result)),
+            Err(ReceiveError::WouldBlock) if self.read_shut.load(Ordering::Acquire) => Poll::Ready(Ok(call(&[]).1)),
+            Err(ReceiveError::WouldBlock) => Poll::Pending,
+            Err(ReceiveError::Closed(reason)) => Poll::Ready(Err(self.ended(reason, "reading"))),
+        })
+    }
+
+    /// Bytes that are handed over instead of copied: ready once all of them are taken.
+    pub fn poll_write_bytes(&self, wait: Wait<'_>, data: &mut Bytes) -> Poll<io::Result<()>> {
+        self.host.poll(self.socket_id(), place(wait), |stack, now| {
+            while !data.is_empty() {
+                match stack.tcp_send_bytes(now, self.id, data) {
+                    Ok(_) => {}
+                    Err(SendError::WouldBlock) => return Poll::Pending,
+                    Err(error @ SendError::Shutdown) => return Poll::Ready(Err(error.into_io())),
+                    Err(SendError::Closed(reason)) => return Poll::Ready(Err(self.ended(reason, "writing"))),
+                }
+            }
+            Poll::Ready(Ok(()))
         })
     }
 
