@@ -8,7 +8,7 @@ use bytes::BytesMut;
 
 /// Rings are powers of two from one to the other; a longer one is not kept.
 const SMALLEST_RING: usize = 2048;
-const LARGEST_RING: usize = 256 * 1024;
+const LARGEST_RING: usize = 512 * 1024;
 const RING_SIZES: usize = (LARGEST_RING / SMALLEST_RING).ilog2() as usize + 1;
 
 /// How much memory a stream takes at a time that has much to send, and one that has little.
@@ -77,7 +77,7 @@ mod tests {
     #[test]
     fn what_was_given_is_taken_again_and_no_more_than_that_is_kept() {
         let mut pool = Pool::default();
-        for len in [2048, 4096, 256 * 1024, 512 * 1024, 3000] {
+        for len in [2048, 4096, 512 * 1024, 1024 * 1024, 3000] {
             let mut ring = pool.take_ring(len);
             ring[0] = 7;
             pool.give_ring(ring);

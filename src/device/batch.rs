@@ -4,7 +4,7 @@ use crate::frame::{Offload, Received};
 use std::io;
 
 /// A batch of super-frames is full before it outgrows the processor's cache: who handles it finds it there.
-const BATCH_BYTES: usize = 256 * 1024;
+const BATCH_BYTES: usize = 128 * 1024;
 
 /// Frames that have arrived, in buffers that are used again and again.
 #[derive(Debug)]

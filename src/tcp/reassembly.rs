@@ -17,15 +17,17 @@ const BYTES_PER_RANGE: u64 = 512;
 /// When memory is scarce: how much larger than what it holds a ring may become.
 const SPARSENESS: usize = 16;
 /// The largest ring to begin with: whoever reads as fast as data comes never needs more, and it stays in the cache.
-const MAX_FIRST_RING: usize = 256 * 1024;
+const MAX_FIRST_RING: usize = 512 * 1024;
 /// The smallest ring.
 const MIN_RING: usize = 2048;
 
 /// Bytes `read..next` can be read; the ranges lie beyond `next`, in order, with holes between them.
 #[derive(Clone, Debug)]
 pub struct ReceiveBuffer {
-    /// Empty, or a power of two long: the byte at position `p` is at `p % len`.
+    /// Empty, or a power of two long: the byte at position `p` is at `(p - origin) % len`. A ring that was just taken
+    /// begins at its beginning, which is where it is warm.
     ring: Vec<u8>,
+    origin: u64,
     /// How long the ring was when it was last given up: a busy connection will want as much again.
     last_len: usize,
     read: u64,
@@ -51,7 +53,15 @@ pub enum Inserted {
 impl ReceiveBuffer {
     /// An empty buffer whose next byte has the given position.
     pub fn new(next: u64) -> ReceiveBuffer {
-        ReceiveBuffer { ring: Vec::new(), last_len: 0, read: next, next, ranges: SmallVec::new(), thrifty: false }
+        ReceiveBuffer {
+            ring: Vec::new(),
+            origin: next,
+            last_len: 0,
+            read: next,
+            next,
+            ranges: SmallVec::new(),
+            thrifty: false,
+        }
     }
 
     /// It holds nothing.
@@ -204,8 +214,9 @@ impl ReceiveBuffer {
         assert!(len <= self.readable(), "consume {len} of {}", self.readable());
         self.read += len as u64;
         if self.read == self.next && self.ranges.is_empty() {
-            // Half of it, so that what was large once does not stay large.
-            self.last_len = if self.thrifty { 0 } else { (self.ring.len() / 2).min(MAX_FIRST_RING) };
+            // As much as went through it, so that what was large once does not stay large.
+            let used = ((self.read - self.origin) as usize).min(self.ring.len());
+            self.last_len = if self.thrifty { 0 } else { used.min(MAX_FIRST_RING) };
             pool.give_ring(std::mem::take(&mut self.ring));
         } else if self.thrifty {
             self.shrink(pool);
@@ -222,7 +233,7 @@ impl ReceiveBuffer {
     }
 
     fn place(&self, position: u64) -> usize {
-        (position % self.ring.len() as u64) as usize
+        ((position - self.origin) % self.ring.len() as u64) as usize
     }
 
     /// Makes the ring large enough to hold everything up to `end`, and moves what it holds to its new places.
@@ -237,12 +248,13 @@ impl ReceiveBuffer {
     /// Moves what is held to a ring of `len` bytes.
     fn exchange(&mut self, len: usize, pool: &mut Pool) {
         let old = std::mem::replace(&mut self.ring, pool.take_ring(len));
+        let origin = std::mem::replace(&mut self.origin, self.read);
         let held: SmallVec<[Range<u64>; 4]> =
             std::iter::once(self.read..self.next).chain(self.ranges.iter().cloned()).collect();
         for range in held {
             let mut at = range.start;
             while at < range.end {
-                let from = (at % old.len() as u64) as usize;
+                let from = ((at - origin) % old.len() as u64) as usize;
                 let piece = (range.end - at).min((old.len() - from) as u64) as usize;
                 self.put(at, &old[from..from + piece]);
                 at += piece as u64;
