@@ -98,8 +98,17 @@ impl TcpTable {
 
     /// After anything happened to a socket: queues it, files its deadline, wakes who waits, removes what is over.
     pub fn settle(&mut self, id: TcpId) {
+        self.settle_unless(id, false);
+    }
+
+    /// The same after it was asked for a segment and had none: what waits, waits for something to happen.
+    pub(super) fn settle_asked(&mut self, id: TcpId) {
+        self.settle_unless(id, true);
+    }
+
+    fn settle_unless(&mut self, id: TcpId, asked: bool) {
         let socket = &mut self.sockets[id];
-        let (doubts, has_something_to_send, deadline, wake, over, held) = match &mut socket.shape {
+        let (doubts, may_send, deadline, wake, over, held) = match &mut socket.shape {
             Shape::Opening(opening) => (
                 opening.take_doubt(),
                 opening.has_something_to_send(),
@@ -110,7 +119,7 @@ impl TcpTable {
             ),
             Shape::Connection(connection) => (
                 connection.take_doubt(),
-                connection.has_something_to_send(),
+                connection.may_have_something_to_send(),
                 connection.next_deadline(),
                 connection.take_wake(),
                 connection.is_over(),
@@ -129,7 +138,7 @@ impl TcpTable {
             self.doubted.push_back(socket.tuple().remote.ip());
         }
         self.memory_taken = self.memory_taken - std::mem::replace(&mut socket.memory, held) + held;
-        if has_something_to_send && !socket.ready {
+        if may_send && !asked && !socket.ready {
             socket.ready = true;
             self.ready.push_back(id);
         }

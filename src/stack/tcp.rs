@@ -249,8 +249,9 @@ impl TcpTable {
                 let Config { ttl, traffic_class, .. } = *socket.config();
                 return Some(outgoing(&socket.tuple(), (ttl, traffic_class), frame));
             }
+            // What is left has to wait for something to happen.
             socket.ready = false;
-            self.settle(id);
+            self.settle_asked(id);
             self.shrink_to_time_wait(cx, id);
         }
         self.rest.date(cx.now);

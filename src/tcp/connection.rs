@@ -56,6 +56,12 @@ pub(super) struct Pending {
     pub small_segment: bool,
 }
 
+impl Pending {
+    pub fn is_any(&self) -> bool {
+        self.reset.is_some() || self.window_probe || self.keepalive || self.small_segment
+    }
+}
+
 /// Totals, for [`Info`].
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Totals {

@@ -133,14 +133,16 @@ impl Connection {
     }
 
     /// New data is about to leave, and nothing is in flight. RFC 5681 §4.1: after an idle RTO the window is no longer
-    /// shown to be right.
-    pub(super) fn resume(&mut self, cx: &mut Context<'_>) {
+    /// shown to be right. True when that may have changed what leaves.
+    pub(super) fn resume(&mut self, cx: &mut Context<'_>) -> bool {
         self.congestion.on_resumed(cx.now);
         let (idle, rto) = (cx.now.since(self.sent_at), self.rtt.rto());
-        if self.config.restart_after_idle && idle > rto {
+        let restarts = self.config.restart_after_idle && idle > rto;
+        if restarts {
             (self.usage.used, self.usage.since) = (0, cx.now);
             self.change_congestion(cx, CwndCause::Idle, |congestion, now| congestion.on_idle(now, idle, rto));
         }
+        restarts || self.pacing_rate().is_some()
     }
 
     /// Congestion control hears of each segment that was judged lost since it last did.

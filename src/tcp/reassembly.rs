@@ -37,7 +37,7 @@ pub struct ReceiveBuffer {
     thrifty: bool,
 }
 
-folded!(ReceiveBuffer { last_len, read, next, thrifty; ring, ranges });
+folded!(ReceiveBuffer { last_len, read, next, thrifty; ring, origin, ranges });
 
 /// What became of the bytes of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -272,10 +272,15 @@ impl Receiver {
         self.duplicate = None;
     }
 
+    /// There is something to report.
+    fn has_blocks(&self) -> bool {
+        self.duplicate.is_some() || self.fin.is_some() || !self.buffer.ranges().is_empty()
+    }
+
     /// At most `limit` blocks: first what came twice (RFC 2883 §4), with the block around it if there is one; then, as
     /// RFC 2018 §4 asks, the block with the latest segment, the ones reported before, and any other.
     pub fn sack_blocks(&self, limit: usize) -> SmallVec<[(u32, u32); SACK_BLOCKS]> {
-        if limit == 0 {
+        if limit == 0 || !self.has_blocks() {
             return SmallVec::new();
         }
         let mut chosen: SmallVec<[Range<u64>; SACK_BLOCKS]> = SmallVec::new();
@@ -296,6 +301,9 @@ impl Receiver {
 
     /// How many blocks [`sack_blocks`](Receiver::sack_blocks) gives.
     pub fn sack_block_count(&self, limit: usize) -> usize {
+        if !self.has_blocks() {
+            return 0;
+        }
         let more = self.blocks().take(limit).count();
         (more + usize::from(self.duplicate.is_some())).min(limit)
     }

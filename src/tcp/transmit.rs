@@ -60,10 +60,10 @@ enum Held {
 impl Connection {
     /// Builds the next segment that should leave now.
     pub fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Option<Frame> {
-        if self.recovery.is_empty() && matches!(self.next(), Next::New { .. }) {
-            self.resume(cx);
+        let mut next = self.next();
+        if self.recovery.is_empty() && matches!(next, Next::New { .. }) && self.resume(cx) {
+            next = self.next();
         }
-        let next = self.next();
         match next {
             Next::Reset(why) => {
                 self.pending.reset = None;
@@ -94,9 +94,14 @@ impl Connection {
         }
     }
 
-    /// May anything go out? Cheap enough to ask after every event.
-    pub fn has_something_to_send(&self) -> bool {
-        self.next() != Next::Nothing || self.needs_arming()
+    /// Might anything go out, or a timer have to be armed for what cannot? Cheap enough to ask after every event;
+    /// [`poll_transmit`](Connection::poll_transmit) knows.
+    pub fn may_have_something_to_send(&self) -> bool {
+        self.rcv.ack_due.is_some()
+            || self.snd.has_unsent()
+            || self.pending.is_any()
+            || self.acknowledges_before().is_some()
+            || self.recovery.has_something_to_send()
     }
 
     fn next(&self) -> Next {
@@ -169,11 +174,12 @@ impl Connection {
             return Err(Held::NothingToSend);
         }
         let (unsent, usable, mss) = (snd.unsent(), snd.usable(), self.effective_mss() as u64);
-        let wanted = unsent.min(usable).min(self.frame_capacity(mss)).min(snd.record());
+        let capacity = self.frame_capacity(mss);
+        let wanted = unsent.min(usable).min(capacity).min(snd.record());
         if wanted == 0 && !(snd.fin_unsent() && usable > 0 && unsent == 0) {
             return Err(Held::Window);
         }
-        let data = self.within_cwnd(wanted, mss).ok_or(Held::Cwnd)?;
+        let data = self.within_cwnd(wanted, mss, capacity).ok_or(Held::Cwnd)?;
         let fin = snd.fin_unsent() && data == unsent && usable > data;
         let whole = data - data % mss;
         // What ends a record is followed by what may not join it.
@@ -196,14 +202,14 @@ impl Connection {
 
     /// How much of `wanted` the congestion window lets go; none when it is wiser to wait for acknowledgements. With
     /// nothing in flight one segment goes whatever the window says.
-    fn within_cwnd(&self, wanted: u64, mss: u64) -> Option<u64> {
+    fn within_cwnd(&self, wanted: u64, mss: u64, capacity: u64) -> Option<u64> {
         let (in_flight, cwnd) = (self.recovery.in_flight(mss), self.cwnd());
         let room = if in_flight == 0 { cwnd.max(mss) } else { cwnd.saturating_sub(in_flight) };
         let data = if wanted <= room { wanted } else { room - room % mss };
         // A frame costs the same whatever its size. While others are under way, one that is less than half full waits
         // to be filled, unless it is a good part of what may be in flight at all. Where something may be lost each segment
         // goes as its acknowledgement calls for it (RFC 3042, RFC 6937), or the next ones would never come.
-        let worthwhile = (self.frame_capacity(mss) / 2).min(cwnd.min(self.snd.wnd) / 3);
+        let worthwhile = (capacity / 2).min(cwnd.min(self.snd.wnd) / 3);
         let fillable = self.snd.unsent().min(self.snd.record());
         let calm = self.recovery.state() == CongestionState::Open;
         let waits = calm && data > 0 && in_flight > 0 && data < fillable && data < worthwhile;
@@ -238,31 +244,18 @@ impl Connection {
     /// Nothing goes out now and perhaps nothing will come in: a timer must see to what waits (RFC 9293 §3.9.1.2,
     /// MUST-60).
     fn arm_for_what_is_held(&mut self, cx: &mut Context<'_>) {
-        if !self.needs_arming() {
+        if !self.recovery.is_empty() || self.state == State::Closed || !self.snd.has_unsent() {
             return;
         }
-        match self.next_new() {
+        let (timer, span) = match self.next_new() {
             // RFC 9293 §3.8.6.1 (SHLD-29): the first probe after one RTO.
-            Err(Held::Window) => {
-                let at = cx.after(self.window_probe_interval());
-                self.set_timer(cx, TimerKind::Persist, at);
-            }
-            Err(Held::Small) => {
-                let at = cx.after(self.rtt.rto().clamp(SILLY_WINDOW_OVERRIDE, LONGEST_OVERRIDE));
-                self.set_timer(cx, TimerKind::SillyWindow, at);
-            }
-            Err(Held::NothingToSend | Held::Cwnd) | Ok(_) => {}
+            Err(Held::Window) => (TimerKind::Persist, self.window_probe_interval()),
+            Err(Held::Small) => (TimerKind::SillyWindow, self.rtt.rto().clamp(SILLY_WINDOW_OVERRIDE, LONGEST_OVERRIDE)),
+            Err(Held::NothingToSend | Held::Cwnd) | Ok(_) => return,
+        };
+        if !self.timers.is_running(timer) {
+            self.set_timer(cx, timer, cx.after(span));
         }
-    }
-
-    fn needs_arming(&self) -> bool {
-        self.recovery.is_empty()
-            && self.state != State::Closed
-            && match self.next_new() {
-                Err(Held::Window) => !self.timers.is_running(TimerKind::Persist),
-                Err(Held::Small) => !self.timers.is_running(TimerKind::SillyWindow),
-                Err(Held::NothingToSend | Held::Cwnd) | Ok(_) => false,
-            }
     }
 
     fn send_new(&mut self, cx: &mut Context<'_>, end: u64, why: SendReason) -> Frame {

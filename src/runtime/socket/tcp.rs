@@ -131,7 +131,7 @@ impl TcpSocket {
             Ok(result) => Poll::Ready(Ok(result)),
             Err(ReceiveError::WouldBlock) if self.read_shut.load(Ordering::Acquire) => Poll::Ready(Ok(call(&[]).1)),
             Err(ReceiveError::WouldBlock) => Poll::Pending,
-            Err(ReceiveError::Closed(reason)) => Poll::Ready(Err(self.ended(reason, "reading"))),
+            Err(ReceiveError::Closed(reason)) => Poll::Ready(Err(self.ended(stack, reason, "reading"))),
         })
     }
 
@@ -143,7 +143,7 @@ impl TcpSocket {
                     Ok(_) => {}
                     Err(SendError::WouldBlock) => return Poll::Pending,
                     Err(error @ SendError::Shutdown) => return Poll::Ready(Err(error.into_io())),
-                    Err(SendError::Closed(reason)) => return Poll::Ready(Err(self.ended(reason, "writing"))),
+                    Err(SendError::Closed(reason)) => return Poll::Ready(Err(self.ended(stack, reason, "writing"))),
                 }
             }
             Poll::Ready(Ok(()))

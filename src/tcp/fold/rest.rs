@@ -30,7 +30,7 @@ impl Connection {
             && self.chronograph.is_idle()
             && !self.wake
             && !self.doubts_path
-            && !self.has_something_to_send()
+            && !self.may_have_something_to_send()
     }
 
     /// When a segment last came or left.

@@ -14,7 +14,7 @@ use crate::wire::tcp_options::{ByteCounters, MAX_LEN, Options, Timestamps};
 
 impl Opening {
     pub fn has_something_to_send(&self) -> bool {
-        self.syn_due || self.ack_due.is_some() || self.early().is_some_and(Connection::has_something_to_send)
+        self.syn_due || self.ack_due.is_some() || self.early().is_some_and(Connection::may_have_something_to_send)
     }
 
     pub fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Option<Frame> {

@@ -248,6 +248,11 @@ impl Recovery {
         self.prefers_new_data() && nxt > self.high
     }
 
+    /// A retransmission or a probe waits to leave.
+    pub fn has_something_to_send(&self) -> bool {
+        self.probe_is_due() || self.flight.next_waiting().is_some()
+    }
+
     /// The next retransmission goes whatever the window says.
     pub fn goes_at_once(&self) -> bool {
         self.at_once
