@@ -55,7 +55,7 @@ impl ReceiveBuffer {
     pub fn new(next: u64) -> ReceiveBuffer {
         ReceiveBuffer {
             ring: Vec::new(),
-            origin: next,
+            origin: 0,
             last_len: 0,
             read: next,
             next,
@@ -218,6 +218,7 @@ impl ReceiveBuffer {
             let used = ((self.read - self.origin) as usize).min(self.ring.len());
             self.last_len = if self.thrifty { 0 } else { used.min(MAX_FIRST_RING) };
             pool.give_ring(std::mem::take(&mut self.ring));
+            self.origin = 0;
         } else if self.thrifty {
             self.shrink(pool);
         }
