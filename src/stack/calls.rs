@@ -195,6 +195,10 @@ impl Stack {
 
     /// RECEIVE (RFC 9293 §3.10.3): 0 bytes mean that the peer has finished.
     pub fn tcp_receive(&mut self, id: TcpId, into: &mut [u8]) -> Result<usize, ReceiveError> {
+        // Who asks again and again need not wake it.
+        if let Shape::Resting(resting) = &self.layers.tcp.view(id).shape {
+            return resting.receive();
+        }
         let received = match &mut self.layers.tcp.socket(id).shape {
             Shape::Connection(connection) => connection.receive(into, &mut self.pool),
             Shape::Opening(opening) => match opening.early_mut() {
@@ -215,6 +219,9 @@ impl Stack {
         id: TcpId,
         read: impl FnOnce(&[u8]) -> (usize, T),
     ) -> Result<T, ReceiveError> {
+        if let Shape::Resting(resting) = &self.layers.tcp.view(id).shape {
+            return resting.receive().map(|_| read(&[]).1);
+        }
         let received = match &mut self.layers.tcp.socket(id).shape {
             Shape::Connection(connection) => connection.receive_with(&mut self.pool, read),
             Shape::Opening(opening) => match opening.early_mut() {
@@ -233,7 +240,7 @@ impl Stack {
         let socket = self.layers.tcp.view(id);
         match &socket.shape {
             Shape::Connection(connection) => connection.peek(into),
-            Shape::Resting(resting) => resting.unfold(socket.tuple()).peek(into),
+            Shape::Resting(resting) => resting.receive(),
             Shape::Opening(opening) => opening.early().map_or(Err(ReceiveError::WouldBlock), |early| early.peek(into)),
             Shape::Failed { reason, .. } => Err(ReceiveError::Closed(*reason)),
         }

@@ -44,6 +44,15 @@ fn a_connection_is_folded_after_a_second_and_looks_as_before() {
     let next = wire.stack.next_deadline().expect("the path's MTU is forgotten after a while");
     assert!(next > wire.now + Duration::from_secs(60), "and it wants nothing");
 }
+/// A reader that asks again and again once kept it from resting, a second at a time.
+#[test]
+fn who_asks_for_data_that_is_not_there_does_not_unfold_it() {
+    let (mut wire, id, _) = resting(tcp::Config::default());
+    assert_eq!(wire.stack.tcp_receive(id, &mut [0]), Err(tcp::ReceiveError::WouldBlock));
+    assert_eq!(wire.stack.tcp_receive_with(id, |bytes| (0, bytes.len())), Err(tcp::ReceiveError::WouldBlock));
+    assert_eq!(wire.stack.tcp_peek(id, &mut [0]), Err(tcp::ReceiveError::WouldBlock));
+    assert_eq!(wire.stack.tcp_usage().resting, 1);
+}
 
 #[test]
 fn a_segment_finds_it_as_it_was_and_it_rests_again() {

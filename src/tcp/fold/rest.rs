@@ -5,6 +5,7 @@ use crate::event::FourTuple;
 use crate::tcp::config::Config;
 use crate::tcp::congestion::Start;
 use crate::tcp::connection::{Connection, Pending};
+use crate::tcp::info::ReceiveError;
 use crate::tcp::state::State;
 use crate::time::Instant;
 use std::sync::Arc;
@@ -124,6 +125,11 @@ impl Resting {
 
     pub fn state(&self) -> State {
         State::unfold(&mut Unfolder::new(&self.record))
+    }
+
+    /// RECEIVE (RFC 9293 §3.10.3) of a connection that has nothing to read: 0 bytes once the peer has finished.
+    pub fn receive(&self) -> Result<usize, ReceiveError> {
+        if self.state() == State::CloseWait { Ok(0) } else { Err(ReceiveError::WouldBlock) }
     }
 
     /// The connection as it was; `tuple` is its name.
