@@ -13,8 +13,8 @@
 //!    2 to 4 KB                          100 to 300 bytes
 //! ```
 //!
-//! Each struct says with [`folded!`] which fields it has, and the compiler objects when one is missing. What is empty in
-//! every connection at rest (buffers, the scoreboard) is named as such and not written; [`Connection::is_at_rest`] makes
+//! Each struct says with `folded!` which fields it has, and the compiler objects when one is missing. What is empty in
+//! every connection at rest (buffers, the scoreboard) is named as such and not written; `Connection::is_at_rest` makes
 //! sure that it is empty. Nothing is rounded and nothing is left out, so that who looks from outside cannot tell.
 
 mod bits;
