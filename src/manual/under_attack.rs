@@ -42,24 +42,24 @@
 //! another client comes every ten milliseconds for a page, and a packet socket puts 20,000 SYNs a second onto the kernel's side
 //! of the TAP, each from another address, all to the port that the clients come to. Two seconds without the flood and two with
 //! it take turns, so that whatever else the machine does touches both; both processors are shared by the stack, the clients,
-//! the kernel and the flood itself. This was measured on a machine with two virtual processors whose other users left about
-//! half of them (25 pairs of windows, median, least and most):
+//! the kernel and the flood itself. Two virtual processors with nothing else to do, a release build, 25 pairs of windows
+//! (median, least and most):
 //!
 //! | | to our stack: without | with | from our stack: without | with |
 //! |---|---|---|---|---|
-//! | transfer, Gbit/s | 16 (12 to 25) | 14 (10 to 18) | 20 (15 to 29) | 20 (14 to 32) |
-//! | what it keeps, pair by pair | | 81 % (56 to 121) | | 97 % (59 to 129) |
-//! | CPU of the stack, s/GB | 0.26 | 0.32 | 0.25 | 0.29 |
-//! | cookies sent | 3,384 | 1,003,547 | 3,855 | 1,004,678 |
-//! | new clients served, refused | 4,710, 0 | 4,590, 0 | 4,830, 0 | 4,814, 0 |
-//! | a page after, median, ms | 1.2 | 2.7 | 0.6 | 0.7 |
-//! | 99 of 100 within, all within, ms | 9, 63 | 11, 38 | 6, 18 | 6, 30 |
-//! | connections at most | 131 | 131 | 130 | 130 |
-//! | memory of the process, clients and flood in it, MiB | 12.0 | 12.1 | 8.1 | 8.1 |
+//! | transfer, Gbit/s | 61 (53 to 72) | 50 (40 to 65) | 43 (33 to 52) | 40 (35 to 49) |
+//! | what it keeps, pair by pair | | 87 % (57 to 121) | | 87 % (78 to 124) |
+//! | CPU of the stack, s/GB | 0.12 | 0.14 | 0.18 | 0.20 |
+//! | cookies sent | 3,572 | 1,003,968 | 3,377 | 1,003,704 |
+//! | new clients served, refused | 4,864, 0 | 4,844, 0 | 4,920, 0 | 4,927, 0 |
+//! | a page after, median, ms | 0.76 | 0.87 | 0.40 | 0.42 |
+//! | 99 of 100 within, all within, ms | 4.5, 37 | 5.0, 29 | 2.6, 18 | 1.3, 6 |
+//! | connections at most | 130 | 130 | 130 | 130 |
+//! | memory of the process, clients and flood in it, MiB | 10.7 | 10.7 | 8.4 | 8.5 |
 //!
-//! On the same machine at a quieter hour, with 160,000 SYNs, the transfer kept 91 % (80 to 104) and 85 % (71 to 89) of 58 and
-//! 25 Gbit/s. The flooder's own eleven to fourteen per cent of a processor are part of what is lost. A SYN costs our thread five
-//! to six microseconds (`--bulk none`), three fifths of that in the kernel: reading a frame, and writing one that nobody takes.
+//! The flooder's own ten to fourteen per cent of a processor are part of what is lost. Where others take half of the machine
+//! the transfer kept 81 % and 97 %. A SYN costs our thread five to six microseconds (`--bulk none`), three fifths of that in
+//! the kernel: reading a frame, and writing one that nobody takes.
 //!
 //! What the measurement found: a client that happened to use the port of a connection in TIME-WAIT was shut out for 67
 //! seconds while the SYN queue was full. A newer SYN may take the place of such a connection (RFC 6191), but only where
