@@ -28,7 +28,7 @@ pub struct ReceiveBuffer {
     /// begins at its beginning, which is where it is warm.
     ring: Vec<u8>,
     origin: u64,
-    /// How long the ring was when it was last given up: a busy connection will want as much again.
+    /// How much of the ring was used when it was last given up: a busy connection will want as much again.
     last_len: usize,
     read: u64,
     next: u64,
@@ -212,6 +212,10 @@ impl ReceiveBuffer {
     /// When fewer are readable.
     pub fn consume(&mut self, len: usize, pool: &mut Pool) {
         assert!(len <= self.readable(), "consume {len} of {}", self.readable());
+        if self.ring.is_empty() {
+            // Nothing to forget; and what was used last is not forgotten because somebody looks for more.
+            return;
+        }
         self.read += len as u64;
         if self.read == self.next && self.ranges.is_empty() {
             // As much as went through it, so that what was large once does not stay large.
@@ -298,6 +302,16 @@ mod tests {
         assert_eq!(buffer.insert(100_000 + 90_000, b"x", &mut pool), Inserted::OutOfOrder);
     }
     use proptest::prelude::*;
+
+    #[test]
+    fn who_looks_in_vain_does_not_make_the_next_ring_small() {
+        let (mut pool, mut buffer) = (Pool::default(), ReceiveBuffer::new(0));
+        buffer.insert(0, &[7; 100_000], &mut pool);
+        assert_eq!(buffer.read(&mut [0; 200_000], &mut pool), 100_000);
+        assert_eq!(buffer.read(&mut [0; 200_000], &mut pool), 0, "in vain");
+        buffer.insert(100_000, b"x", &mut pool);
+        assert_eq!(buffer.allocated(), 1 << 17);
+    }
 
     #[test]
     fn segments_out_of_order_are_read_in_order() {
