@@ -8,6 +8,7 @@ use super::{
 };
 use crate::event::{Context, FourTuple};
 use crate::icmp;
+use crate::pool::Pool;
 use crate::tcp::{Config, ConnectError, Connection, Info, ListenError, ReceiveError, SendError, Status, Writing};
 use crate::time::Instant;
 use crate::udp::ReceivedSegments;
@@ -143,26 +144,32 @@ impl Stack {
 
     /// The same, with what the writer says of its data.
     pub fn tcp_send_with(&mut self, now: Instant, id: TcpId, data: &[u8], how: Writing) -> Result<usize, SendError> {
-        match self.open_with_first_write(now, id, data) {
-            Some(taken) => Ok(taken),
-            None => self.tcp_write(now, id, |connection, cx| connection.send_with(cx, data, how)),
+        match self.tcp_write(now, id, |connection, cx| connection.send_with(cx, data, how)) {
+            Err(SendError::WouldBlock) => self.open_with_first_write(now, id, data),
+            sent => sent,
         }
     }
 
     /// The same with bytes that are handed over instead of copied: as many from the front as there is room for.
     pub fn tcp_send_bytes(&mut self, now: Instant, id: TcpId, data: &mut Bytes) -> Result<usize, SendError> {
-        if let Some(taken) = self.open_with_first_write(now, id, data) {
-            data.advance(taken);
-            return Ok(taken);
+        match self.tcp_write(now, id, |connection, cx| connection.send_bytes(cx, data, Writing::default())) {
+            Err(SendError::WouldBlock) => {
+                let taken = self.open_with_first_write(now, id, data)?;
+                data.advance(taken);
+                Ok(taken)
+            }
+            sent => sent,
         }
-        self.tcp_write(now, id, |connection, cx| connection.send_bytes(cx, data, Writing::default()))
     }
 
-    /// How much a connection takes that has waited for its first write to open.
-    fn open_with_first_write(&mut self, now: Instant, id: TcpId, data: &[u8]) -> Option<usize> {
+    /// A write that would block may be the one for which an opening waits.
+    fn open_with_first_write(&mut self, now: Instant, id: TcpId, data: &[u8]) -> Result<usize, SendError> {
         let (mut cx, layers) = self.enter(now);
         let deferred = matches!(&layers.tcp.view(id).shape, Shape::Opening(opening) if opening.is_deferred());
-        (deferred && !data.is_empty()).then(|| layers.tcp.open_with_first_write(&mut cx, id, data))
+        if !deferred || data.is_empty() {
+            return Err(SendError::WouldBlock);
+        }
+        Ok(layers.tcp.open_with_first_write(&mut cx, id, data))
     }
 
     fn tcp_write(
@@ -195,21 +202,11 @@ impl Stack {
 
     /// RECEIVE (RFC 9293 §3.10.3): 0 bytes mean that the peer has finished.
     pub fn tcp_receive(&mut self, id: TcpId, into: &mut [u8]) -> Result<usize, ReceiveError> {
-        // Who asks again and again need not wake it.
+        // Who asks again and again need not wake what rests.
         if let Shape::Resting(resting) = &self.layers.tcp.view(id).shape {
             return resting.receive();
         }
-        let received = match &mut self.layers.tcp.socket(id).shape {
-            Shape::Connection(connection) => connection.receive(into, &mut self.pool),
-            Shape::Opening(opening) => match opening.early_mut() {
-                Some(early) => early.receive(into, &mut self.pool),
-                None => Err(ReceiveError::WouldBlock),
-            },
-            Shape::Resting(_) => is_unfolded(),
-            Shape::Failed { reason, .. } => Err(ReceiveError::Closed(*reason)),
-        };
-        self.layers.tcp.settle(id);
-        received
+        self.tcp_read(id, |connection, pool| connection.receive(into, pool))
     }
 
     /// The same without a copy: `read` is shown what can be read, as far as it lies in one piece, or nothing when the
@@ -222,10 +219,18 @@ impl Stack {
         if let Shape::Resting(resting) = &self.layers.tcp.view(id).shape {
             return resting.receive().map(|_| read(&[]).1);
         }
+        self.tcp_read(id, |connection, pool| connection.receive_with(pool, read))
+    }
+
+    fn tcp_read<T>(
+        &mut self,
+        id: TcpId,
+        read: impl FnOnce(&mut Connection, &mut Pool) -> Result<T, ReceiveError>,
+    ) -> Result<T, ReceiveError> {
         let received = match &mut self.layers.tcp.socket(id).shape {
-            Shape::Connection(connection) => connection.receive_with(&mut self.pool, read),
+            Shape::Connection(connection) => read(connection, &mut self.pool),
             Shape::Opening(opening) => match opening.early_mut() {
-                Some(early) => early.receive_with(&mut self.pool, read),
+                Some(early) => read(early, &mut self.pool),
                 None => Err(ReceiveError::WouldBlock),
             },
             Shape::Resting(_) => is_unfolded(),

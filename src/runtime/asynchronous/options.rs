@@ -6,8 +6,7 @@ use std::time::Duration;
 
 impl TcpStream {
     /// `SO_LINGER`: with zero the connection ends in a RST when its last handle is dropped, and what was not sent is
-    /// lost; with more or none the stack finishes by itself, and dropping
-    /// never waits.
+    /// lost; with more or none the stack finishes by itself, and dropping never waits.
     pub fn set_linger(&self, time: Option<Duration>) -> io::Result<()> {
         self.socket.set_linger(time);
         Ok(())

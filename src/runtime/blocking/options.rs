@@ -6,8 +6,8 @@ use std::time::Duration;
 
 impl TcpStream {
     /// `SO_LINGER`: with zero the connection ends in a RST when its last handle is dropped, and what was not sent is
-    /// lost; with more, the last
-    /// handle waits so long for the peer to have acknowledged everything; none to let the stack finish by itself.
+    /// lost; with more, the last handle waits so long for the peer to have acknowledged everything; none to let the
+    /// stack finish by itself.
     pub fn set_linger(&self, time: Option<Duration>) -> io::Result<()> {
         self.socket.set_linger(time);
         Ok(())
