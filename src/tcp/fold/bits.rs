@@ -67,18 +67,23 @@ impl Folder {
             same if same == self.bases.number => self.bits(SAME, 2),
             other => {
                 self.bits(OTHER, 2);
-                self.digits(zigzag(other.wrapping_sub(self.bases.number)), 6);
+                self.digits(zigzag(self.bases.swap(other).wrapping_sub(self.bases.number)), 6);
                 self.bases.follow(other);
             }
         }
     }
 
+    /// One like the last takes a bit; the beginning of time, for what has never been, takes two.
     pub fn moment(&mut self, at: Instant) {
         let far = zigzag(at.as_nanos().wrapping_sub(self.bases.moment));
-        self.bits(u64::from(far != 0), 1);
-        if far != 0 {
-            self.digits(far, 6);
-            self.bases.moment = at.as_nanos();
+        match (far, at) {
+            (0, _) => self.bits(0, 1),
+            (_, Instant::ZERO) => self.bits(0b11, 2),
+            (far, _) => {
+                self.bits(0b01, 2);
+                self.digits(far, 6);
+                self.bases.moment = at.as_nanos();
+            }
         }
     }
 
@@ -126,6 +131,7 @@ impl<'a> Unfolder<'a> {
             SAME => self.bases.number,
             _ => {
                 let other = self.bases.number.wrapping_add(unzigzag(self.digits(6)));
+                let other = self.bases.swap(other);
                 self.bases.follow(other);
                 other
             }
@@ -134,6 +140,9 @@ impl<'a> Unfolder<'a> {
 
     pub fn moment(&mut self) -> Instant {
         if self.bits(1) == 1 {
+            if self.bits(1) == 1 {
+                return Instant::ZERO;
+            }
             self.bases.moment = self.bases.moment.wrapping_add(unzigzag(self.digits(6)));
         }
         Instant::from_nanos(self.bases.moment)
@@ -141,8 +150,18 @@ impl<'a> Unfolder<'a> {
 }
 
 impl Bases {
+    /// What stands for infinity is frequent and near to nothing. It changes places with the number before the last one,
+    /// which is rare and as near as can be.
+    fn swap(&self, number: u64) -> u64 {
+        let before = self.number.wrapping_sub(1);
+        match number {
+            u64::MAX => before,
+            rare if rare == before => u64::MAX,
+            other => other,
+        }
+    }
+
     fn follow(&mut self, number: u64) {
-        // What stands for infinity is near to nothing.
         if number != u64::MAX {
             self.number = number;
         }
@@ -186,8 +205,28 @@ mod tests {
 
     #[test]
     fn the_edges_of_the_ranges_are_read_as_written() {
-        let numbers =
-            [0, 1, 2, (1 << 32) - 1, 1 << 32, (1 << 32) + 1, 1 << 63, u64::MAX, u64::MAX - 1, 1 << 32, 1 << 32];
+        let edge = 1 << 32;
+        let (far, end) = (1 << 63, u64::MAX);
+        let numbers = [
+            0,
+            1,
+            2,
+            edge - 1,
+            edge,
+            end,
+            edge - 1,
+            edge + 1,
+            edge,
+            end,
+            far,
+            end,
+            far - 1,
+            end,
+            end - 1,
+            end,
+            edge,
+            edge,
+        ];
         let mut folder = Folder::default();
         numbers.iter().for_each(|number| folder.number(*number));
         let record = folder.finish();
@@ -206,9 +245,9 @@ mod tests {
         assert_eq!(len(&[1460; 8]), 17);
         let position = (1 << 32) + 123_456_789;
         assert_eq!(
-            len(&[position, position, position + 1000, u64::MAX, position + 1000]),
-            13,
-            "8 + 3 digits of an int, then differences"
+            len(&[position, position, position + 1000, u64::MAX, u64::MAX, position + 1000]),
+            10,
+            "5 for the position, then differences"
         );
     }
 }

@@ -100,12 +100,17 @@ macro_rules! folded_numbers {
 folded_numbers!(u8, u16, u32, u64, usize);
 
 impl Fold for Random {
+    /// The seed is near to no other number.
     fn fold(&self, to: &mut Folder) {
-        self.state().fold(to);
+        let (seed, position) = self.state();
+        to.bits(seed & u64::from(u32::MAX), 32);
+        to.bits(seed >> 32, 32);
+        position.fold(to);
     }
 
     fn unfold(from: &mut Unfolder<'_>) -> Random {
-        Random::at(Fold::unfold(from))
+        let (low, high) = (from.bits(32), from.bits(32));
+        Random::at((high << 32 | low, Fold::unfold(from)))
     }
 }
 
