@@ -1,7 +1,7 @@
 //! One host as programs see it: a stack behind the one lock, with those who wait for its sockets.
 
 use super::clock::Clock;
-use super::waiters::{Direction, Place, Waiters, Wakers};
+use super::waiters::{Direction, Seat, Wait, Waiters, Wakers};
 use crate::device::Batch;
 use crate::event::Observer;
 use crate::frame::Frame;
@@ -11,7 +11,6 @@ use rustix::event::EventfdFlags;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Poll, Waker};
 use tokio::sync::Notify;
@@ -37,7 +36,6 @@ struct Shared {
     clock: Clock,
     /// Written when the driver sleeps and there is something to do; in virtual time nobody sleeps.
     bell: Option<OwnedFd>,
-    places: AtomicU64,
     /// Told once the host has ended.
     ended: Notify,
     /// The others that share its addresses, from the next one on.
@@ -94,7 +92,6 @@ impl Host {
             state: Mutex::new(state),
             clock,
             bell,
-            places: AtomicU64::new(0),
             ended: Notify::new(),
             siblings: OnceLock::new(),
         }))
@@ -182,11 +179,11 @@ impl Host {
         result
     }
 
-    /// Tries something that may have to wait. When it has to, `waker` is woken once `socket` may be ready for it.
+    /// Tries something that may have to wait. When it has to, the waker is woken once `socket` may be ready for it.
     pub(super) fn poll<T>(
         &self,
         socket: SocketId,
-        wait: Option<(Place, Direction, &Waker)>,
+        wait: Wait<'_>,
         attempt: impl FnOnce(&mut Stack, Instant) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         let mut state = self.lock();
@@ -196,7 +193,7 @@ impl Host {
         let now = self.now();
         let result = attempt(&mut state.stack, now);
         let replaced = match (&result, wait) {
-            (Poll::Pending, Some((place, direction, waker))) => state.waiters.register(socket, place, direction, waker),
+            (Poll::Pending, Some(waiter)) => state.waiters.register(socket, waiter),
             (Poll::Pending | Poll::Ready(_), _) => None,
         };
         self.settle(state, now);
@@ -204,15 +201,12 @@ impl Host {
         result
     }
 
-    /// A number under which something may wait.
-    pub(super) fn place(&self) -> Place {
-        Place(self.0.places.fetch_add(1, Ordering::Relaxed))
-    }
-
-    /// Nobody waits in `place` any more.
-    pub(super) fn leave(&self, socket: SocketId, place: Place) {
-        let left = self.lock().waiters.leave(socket, place);
-        drop(left);
+    /// Nobody waits in `seat` any more.
+    pub(super) fn leave(&self, socket: SocketId, seat: &Seat) {
+        let mut left = Wakers::new();
+        if seat.is_taken() {
+            self.lock().waiters.leave(socket, seat, &mut left);
+        }
     }
 
     /// Wakes everyone who waits for `socket`: something about its handle has changed.

@@ -2,11 +2,10 @@
 
 use super::error::Kind;
 use super::host::Host;
-use super::socket::Seat;
-use super::waiters::Direction;
+use super::socket::Call;
+use super::waiters::{Direction, Wait};
 use crate::stack::{PingId, PingReply, SocketId};
 use crate::time::Instant;
-use std::future::poll_fn;
 use std::io;
 use std::net::IpAddr;
 use std::task::Poll;
@@ -33,15 +32,14 @@ impl PingSocket {
 
     /// The next reply, or the ICMP error that came in its stead.
     pub async fn receive(&self) -> io::Result<PingReply> {
-        let seat = Seat::new(&self.host, SocketId::Ping(self.id), Direction::Read);
-        poll_fn(|cx| {
-            let wait = Some(seat.wait(cx.waker()));
-            self.host.poll(SocketId::Ping(self.id), wait, |stack, _| match stack.ping_receive(self.id) {
+        let socket = SocketId::Ping(self.id);
+        let attempt = |wait: Wait<'_>| {
+            self.host.poll(socket, wait, |stack, _| match stack.ping_receive(self.id) {
                 Some(reply) => Poll::Ready(Ok(reply)),
                 None => Poll::Pending,
             })
-        })
-        .await
+        };
+        Call::new(&self.host, socket, Direction::Read).finish(attempt).await
     }
 }
 

@@ -1,23 +1,25 @@
 //! Who is to be woken when a socket turns ready.
 //!
 //! Everything that waits for a socket does so through a [`Waker`]: a task of any executor, or a thread that parks. It
-//! takes a [`Place`] first, so that waiting again replaces what it left the last time and a waiter that loses interest
+//! takes a [`Seat`] for that, so that waiting again replaces what it left the last time and a waiter that loses interest
 //! can leave: the list of a socket never grows beyond those who really wait.
+//!
+//! A connection that idles while a task waits for its data is the common case, a hundred thousand times over. The first
+//! that waits for a connection therefore stands in a table at the number of the connection's slot, found without a
+//! search; all others are in lists by socket.
 //!
 //! A waker that is replaced or taken out is handed back to the caller, because dropping it may drop a task and with it
 //! a socket, which needs the lock that the caller still holds.
 
 use crate::stack::SocketId;
+use slotmap::Key;
 use smallvec::SmallVec;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
 /// Wakers on their way out of the lock.
 pub type Wakers = SmallVec<[Waker; 8]>;
-
-/// One who may wait, by number.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Place(pub u64);
 
 /// What is waited for. Opening a connection counts as writing, as it does with `poll(2)`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,67 +28,155 @@ pub enum Direction {
     Write,
 }
 
-#[derive(Debug)]
-struct Waiting {
-    place: Place,
-    direction: Direction,
-    waker: Waker,
+/// Whoever may wait, once for each direction, under a number that it gets when it first does; zero until then.
+#[derive(Debug, Default)]
+pub struct Seat(AtomicU64);
+
+impl Seat {
+    /// Has anything ever been waited for from here?
+    pub fn is_taken(&self) -> bool {
+        self.0.load(Ordering::Relaxed) != 0
+    }
+
+    /// Who is told, and of what, when a call has to wait.
+    pub fn wait<'a>(&'a self, direction: Direction, waker: &'a Waker) -> Wait<'a> {
+        Some(Waiter { seat: self, direction, waker })
+    }
 }
 
-/// The waiters of a host, by socket.
+/// One who wants to wait.
+#[derive(Clone, Copy, Debug)]
+pub struct Waiter<'a> {
+    seat: &'a Seat,
+    direction: Direction,
+    waker: &'a Waker,
+}
+
+/// What a call does when it has to wait: leaves a waker, or nothing (it only tries).
+pub type Wait<'a> = Option<Waiter<'a>>;
+
+#[derive(Debug)]
+struct Waiting {
+    waker: Waker,
+    seat: u64,
+    /// Tells connections apart that have had the same slot.
+    version: u32,
+    direction: Direction,
+}
+
+/// The waiters of a host.
 #[derive(Debug, Default)]
-pub struct Waiters(HashMap<SocketId, SmallVec<[Waiting; 1]>>);
+pub struct Waiters {
+    /// The number of the last seat that was taken.
+    seats: u64,
+    first: Table,
+    others: HashMap<SocketId, SmallVec<[Waiting; 1]>>,
+}
 
 impl Waiters {
-    /// Puts `waker` into `place`; gives back the one that was there.
-    pub fn register(&mut self, socket: SocketId, place: Place, direction: Direction, waker: &Waker) -> Option<Waker> {
-        let list = self.0.entry(socket).or_default();
-        match list.iter_mut().find(|waiting| waiting.place == place) {
-            Some(waiting) => {
-                waiting.direction = direction;
-                (!waiting.waker.will_wake(waker)).then(|| std::mem::replace(&mut waiting.waker, waker.clone()))
-            }
-            None => {
-                list.push(Waiting { place, direction, waker: waker.clone() });
-                None
-            }
+    /// Lets `waiter` wait for `socket`; gives back the waker that it left before.
+    pub fn register(&mut self, socket: SocketId, waiter: Waiter<'_>) -> Option<Waker> {
+        let Waiter { seat, direction, waker } = waiter;
+        let seat = self.number(seat);
+        let mut all = self.first.get(socket).into_iter().chain(self.others.get_mut(&socket).into_iter().flatten());
+        if let Some(waiting) = all.find(|waiting| (waiting.seat, waiting.direction) == (seat, direction)) {
+            return (!waiting.waker.will_wake(waker)).then(|| std::mem::replace(&mut waiting.waker, waker.clone()));
         }
+        let waiting = Waiting { waker: waker.clone(), seat, version: slot(socket).1, direction };
+        match self.first.entry(socket) {
+            Some(entry @ None) => *entry = Some(waiting),
+            Some(Some(_)) | None => self.others.entry(socket).or_default().push(waiting),
+        }
+        None
     }
 
-    /// Empties `place`.
-    pub fn leave(&mut self, socket: SocketId, place: Place) -> Option<Waker> {
-        let list = self.0.get_mut(&socket)?;
-        let index = list.iter().position(|waiting| waiting.place == place)?;
-        let waiting = list.remove(index);
-        if list.is_empty() {
-            self.0.remove(&socket);
+    fn number(&mut self, seat: &Seat) -> u64 {
+        if !seat.is_taken() {
+            self.seats += 1;
+            seat.0.store(self.seats, Ordering::Relaxed);
         }
-        Some(waiting.waker)
+        seat.0.load(Ordering::Relaxed)
     }
 
-    pub fn any(&self, socket: SocketId) -> bool {
-        self.0.contains_key(&socket)
+    /// Nobody waits in `seat` any more.
+    pub fn leave(&mut self, socket: SocketId, seat: &Seat, into: &mut Wakers) {
+        let number = seat.0.load(Ordering::Relaxed);
+        self.take_if(socket, |waiting| waiting.seat == number, into);
+    }
+
+    pub fn any(&mut self, socket: SocketId) -> bool {
+        self.first.get(socket).is_some() || self.others.contains_key(&socket)
     }
 
     /// Takes out everyone who waits on `socket` for something that is `ready`.
     pub fn take(&mut self, socket: SocketId, ready: impl Fn(Direction) -> bool, into: &mut Wakers) {
-        let Some(list) = self.0.get_mut(&socket) else { return };
+        self.take_if(socket, |waiting| ready(waiting.direction), into);
+    }
+
+    fn take_if(&mut self, socket: SocketId, goes: impl Fn(&Waiting) -> bool, into: &mut Wakers) {
+        if self.first.get(socket).is_some_and(|waiting| goes(waiting)) {
+            into.extend(self.first.entry(socket).and_then(Option::take).map(|waiting| waiting.waker));
+        }
+        let Some(list) = self.others.get_mut(&socket) else { return };
         let mut index = 0;
         while index < list.len() {
-            if ready(list[index].direction) {
+            if goes(&list[index]) {
                 into.push(list.remove(index).waker);
             } else {
                 index += 1;
             }
         }
         if list.is_empty() {
-            self.0.remove(&socket);
+            self.others.remove(&socket);
         }
     }
 
     /// Takes out everyone: the host has ended.
     pub fn take_all(&mut self, into: &mut Wakers) {
-        into.extend(self.0.drain().flat_map(|(_, list)| list).map(|waiting| waiting.waker));
+        let first = std::mem::take(&mut self.first).0.into_iter().flatten().flatten();
+        let others = self.others.drain().flat_map(|(_, list)| list);
+        into.extend(first.chain(others).map(|waiting| waiting.waker));
+    }
+}
+
+/// So many slots beside each other.
+const PAGE: usize = 64;
+
+/// At the number of a connection's slot, the first that waits for it. A page is there once anybody has waited for one of
+/// its connections.
+#[derive(Debug, Default)]
+struct Table(Vec<Box<[Option<Waiting>]>>);
+
+impl Table {
+    /// Who stands there for this very connection.
+    fn get(&mut self, socket: SocketId) -> Option<&mut Waiting> {
+        let (number, version) = slot(socket);
+        let entry = self.0.get_mut(number? / PAGE)?.get_mut(number? % PAGE)?;
+        entry.as_mut().filter(|waiting| waiting.version == version)
+    }
+
+    /// The place at its number; none for other sockets.
+    fn entry(&mut self, socket: SocketId) -> Option<&mut Option<Waiting>> {
+        let number = slot(socket).0?;
+        if self.0.len() <= number / PAGE {
+            self.0.resize_with(number / PAGE + 1, Box::default);
+        }
+        let page = &mut self.0[number / PAGE];
+        if page.is_empty() {
+            *page = std::iter::repeat_with(|| None).take(PAGE).collect();
+        }
+        Some(&mut page[number % PAGE])
+    }
+}
+
+/// The number of a connection's slot, and which of those that have had it this one is.
+fn slot(socket: SocketId) -> (Option<usize>, u32) {
+    match socket {
+        SocketId::Tcp(id) => {
+            let bits = id.data().as_ffi();
+            (Some(bits as u32 as usize), (bits >> 32) as u32)
+        }
+        SocketId::Listener(_) | SocketId::Udp(_) | SocketId::Ping(_) => (None, 0),
     }
 }
 
@@ -94,47 +184,92 @@ impl Waiters {
 mod tests {
     use super::*;
     use crate::stack::{ListenerId, TcpId};
+    use slotmap::SlotMap;
     use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Wake;
 
-    #[derive(Default)]
-    struct Count(AtomicUsize);
+    struct Nobody;
 
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
+    impl Wake for Nobody {
+        fn wake(self: Arc<Self>) {}
     }
 
-    const SOCKET: fn() -> SocketId = || SocketId::Tcp(TcpId::default());
+    fn waker() -> Waker {
+        Waker::from(Arc::new(Nobody))
+    }
+
+    /// A connection, the next one in its slot, the one beside it, and a listener.
+    fn sockets() -> [SocketId; 4] {
+        let (mut connections, mut listeners) =
+            (SlotMap::<TcpId, ()>::with_key(), SlotMap::<ListenerId, ()>::with_key());
+        let gone = connections.insert(());
+        connections.remove(gone);
+        let (next, beside) = (connections.insert(()), connections.insert(()));
+        [SocketId::Tcp(gone), SocketId::Tcp(next), SocketId::Tcp(beside), SocketId::Listener(listeners.insert(()))]
+    }
+
+    fn register(waiters: &mut Waiters, socket: SocketId, seat: &Seat, direction: Direction) -> Option<Waker> {
+        waiters.register(socket, seat.wait(direction, &waker()).expect("one who waits"))
+    }
+
+    fn taken(waiters: &mut Waiters, socket: SocketId, ready: impl Fn(Direction) -> bool) -> usize {
+        let mut taken = Wakers::new();
+        waiters.take(socket, ready, &mut taken);
+        taken.len()
+    }
 
     #[test]
     fn only_the_ready_direction_is_taken() {
-        let (mut waiters, waker) = (Waiters::default(), Waker::from(Arc::new(Count::default())));
-        waiters.register(SOCKET(), Place(1), Direction::Read, &waker);
-        waiters.register(SOCKET(), Place(2), Direction::Write, &waker);
-        let mut taken = Wakers::new();
-        waiters.take(SocketId::Listener(ListenerId::default()), |_| true, &mut taken);
-        assert_eq!(taken.len(), 0, "another socket");
-        waiters.take(SOCKET(), |direction| direction == Direction::Write, &mut taken);
-        assert_eq!(taken.len(), 1);
-        assert!(waiters.any(SOCKET()));
-        waiters.take(SOCKET(), |_| true, &mut taken);
-        assert_eq!(taken.len(), 2);
-        assert!(!waiters.any(SOCKET()));
+        for socket in sockets() {
+            let (mut waiters, seat) = (Waiters::default(), Seat::default());
+            register(&mut waiters, socket, &seat, Direction::Read);
+            register(&mut waiters, socket, &seat, Direction::Write);
+            assert_eq!(taken(&mut waiters, socket, |direction| direction == Direction::Read), 1);
+            assert!(waiters.any(socket));
+            assert_eq!(taken(&mut waiters, socket, |direction| direction == Direction::Read), 0, "{socket:?}");
+            assert_eq!(taken(&mut waiters, socket, |_| true), 1);
+            assert!(!waiters.any(socket));
+        }
     }
 
     #[test]
-    fn waiting_again_in_one_place_does_not_grow_the_list() {
-        let mut waiters = Waiters::default();
-        for turn in 0..1000 {
-            let waker = Waker::from(Arc::new(Count::default()));
-            let replaced = waiters.register(SOCKET(), Place(1), Direction::Read, &waker);
-            assert_eq!(replaced.is_some(), turn > 0);
+    fn waiting_again_in_one_seat_does_not_grow_the_list() {
+        for socket in sockets() {
+            let (mut waiters, seats) = (Waiters::default(), [Seat::default(), Seat::default()]);
+            for turn in 0..1000 {
+                for seat in &seats {
+                    assert_eq!(register(&mut waiters, socket, seat, Direction::Read).is_some(), turn > 0);
+                }
+            }
+            let mut left = Wakers::new();
+            waiters.leave(socket, &seats[0], &mut left);
+            assert_eq!((left.len(), waiters.any(socket)), (1, true));
+            waiters.leave(socket, &seats[0], &mut left);
+            assert_eq!(left.len(), 1, "it has left already");
+            waiters.leave(socket, &seats[1], &mut left);
+            assert_eq!((left.len(), waiters.any(socket)), (2, false));
         }
-        assert!(waiters.leave(SOCKET(), Place(1)).is_some());
-        assert!(waiters.leave(SOCKET(), Place(1)).is_none());
-        assert!(!waiters.any(SOCKET()));
+    }
+
+    #[test]
+    fn sockets_are_told_apart() {
+        for socket in sockets() {
+            let (mut waiters, seat) = (Waiters::default(), Seat::default());
+            register(&mut waiters, socket, &seat, Direction::Read);
+            for other in sockets().into_iter().filter(|other| *other != socket) {
+                assert!(!waiters.any(other), "{other:?}");
+                assert_eq!(taken(&mut waiters, other, |_| true), 0, "{other:?}");
+                register(&mut waiters, other, &Seat::default(), Direction::Read);
+                assert_eq!(taken(&mut waiters, other, |_| true), 1, "{other:?}");
+            }
+            let mut left = Wakers::new();
+            waiters.take_all(&mut left);
+            assert_eq!((left.len(), waiters.any(socket)), (1, false));
+        }
+    }
+
+    #[test]
+    fn a_waiter_is_small() {
+        assert_eq!(size_of::<Option<Waiting>>(), 32);
     }
 }

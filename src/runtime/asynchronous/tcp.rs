@@ -1,8 +1,8 @@
 //! `TcpListener` and `TcpStream`.
 
 use crate::runtime::host::Host;
-use crate::runtime::socket::{BACKLOG, ListenerSocket, Seat, TcpSocket};
-use crate::runtime::waiters::Direction;
+use crate::runtime::socket::{BACKLOG, ListenerSocket, TcpSocket};
+use crate::runtime::waiters::{Direction, Seat};
 use crate::tcp::{Config, Info};
 use bytes::Bytes;
 use std::fmt;
@@ -17,8 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// A connection. Shutting down the writer sends FIN after what is buffered.
 pub struct TcpStream {
     pub(super) socket: Arc<TcpSocket>,
-    reader: Seat,
-    writer: Seat,
+    seat: Seat,
 }
 
 impl TcpStream {
@@ -41,7 +40,7 @@ impl TcpStream {
         change: impl FnOnce(&mut Config),
     ) -> io::Result<TcpStream> {
         let stream = TcpStream::adopt(Arc::new(TcpSocket::connect_with(host, remote, local, change)?));
-        poll_fn(|cx| stream.socket.poll_established(Some((&stream.writer, cx.waker())))).await?;
+        poll_fn(|cx| stream.socket.poll_established(stream.seat.wait(Direction::Write, cx.waker()))).await?;
         Ok(stream)
     }
 
@@ -51,14 +50,12 @@ impl TcpStream {
     pub async fn connect_with_data(host: &Host, remote: SocketAddr, data: &[u8]) -> io::Result<(TcpStream, usize)> {
         let (socket, taken) = TcpSocket::connect_with_data(host, remote, data, |_| {})?;
         let stream = TcpStream::adopt(Arc::new(socket));
-        poll_fn(|cx| stream.socket.poll_established(Some((&stream.writer, cx.waker())))).await?;
+        poll_fn(|cx| stream.socket.poll_established(stream.seat.wait(Direction::Write, cx.waker()))).await?;
         Ok((stream, taken))
     }
 
     fn adopt(socket: Arc<TcpSocket>) -> TcpStream {
-        let seat = |direction| Seat::new(socket.host(), socket.socket_id(), direction);
-        let (reader, writer) = (seat(Direction::Read), seat(Direction::Write));
-        TcpStream { socket, reader, writer }
+        TcpStream { socket, seat: Seat::default() }
     }
 
     /// Another handle to the same connection, which ends when the last of them is dropped.
@@ -110,13 +107,13 @@ impl TcpStream {
     /// ```
     pub async fn read_with<T>(&self, read: impl FnOnce(&[u8]) -> (usize, T)) -> io::Result<T> {
         let mut read = Some(read);
-        poll_fn(|cx| self.socket.poll_read_with(Some((&self.reader, cx.waker())), &mut read)).await
+        poll_fn(|cx| self.socket.poll_read_with(self.seat.wait(Direction::Read, cx.waker()), &mut read)).await
     }
 
     /// Writes without a copy: the stack keeps the bytes, which several connections may share, until the peer has
     /// acknowledged them. Waits until all of them are taken; what is not taken, after an error for instance, is left.
     pub async fn write_bytes(&self, data: &mut Bytes) -> io::Result<()> {
-        poll_fn(|cx| self.socket.poll_write_bytes(Some((&self.writer, cx.waker())), data)).await
+        poll_fn(|cx| self.socket.poll_write_bytes(self.seat.wait(Direction::Write, cx.waker()), data)).await
     }
 
     /// The figures of the connection, with the meanings of Linux's `tcp_info`.
@@ -127,7 +124,7 @@ impl TcpStream {
 
 impl AsyncRead for TcpStream {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let wait = Some((&self.reader, cx.waker()));
+        let wait = self.seat.wait(Direction::Read, cx.waker());
         let len = ready!(self.socket.poll_read(wait, into.initialize_unfilled()))?;
         into.advance(len);
         Poll::Ready(Ok(()))
@@ -136,7 +133,7 @@ impl AsyncRead for TcpStream {
 
 impl AsyncWrite for TcpStream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
-        self.socket.poll_write(Some((&self.writer, cx.waker())), data)
+        self.socket.poll_write(self.seat.wait(Direction::Write, cx.waker()), data)
     }
 
     /// Nothing waits in this handle; what the connection has buffered goes out by itself.
@@ -147,6 +144,12 @@ impl AsyncWrite for TcpStream {
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.socket.finish_writing();
         Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for TcpStream {
+    fn drop(&mut self) {
+        self.socket.host().leave(self.socket.socket_id(), &self.seat);
     }
 }
 
@@ -201,8 +204,7 @@ impl TcpListener {
 
     /// The next connection, and who opened it.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let seat = Seat::new(self.socket.host(), self.socket.socket_id(), Direction::Read);
-        let socket = poll_fn(|cx| self.socket.poll_accept(Some((&seat, cx.waker())))).await?;
+        let socket = self.socket.call(Direction::Read).finish(|wait| self.socket.poll_accept(wait)).await?;
         let peer = socket.peer_addr();
         Ok((TcpStream::adopt(Arc::new(socket)), peer))
     }

@@ -1,8 +1,8 @@
 //! `TcpListener` and `TcpStream`.
 
-use super::wait::{Patience, Side, wait};
+use super::wait::{Patience, wait};
 use crate::runtime::host::Host;
-use crate::runtime::socket::{BACKLOG, ListenerSocket, Seat, TcpSocket};
+use crate::runtime::socket::{BACKLOG, ListenerSocket, TcpSocket};
 use crate::runtime::waiters::Direction;
 use crate::tcp::{Config, Info, Keepalive};
 use bytes::Bytes;
@@ -10,7 +10,6 @@ use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::Arc;
-use std::task::Waker;
 use std::time::{Duration, Instant};
 
 /// A connection, with blocking calls; `&TcpStream` reads and writes as well.
@@ -55,8 +54,7 @@ impl TcpStream {
         let remote = socket.peer_addr();
         let stream = TcpStream::adopt(socket);
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        let seat = stream.seat(Direction::Write);
-        wait(stream.socket.host().clock(), deadline, |waker| stream.socket.poll_established(Some((&seat, waker))))?
+        wait(stream.socket.call(Direction::Write), deadline, |wait| stream.socket.poll_established(wait))?
             .ok_or_else(|| io::Error::new(ErrorKind::TimedOut, format!("connecting to {remote}: no answer in time")))?;
         Ok(stream)
     }
@@ -64,18 +62,13 @@ impl TcpStream {
     /// As `close` under `SO_LINGER`: until the peer has acknowledged everything, or the time is over.
     fn wait_for_the_end(&self, time: Duration) {
         self.socket.finish_writing();
-        let seat = self.seat(Direction::Write);
         let deadline = Instant::now().checked_add(time);
         // Whatever comes of it, the connection is let go.
-        let _ = wait(self.socket.host().clock(), deadline, |waker| self.socket.poll_finished(Some((&seat, waker))));
+        let _ = wait(self.socket.call(Direction::Write), deadline, |wait| self.socket.poll_finished(wait));
     }
 
     fn adopt(socket: TcpSocket) -> TcpStream {
         TcpStream { socket: Arc::new(socket), patience: Arc::default() }
-    }
-
-    fn seat(&self, direction: Direction) -> Seat {
-        Seat::new(self.socket.host(), self.socket.socket_id(), direction)
     }
 
     /// Another handle to the same connection, which ends when the last of them is dropped.
@@ -106,19 +99,19 @@ impl TcpStream {
     }
 
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.patience.set_timeout(Side::Read, timeout)
+        self.patience.set_timeout(Direction::Read, timeout)
     }
 
     pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.patience.timeout(Side::Read))
+        Ok(self.patience.timeout(Direction::Read))
     }
 
     pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.patience.set_timeout(Side::Write, timeout)
+        self.patience.set_timeout(Direction::Write, timeout)
     }
 
     pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.patience.timeout(Side::Write))
+        Ok(self.patience.timeout(Direction::Write))
     }
 
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
@@ -161,29 +154,22 @@ impl TcpStream {
     /// stream; it tells how many bytes it is done with, and what it made of them. The stack waits for it, so it should
     /// be quick.
     pub fn read_with<T>(&self, read: impl FnOnce(&[u8]) -> (usize, T)) -> io::Result<T> {
-        let (seat, mut read) = (self.seat(Direction::Read), Some(read));
-        let attempt = |waker: Option<&Waker>| self.socket.poll_read_with(waker.map(|waker| (&seat, waker)), &mut read);
-        self.patience.call(self.socket.host().clock(), Side::Read, attempt)
+        let mut read = Some(read);
+        self.patience.finish(self.socket.call(Direction::Read), |wait| self.socket.poll_read_with(wait, &mut read))
     }
 
     /// Writes without a copy: the stack keeps the bytes, which several connections may share, until the peer has
     /// acknowledged them. Waits until all of them are taken; what is not taken, after an error for instance, is left.
     pub fn write_bytes(&self, data: &mut Bytes) -> io::Result<()> {
-        let seat = self.seat(Direction::Write);
-        let attempt = |waker: Option<&Waker>| self.socket.poll_write_bytes(waker.map(|waker| (&seat, waker)), data);
-        self.patience.call(self.socket.host().clock(), Side::Write, attempt)
+        self.patience.finish(self.socket.call(Direction::Write), |wait| self.socket.poll_write_bytes(wait, data))
     }
 
     fn receive(&self, into: &mut [u8]) -> io::Result<usize> {
-        let seat = self.seat(Direction::Read);
-        let attempt = |waker: Option<&Waker>| self.socket.poll_read(waker.map(|waker| (&seat, waker)), into);
-        self.patience.call(self.socket.host().clock(), Side::Read, attempt)
+        self.patience.finish(self.socket.call(Direction::Read), |wait| self.socket.poll_read(wait, into))
     }
 
     fn send(&self, data: &[u8]) -> io::Result<usize> {
-        let seat = self.seat(Direction::Write);
-        let attempt = |waker: Option<&Waker>| self.socket.poll_write(waker.map(|waker| (&seat, waker)), data);
-        self.patience.call(self.socket.host().clock(), Side::Write, attempt)
+        self.patience.finish(self.socket.call(Direction::Write), |wait| self.socket.poll_write(wait, data))
     }
 }
 
@@ -270,9 +256,7 @@ impl TcpListener {
 
     /// The next connection, and who opened it.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let seat = Seat::new(self.socket.host(), self.socket.socket_id(), Direction::Read);
-        let attempt = |waker: Option<&Waker>| self.socket.poll_accept(waker.map(|waker| (&seat, waker)));
-        let socket = self.patience.call(self.socket.host().clock(), Side::Read, attempt)?;
+        let socket = self.patience.finish(self.socket.call(Direction::Read), |wait| self.socket.poll_accept(wait))?;
         let peer = socket.peer_addr();
         Ok((TcpStream::adopt(socket), peer))
     }

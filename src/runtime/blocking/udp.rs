@@ -1,13 +1,12 @@
 //! `UdpSocket`.
 
 use super::tcp::hops;
-use super::wait::{Patience, Side};
+use super::wait::Patience;
 use crate::runtime::host::Host;
-use crate::runtime::socket::{Seat, Segments, UdpSocket as Socket};
+use crate::runtime::socket::{Segments, UdpSocket as Socket};
 use crate::runtime::waiters::Direction;
 use std::io;
 use std::net::SocketAddr;
-use std::task::Waker;
 use std::time::Duration;
 
 /// A UDP socket with blocking calls.
@@ -52,10 +51,7 @@ impl UdpSocket {
     /// there are and fit into `into`; one that is shorter is the last. On Linux that is `UDP_GRO`; here a socket need not
     /// ask for it, and [`recv_from`](UdpSocket::recv_from) still gives one datagram at a time.
     pub fn recv_segments_from(&self, into: &mut [u8]) -> io::Result<Segments> {
-        let seat = Seat::new(self.socket.host(), self.socket.socket_id(), Direction::Read);
-        let attempt =
-            |waker: Option<&Waker>| self.socket.poll_receive_segments(waker.map(|waker| (&seat, waker)), into);
-        self.patience.call(self.socket.host().clock(), Side::Read, attempt)
+        self.patience.finish(self.socket.call(Direction::Read), |wait| self.socket.poll_receive_segments(wait, into))
     }
 
     /// The length that fitted into `into`; the rest of a longer datagram is lost.
@@ -66,24 +62,18 @@ impl UdpSocket {
     /// As [`recv`](UdpSocket::recv), and who sent it.
     pub fn recv_from(&self, into: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         let room = into.len();
-        let seat = Seat::new(self.socket.host(), self.socket.socket_id(), Direction::Read);
-        let attempt = |waker: Option<&Waker>| self.socket.poll_receive(waker.map(|waker| (&seat, waker)), into);
-        let datagram = self.patience.call(self.socket.host().clock(), Side::Read, attempt)?;
+        let call = self.socket.call(Direction::Read);
+        let datagram = self.patience.finish(call, |wait| self.socket.poll_receive(wait, into))?;
         Ok((datagram.len.min(room), datagram.from))
     }
 
     fn send_datagram(&self, to: Option<SocketAddr>, data: &[u8]) -> io::Result<usize> {
-        let seat = Seat::new(self.socket.host(), self.socket.socket_id(), Direction::Write);
-        let attempt = |waker: Option<&Waker>| self.socket.poll_send(waker.map(|waker| (&seat, waker)), to, data);
-        self.patience.call(self.socket.host().clock(), Side::Write, attempt)
+        self.patience.finish(self.socket.call(Direction::Write), |wait| self.socket.poll_send(wait, to, data))
     }
 
     fn send_train(&self, to: Option<SocketAddr>, data: &[u8], segment_size: usize) -> io::Result<usize> {
-        let seat = Seat::new(self.socket.host(), self.socket.socket_id(), Direction::Write);
-        let attempt = |waker: Option<&Waker>| {
-            self.socket.poll_send_segments(waker.map(|waker| (&seat, waker)), to, data, segment_size)
-        };
-        self.patience.call(self.socket.host().clock(), Side::Write, attempt)
+        let call = self.socket.call(Direction::Write);
+        self.patience.finish(call, |wait| self.socket.poll_send_segments(wait, to, data, segment_size))
     }
 
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -114,18 +104,18 @@ impl UdpSocket {
     }
 
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.patience.set_timeout(Side::Read, timeout)
+        self.patience.set_timeout(Direction::Read, timeout)
     }
 
     pub fn read_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.patience.timeout(Side::Read))
+        Ok(self.patience.timeout(Direction::Read))
     }
 
     pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
-        self.patience.set_timeout(Side::Write, timeout)
+        self.patience.set_timeout(Direction::Write, timeout)
     }
 
     pub fn write_timeout(&self) -> io::Result<Option<Duration>> {
-        Ok(self.patience.timeout(Side::Write))
+        Ok(self.patience.timeout(Direction::Write))
     }
 }

@@ -1,6 +1,7 @@
 //! How a thread waits: it parks, and the waker unparks it.
 
-use crate::runtime::clock::Clock;
+use crate::runtime::socket::Call;
+use crate::runtime::waiters::{Direction, Wait};
 use std::cell::RefCell;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -38,17 +39,17 @@ fn parked() -> (Arc<Parked>, Waker) {
 
 /// Tries until it is ready. Past the deadline the answer is none.
 pub fn wait<T>(
-    clock: &Clock,
+    call: Call<'_>,
     deadline: Option<Instant>,
-    mut attempt: impl FnMut(&Waker) -> Poll<io::Result<T>>,
+    mut attempt: impl FnMut(Wait<'_>) -> Poll<io::Result<T>>,
 ) -> io::Result<Option<T>> {
     let (parked, waker) = parked();
     loop {
         parked.woken.store(false, Ordering::Release);
-        if let Poll::Ready(result) = attempt(&waker) {
+        if let Poll::Ready(result) = attempt(call.wait(&waker)) {
             return result.map(Some);
         }
-        if clock.is_virtual() {
+        if call.host().clock().is_virtual() {
             return Err(io::Error::new(
                 ErrorKind::Unsupported,
                 "a blocking call cannot wait in virtual time; use the asynchronous sockets",
@@ -73,35 +74,28 @@ pub struct Patience {
     write: AtomicU64,
 }
 
-/// Which of the two timeouts of a socket.
-#[derive(Clone, Copy, Debug)]
-pub enum Side {
-    Read,
-    Write,
-}
-
 impl Patience {
-    fn slot(&self, side: Side) -> &AtomicU64 {
-        match side {
-            Side::Read => &self.read,
-            Side::Write => &self.write,
+    fn slot(&self, direction: Direction) -> &AtomicU64 {
+        match direction {
+            Direction::Read => &self.read,
+            Direction::Write => &self.write,
         }
     }
 
-    pub fn timeout(&self, side: Side) -> Option<Duration> {
-        match self.slot(side).load(Ordering::Relaxed) {
+    pub fn timeout(&self, direction: Direction) -> Option<Duration> {
+        match self.slot(direction).load(Ordering::Relaxed) {
             0 => None,
             nanos => Some(Duration::from_nanos(nanos)),
         }
     }
 
     /// As in `std::net`, a timeout of zero is wrong use.
-    pub fn set_timeout(&self, side: Side, timeout: Option<Duration>) -> io::Result<()> {
+    pub fn set_timeout(&self, direction: Direction, timeout: Option<Duration>) -> io::Result<()> {
         if timeout == Some(Duration::ZERO) {
             return Err(io::Error::new(ErrorKind::InvalidInput, "a timeout of zero is not possible; use None or more"));
         }
         let nanos = timeout.map_or(0, |timeout| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
-        self.slot(side).store(nanos, Ordering::Relaxed);
+        self.slot(direction).store(nanos, Ordering::Relaxed);
         Ok(())
     }
 
@@ -111,21 +105,16 @@ impl Patience {
 
     /// One call: tries once when nonblocking, else waits as long as it may. Both give up with
     /// [`WouldBlock`](ErrorKind::WouldBlock), as `std::net` does on Unix.
-    pub fn call<T>(
-        &self,
-        clock: &Clock,
-        side: Side,
-        mut attempt: impl FnMut(Option<&Waker>) -> Poll<io::Result<T>>,
-    ) -> io::Result<T> {
+    pub fn finish<T>(&self, call: Call<'_>, mut attempt: impl FnMut(Wait<'_>) -> Poll<io::Result<T>>) -> io::Result<T> {
         if self.nonblocking.load(Ordering::Relaxed) {
             return match attempt(None) {
                 Poll::Ready(result) => result,
                 Poll::Pending => Err(io::Error::new(ErrorKind::WouldBlock, "not ready, and the socket is nonblocking")),
             };
         }
-        let timeout = self.timeout(side);
+        let timeout = self.timeout(call.direction());
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
-        wait(clock, deadline, |waker| attempt(Some(waker)))?.ok_or_else(|| {
+        wait(call, deadline, attempt)?.ok_or_else(|| {
             let timeout = timeout.unwrap_or_default();
             io::Error::new(ErrorKind::WouldBlock, format!("not ready within the socket's timeout of {timeout:?}"))
         })
@@ -135,39 +124,55 @@ impl Patience {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::{Clock, Host};
+    use crate::stack::{self, SocketId, UdpId};
+
+    fn host() -> Host {
+        Host::real(stack::Config::default(), 1).expect("a bell")
+    }
+
+    fn call(host: &Host, direction: Direction) -> Call<'_> {
+        Call::new(host, SocketId::Udp(UdpId::default()), direction)
+    }
+
+    fn never(_: Wait<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
 
     #[test]
     fn a_wake_from_another_thread_ends_the_wait() {
-        let mut tries = 0;
-        let waited = wait(&Clock::real(), None, |waker| {
+        let (host, mut tries) = (host(), 0);
+        let socket = SocketId::Udp(UdpId::default());
+        let waited = wait(call(&host, Direction::Read), None, |wait| {
             tries += 1;
-            match tries {
+            host.poll(socket, wait, |_, _| match tries {
                 1 => {
-                    let waker = waker.clone();
-                    std::thread::spawn(move || waker.wake());
+                    let host = host.clone();
+                    std::thread::spawn(move || host.wake(socket));
                     Poll::Pending
                 }
                 _ => Poll::Ready(Ok(tries)),
-            }
+            })
         });
         assert_eq!(waited.expect("ready"), Some(2));
     }
 
     #[test]
     fn patience_ends_as_the_standard_library_has_it() {
-        let (patience, clock) = (Patience::default(), Clock::real());
-        assert!(patience.set_timeout(Side::Read, Some(Duration::ZERO)).is_err());
-        patience.set_timeout(Side::Read, Some(Duration::from_millis(5))).expect("more than zero");
-        let never = |_: Option<&Waker>| Poll::<io::Result<()>>::Pending;
-        assert_eq!(patience.call(&clock, Side::Read, never).expect_err("times out").kind(), ErrorKind::WouldBlock);
+        let (patience, host) = (Patience::default(), host());
+        assert!(patience.set_timeout(Direction::Read, Some(Duration::ZERO)).is_err());
+        patience.set_timeout(Direction::Read, Some(Duration::from_millis(5))).expect("more than zero");
+        let error = patience.finish(call(&host, Direction::Read), never).expect_err("times out");
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
         patience.set_nonblocking(true);
-        assert_eq!(patience.call(&clock, Side::Write, never).expect_err("not ready").kind(), ErrorKind::WouldBlock);
+        let error = patience.finish(call(&host, Direction::Write), never).expect_err("not ready");
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
     }
 
     #[test]
     fn virtual_time_refuses_to_wait() {
-        let clock = Clock::starting_at(crate::time::Instant::ZERO);
-        let error = wait(&clock, None, |_| Poll::<io::Result<()>>::Pending).expect_err("nobody would wake us");
+        let host = Host::virtual_time(stack::Config::default(), 1, Clock::starting_at(crate::time::Instant::ZERO));
+        let error = wait(call(&host, Direction::Read), None, never).expect_err("nobody would wake us");
         assert_eq!(error.kind(), ErrorKind::Unsupported);
     }
 }

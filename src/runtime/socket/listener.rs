@@ -1,8 +1,9 @@
 //! A listener, as its application holds it.
 
-use super::{TcpSocket, Wait, place};
+use super::{Call, TcpSocket};
 use crate::runtime::error::Kind;
 use crate::runtime::host::Host;
+use crate::runtime::waiters::{Direction, Wait};
 use crate::stack::{ListenerId, SocketId};
 use crate::tcp::Config;
 use std::io;
@@ -38,8 +39,8 @@ impl ListenerSocket {
         Ok(ListenerSocket { host: host.clone(), id, local })
     }
 
-    pub fn host(&self) -> &Host {
-        &self.host
+    pub fn call(&self, direction: Direction) -> Call<'_> {
+        Call::new(&self.host, self.socket_id(), direction)
     }
 
     pub fn socket_id(&self) -> SocketId {
@@ -51,7 +52,7 @@ impl ListenerSocket {
     }
 
     pub fn poll_accept(&self, wait: Wait<'_>) -> Poll<io::Result<TcpSocket>> {
-        let accepted = self.host.poll(self.socket_id(), place(wait), |stack, _| match stack.tcp_accept(self.id) {
+        let accepted = self.host.poll(self.socket_id(), wait, |stack, _| match stack.tcp_accept(self.id) {
             Some(id) => Poll::Ready(Ok(id)),
             None => Poll::Pending,
         });

@@ -11,42 +11,45 @@ pub use tcp::TcpSocket;
 pub use udp::{Segments, UdpSocket};
 
 use super::host::Host;
-use super::waiters::{Direction, Place};
+use super::waiters::{Direction, Seat, Wait};
 use crate::stack::SocketId;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::Waker;
+use std::future::poll_fn;
+use std::io;
+use std::task::{Poll, Waker};
 
-/// A place in which a face waits for its socket; left when it is dropped.
-pub struct Seat {
-    host: Host,
+/// A call that may have to wait, in a seat of its own that it leaves when it is over.
+pub struct Call<'a> {
+    host: &'a Host,
     socket: SocketId,
-    place: Place,
     direction: Direction,
-    taken: AtomicBool,
+    seat: Seat,
 }
 
-impl Seat {
-    pub fn new(host: &Host, socket: SocketId, direction: Direction) -> Seat {
-        Seat { host: host.clone(), socket, place: host.place(), direction, taken: AtomicBool::new(false) }
+impl<'a> Call<'a> {
+    pub fn new(host: &'a Host, socket: SocketId, direction: Direction) -> Call<'a> {
+        Call { host, socket, direction, seat: Seat::default() }
     }
 
-    pub fn wait<'a>(&self, waker: &'a Waker) -> (Place, Direction, &'a Waker) {
-        self.taken.store(true, Ordering::Relaxed);
-        (self.place, self.direction, waker)
+    pub fn host(&self) -> &Host {
+        self.host
+    }
+
+    pub fn direction(&self) -> Direction {
+        self.direction
+    }
+
+    pub fn wait<'b>(&'b self, waker: &'b Waker) -> Wait<'b> {
+        self.seat.wait(self.direction, waker)
+    }
+
+    /// Tries until it is ready, as a task.
+    pub async fn finish<T>(self, mut attempt: impl FnMut(Wait<'_>) -> Poll<io::Result<T>>) -> io::Result<T> {
+        poll_fn(|cx| attempt(self.wait(cx.waker()))).await
     }
 }
 
-impl Drop for Seat {
+impl Drop for Call<'_> {
     fn drop(&mut self) {
-        if self.taken.load(Ordering::Relaxed) {
-            self.host.leave(self.socket, self.place);
-        }
+        self.host.leave(self.socket, &self.seat);
     }
-}
-
-/// Who is told when a call has to wait: a seat and its waker, or nobody (the call only tries).
-pub type Wait<'a> = Option<(&'a Seat, &'a Waker)>;
-
-fn place<'a>(wait: Wait<'a>) -> Option<(Place, Direction, &'a Waker)> {
-    wait.map(|(seat, waker)| seat.wait(waker))
 }

@@ -8,8 +8,9 @@
 //! | `set_notsent_lowat` | `TCP_NOTSENT_LOWAT` |
 //! | `mss`, `Config::mss` before the connection is opened | `TCP_MAXSEG` |
 
-use super::{TcpSocket, Wait, place};
+use super::TcpSocket;
 use crate::event::TcpState;
+use crate::runtime::waiters::Wait;
 use crate::tcp::Config;
 use std::io;
 use std::sync::atomic::Ordering;
@@ -17,18 +18,18 @@ use std::task::Poll;
 use std::time::Duration;
 
 /// No linger.
-pub const OFF: u64 = u64::MAX;
+pub const OFF: u32 = u32::MAX;
 
 impl TcpSocket {
     pub fn set_linger(&self, time: Option<Duration>) {
-        let nanos = time.map_or(OFF, |time| u64::try_from(time.as_nanos()).unwrap_or(OFF - 1).min(OFF - 1));
-        self.linger.store(nanos, Ordering::Release);
+        let millis = time.map(|time| time.as_nanos().div_ceil(1_000_000).min(u128::from(OFF - 1)) as u32);
+        self.linger.store(millis.unwrap_or(OFF), Ordering::Release);
     }
 
     pub fn linger(&self) -> Option<Duration> {
         match self.linger.load(Ordering::Acquire) {
             OFF => None,
-            nanos => Some(Duration::from_nanos(nanos)),
+            millis => Some(Duration::from_millis(millis.into())),
         }
     }
 
@@ -51,7 +52,7 @@ impl TcpSocket {
 
     /// The peer has acknowledged everything, our FIN included, or never will.
     pub fn poll_finished(&self, wait: Wait<'_>) -> Poll<io::Result<()>> {
-        self.host().poll(self.socket_id(), place(wait), |stack, _| {
+        self.host().poll(self.socket_id(), wait, |stack, _| {
             let state = stack.tcp_status(self.tcp_id()).state;
             let finished = matches!(state, TcpState::FinWait2 | TcpState::TimeWait | TcpState::Closed);
             if finished { Poll::Ready(Ok(())) } else { Poll::Pending }

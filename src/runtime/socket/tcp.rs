@@ -1,15 +1,16 @@
 //! A connection, as its application holds it.
 
-use super::{Wait, place};
+use super::Call;
 use crate::event::CloseReason;
 use crate::runtime::error::{Kind, close_kind, closed};
 use crate::runtime::host::Host;
+use crate::runtime::waiters::{Direction, Wait};
 use crate::stack::{SocketId, Stack, TcpId};
 use crate::tcp::{Config, Info, ReceiveError, SendError, Status};
 use bytes::Bytes;
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Poll;
 
 /// Shared by the clones of a stream; the last one to go lets the stack close the connection.
@@ -20,15 +21,15 @@ pub struct TcpSocket {
     read_shut: AtomicBool,
     /// `take_error` reports the end of a connection once.
     error_taken: AtomicBool,
-    /// `SO_LINGER`, in nanoseconds; see `options`.
-    pub(super) linger: AtomicU64,
+    /// `SO_LINGER`, in milliseconds; see `options`.
+    pub(super) linger: AtomicU32,
 }
 
 impl TcpSocket {
     /// Takes over a connection that the stack has just opened or accepted.
     pub fn adopt(host: &Host, id: TcpId) -> TcpSocket {
         let (read_shut, error_taken) = (AtomicBool::new(false), AtomicBool::new(false));
-        let linger = AtomicU64::new(super::options::OFF);
+        let linger = AtomicU32::new(super::options::OFF);
         TcpSocket { host: host.clone(), id, read_shut, error_taken, linger }
     }
 
@@ -78,6 +79,10 @@ impl TcpSocket {
         &self.host
     }
 
+    pub fn call(&self, direction: Direction) -> Call<'_> {
+        Call::new(&self.host, self.socket_id(), direction)
+    }
+
     pub fn socket_id(&self) -> SocketId {
         SocketId::Tcp(self.id)
     }
@@ -95,7 +100,7 @@ impl TcpSocket {
     }
 
     pub fn poll_established(&self, wait: Wait<'_>) -> Poll<io::Result<()>> {
-        self.host.poll(self.socket_id(), place(wait), |stack, _| {
+        self.host.poll(self.socket_id(), wait, |stack, _| {
             let status = stack.tcp_status(self.id);
             match status.closed {
                 Some(reason) if !status.established => {
@@ -112,7 +117,7 @@ impl TcpSocket {
         if into.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.host.poll(self.socket_id(), place(wait), |stack, _| match stack.tcp_receive(self.id, into) {
+        self.host.poll(self.socket_id(), wait, |stack, _| match stack.tcp_receive(self.id, into) {
             Ok(len) => Poll::Ready(Ok(len)),
             Err(ReceiveError::WouldBlock) if self.read_shut.load(Ordering::Acquire) => Poll::Ready(Ok(0)),
             Err(ReceiveError::WouldBlock) => Poll::Pending,
@@ -127,7 +132,7 @@ impl TcpSocket {
         F: FnOnce(&[u8]) -> (usize, T),
     {
         let mut call = |bytes: &[u8]| (read.take().expect("not polled after it was ready"))(bytes);
-        self.host.poll(self.socket_id(), place(wait), |stack, _| match stack.tcp_receive_with(self.id, &mut call) {
+        self.host.poll(self.socket_id(), wait, |stack, _| match stack.tcp_receive_with(self.id, &mut call) {
             Ok(result) => Poll::Ready(Ok(result)),
             Err(ReceiveError::WouldBlock) if self.read_shut.load(Ordering::Acquire) => Poll::Ready(Ok(call(&[]).1)),
             Err(ReceiveError::WouldBlock) => Poll::Pending,
@@ -137,7 +142,7 @@ impl TcpSocket {
 
     /// Bytes that are handed over instead of copied: ready once all of them are taken.
     pub fn poll_write_bytes(&self, wait: Wait<'_>, data: &mut Bytes) -> Poll<io::Result<()>> {
-        self.host.poll(self.socket_id(), place(wait), |stack, now| {
+        self.host.poll(self.socket_id(), wait, |stack, now| {
             while !data.is_empty() {
                 match stack.tcp_send_bytes(now, self.id, data) {
                     Ok(_) => {}
@@ -154,7 +159,7 @@ impl TcpSocket {
         if data.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.host.poll(self.socket_id(), place(wait), |stack, now| match stack.tcp_send(now, self.id, data) {
+        self.host.poll(self.socket_id(), wait, |stack, now| match stack.tcp_send(now, self.id, data) {
             Ok(len) => Poll::Ready(Ok(len)),
             Err(SendError::WouldBlock) => Poll::Pending,
             Err(error @ SendError::Shutdown) => Poll::Ready(Err(error.into_io())),

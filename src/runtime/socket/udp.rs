@@ -1,8 +1,9 @@
 //! A UDP socket, as its application holds it.
 
-use super::{Wait, place};
+use super::Call;
 use crate::runtime::error::Kind;
 use crate::runtime::host::Host;
+use crate::runtime::waiters::{Direction, Wait};
 use crate::stack::{SocketId, UdpId, UdpReceiveError, UdpSendError};
 use std::io;
 use std::net::SocketAddr;
@@ -45,8 +46,8 @@ impl UdpSocket {
         self.host.with(|stack, _| stack.udp_connect(self.id, remote)).map_err(Kind::into_io)
     }
 
-    pub fn host(&self) -> &Host {
-        &self.host
+    pub fn call(&self, direction: Direction) -> Call<'_> {
+        Call::new(&self.host, self.socket_id(), direction)
     }
 
     pub fn socket_id(&self) -> SocketId {
@@ -75,7 +76,7 @@ impl UdpSocket {
     }
 
     pub fn poll_send(&self, wait: Wait<'_>, to: Option<SocketAddr>, data: &[u8]) -> Poll<io::Result<usize>> {
-        self.host.poll(self.socket_id(), place(wait), |stack, now| match stack.udp_send(now, self.id, to, data) {
+        self.host.poll(self.socket_id(), wait, |stack, now| match stack.udp_send(now, self.id, to, data) {
             Ok(len) => Poll::Ready(Ok(len)),
             Err(UdpSendError::WouldBlock) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error.into_io())),
@@ -95,7 +96,7 @@ impl UdpSocket {
                 format!("datagrams of {segment_size} bytes: a train has datagrams of 1 to 65535 bytes"),
             )));
         };
-        self.host.poll(self.socket_id(), place(wait), |stack, now| {
+        self.host.poll(self.socket_id(), wait, |stack, now| {
             match stack.udp_send_segments(now, self.id, to, data, segment_size) {
                 Ok(len) => Poll::Ready(Ok(len)),
                 Err(UdpSendError::WouldBlock) => Poll::Pending,
@@ -106,7 +107,7 @@ impl UdpSocket {
 
     pub fn poll_receive_segments(&self, wait: Wait<'_>, into: &mut [u8]) -> Poll<io::Result<Segments>> {
         let room = into.len();
-        self.host.poll(self.socket_id(), place(wait), |stack, _| match stack.udp_receive_segments(self.id, into) {
+        self.host.poll(self.socket_id(), wait, |stack, _| match stack.udp_receive_segments(self.id, into) {
             Ok(train) => {
                 let (len, segment_size, from) = (train.len.min(room), train.segment_size, train.source);
                 Poll::Ready(Ok(Segments { len, segment_size, from }))
@@ -117,7 +118,7 @@ impl UdpSocket {
     }
 
     pub fn poll_receive(&self, wait: Wait<'_>, into: &mut [u8]) -> Poll<io::Result<Datagram>> {
-        self.host.poll(self.socket_id(), place(wait), |stack, _| match stack.udp_receive(self.id, into) {
+        self.host.poll(self.socket_id(), wait, |stack, _| match stack.udp_receive(self.id, into) {
             Ok((len, from)) => Poll::Ready(Ok(Datagram { len, from })),
             Err(UdpReceiveError::WouldBlock) => Poll::Pending,
             Err(error @ UdpReceiveError::Network(_)) => Poll::Ready(Err(error.into_io())),
