@@ -5,16 +5,21 @@
 //! over the rounds of the ratio within a round. Rounds of which somebody else's machine took much are left out.
 
 mod client;
+mod memory;
+mod picture;
 mod report;
 mod sample;
 mod stacks;
 #[path = "../support/mod.rs"]
 mod support;
+mod targets;
 mod workload;
 
 use clap::Parser;
-use sample::Sample;
+use report::Results;
+use sample::Spans;
 use stacks::Stack;
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Duration;
 use workload::Workload;
@@ -34,12 +39,24 @@ struct Arguments {
     /// Only these stacks.
     #[arg(long, value_delimiter = ',')]
     stacks: Vec<String>,
+    /// Everything again beside each of so many idle connections: 10000,100000. By default a round trip and requests are.
+    #[arg(long, value_delimiter = ',')]
+    beside: Vec<usize>,
+    /// How long opening the idle connections may take, in seconds; a stack that needs longer is left out, and named.
+    #[arg(long, default_value_t = 20)]
+    patience: u64,
     /// Names the workloads, and does nothing.
     #[arg(long)]
     list: bool,
     /// One line of JSON for each sample, in place of the table.
     #[arg(long)]
     json: bool,
+    /// The same lines into a file, beside the table.
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// The table and the picture of what was saved, and nothing is run.
+    #[arg(long, value_name = "FILE")]
+    from: Option<PathBuf>,
     /// A picture of the ratios.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -51,44 +68,107 @@ struct Arguments {
     bench: bool,
 }
 
-fn main() {
-    if std::env::args().nth(1).is_some_and(|role| role == stacks::SERVE_KERNEL) {
-        return stacks::serve_kernel();
+impl Arguments {
+    fn spans(&self) -> Spans {
+        Spans { work: Duration::from_millis(self.span), opening: Duration::from_secs(self.patience) }
     }
-    let arguments = Arguments::parse();
-    let span = Duration::from_millis(arguments.span);
-    let workloads = Workload::all().into_iter().filter(|workload| chosen(&arguments.only, &workload.to_string()));
-    if let Some([stack, workload]) = arguments.sample.as_deref() {
-        let stack = Stack::ALL.into_iter().find(|known| known.name() == stack).expect("a known stack");
-        let workload = Workload::all().into_iter().find(|known| known.to_string() == *workload);
-        return println!("{}", Sample::take(stack, workload.expect("a known workload"), span).to_json());
-    }
-    if arguments.list {
-        return workloads.for_each(|workload| println!("{workload}"));
-    }
-    let mut results = Vec::new();
-    for workload in workloads {
-        let stacks = Stack::ALL.into_iter().filter(|stack| workload.suits(*stack));
-        let stacks: Vec<Stack> = stacks.filter(|stack| chosen(&arguments.stacks, stack.name())).collect();
-        let mut rounds = Vec::new();
-        for _ in 0..arguments.rounds {
-            let round: Vec<Sample> = stacks.iter().map(|stack| Sample::in_child(*stack, workload, span)).collect();
-            if arguments.json {
-                round.iter().for_each(|sample| println!("{}", sample.to_json()));
-            }
-            rounds.push(round);
-        }
-        let result = report::Result::of(workload, &stacks, rounds);
-        if !arguments.json {
-            print!("{result}");
-        }
-        results.push(result);
-    }
-    if let Some(path) = arguments.svg {
-        std::fs::write(&path, report::svg(&results)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+
+    /// The workloads that are wanted, and the stacks.
+    fn plan(&self) -> (Vec<Vec<Workload>>, Vec<Stack>) {
+        let chosen = |workload: &Workload| begins(&self.only, &workload.to_string());
+        let groups = Workload::groups(&self.beside).into_iter();
+        let groups = groups.map(|group| group.into_iter().filter(chosen).collect::<Vec<_>>());
+        let stacks = Stack::ALL
+            .into_iter()
+            .filter(|stack| self.stacks.is_empty() || self.stacks.iter().any(|name| name == stack.name()));
+        (groups.filter(|group| !group.is_empty()).collect(), stacks.collect())
     }
 }
 
-fn chosen(wanted: &[String], name: &str) -> bool {
+fn begins(wanted: &[String], name: &str) -> bool {
     wanted.is_empty() || wanted.iter().any(|wanted| name.starts_with(wanted.as_str()))
+}
+
+fn main() {
+    let words: Vec<String> = std::env::args().collect();
+    match words.get(1).map(String::as_str) {
+        Some(stacks::ROLE) => return stacks::serve_here(&words[2]),
+        Some(stacks::HOLDER) => return stacks::hold_here(),
+        _ => {}
+    }
+    let arguments = Arguments::parse();
+    if let Some([stack, workload]) = arguments.sample.as_deref() {
+        let stack = Stack::named(stack).expect("a known stack");
+        let workload = Workload::named(workload).expect("a known workload");
+        let outcome = sample::take(stack, workload, arguments.spans());
+        return println!("{}", sample::to_json(stack, workload, 0, &outcome));
+    }
+    let (groups, stacks) = arguments.plan();
+    if arguments.list {
+        return groups.iter().flatten().for_each(|workload| println!("{workload}"));
+    }
+    let results = match &arguments.from {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let results = Results::read(&text);
+            print!("{results}");
+            results
+        }
+        None => measure(&arguments, &groups, &stacks),
+    };
+    if !arguments.json {
+        print!("{}", targets::judge(&results));
+    }
+    if let Some(path) = &arguments.svg {
+        std::fs::write(path, picture::svg(&results)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+}
+
+/// Runs everything, in turns, and tells of each group when it is through.
+fn measure(arguments: &Arguments, groups: &[Vec<Workload>], stacks: &[Stack]) -> Results {
+    let mut file = arguments
+        .save
+        .as_ref()
+        .map(|path| std::fs::File::create(path).unwrap_or_else(|error| panic!("{}: {error}", path.display())));
+    eprintln!("{}", estimate(arguments, groups, stacks));
+    let mut results = Results::default();
+    for group in groups {
+        for round in 0..arguments.rounds {
+            for workload in group {
+                // Nobody is always the first.
+                for at in 0..stacks.len() {
+                    let stack = stacks[(at + round) % stacks.len()];
+                    let known = results.lasting(stack, *workload);
+                    let outcome = known.unwrap_or_else(|| sample::take_in_child(stack, *workload, arguments.spans()));
+                    let line = sample::to_json(stack, *workload, round, &outcome);
+                    if arguments.json {
+                        println!("{line}");
+                    }
+                    if let Some(file) = &mut file {
+                        writeln!(file, "{line}").expect("a file that can be written");
+                    }
+                    results.add(stack, *workload, round, outcome);
+                }
+            }
+        }
+        if !arguments.json {
+            group.iter().for_each(|workload| print!("{}", results.table(*workload)));
+        }
+    }
+    results
+}
+
+/// How much there is to do.
+fn estimate(arguments: &Arguments, groups: &[Vec<Workload>], stacks: &[Stack]) -> String {
+    /// Beside the work: a process, a namespace and a stack; and for each idle connection.
+    const START: f64 = 0.4;
+    const EACH: f64 = 40e-6;
+    let seconds = |workload: &Workload| {
+        let suited = stacks.iter().filter(|stack| workload.unsuited(**stack).is_none()).count() as f64;
+        let idle = if workload.idle > 0 { 3.0 + workload.idle as f64 * EACH } else { 0.0 };
+        suited * (START + arguments.span as f64 / 1e3 + idle)
+    };
+    let all: f64 = groups.iter().flatten().map(seconds).sum::<f64>() * arguments.rounds as f64;
+    let count = groups.iter().flatten().count();
+    format!("{count} workloads, {} rounds: about {:.0} minutes", arguments.rounds, (all / 60.0).ceil())
 }

@@ -1,127 +1,234 @@
-//! The table and the picture.
+//! What has come of it, as ratios within rounds, and the table.
 
-use crate::sample::Sample;
+use crate::sample::{self, Missing, Outcome, Sample};
 use crate::stacks::Stack;
 use crate::workload::Workload;
-use std::fmt::{self, Write};
+use serde_json::Value;
+use std::fmt::{self, Display};
 
 /// A round counts when the hypervisor gave less than this of it to others.
 const STOLEN: f64 = 0.10;
 
-/// What came of a workload.
-pub struct Result {
-    workload: Workload,
-    rows: Vec<Row>,
-    /// Rounds that count, and how many there were.
-    counted: usize,
-    rounds: usize,
+/// Everything that was found, in the order in which it was.
+#[derive(Default)]
+pub struct Results {
+    found: Vec<Found>,
 }
 
-struct Row {
+struct Found {
     stack: Stack,
-    figure: f64,
-    cpu: f64,
-    machine_cpu: f64,
-    memory: f64,
-    /// Against the first stack of the same round: median, smallest, largest. Above one is better.
-    ratio: [f64; 3],
-    cpu_ratio: f64,
+    workload: Workload,
+    round: usize,
+    outcome: Outcome,
 }
 
-impl Result {
-    pub fn of(workload: Workload, stacks: &[Stack], rounds: Vec<Vec<Sample>>) -> Result {
-        let all = rounds.len();
-        let (quiet, noisy): (Vec<_>, Vec<_>) =
-            rounds.into_iter().partition(|round| round.iter().all(|sample| sample.stolen < STOLEN));
-        // Better noise than nothing, and the table says so.
-        let rounds = if quiet.is_empty() { noisy } else { quiet };
-        let row = |(at, stack): (usize, &Stack)| {
-            let of = |pick: fn(&Sample) -> f64| median(rounds.iter().map(|round| pick(&round[at])).collect())[0];
-            let ratio = |pick: fn(&Sample) -> f64| median(rounds.iter().map(|r| pick(&r[at]) / pick(&r[0])).collect());
-            let [middle, least, most] = ratio(|sample| sample.figure);
-            let less = workload.unit().less_is_better;
-            Row {
-                stack: *stack,
-                figure: of(|sample| sample.figure),
-                cpu: of(|sample| sample.cpu),
-                machine_cpu: of(|sample| sample.machine_cpu),
-                memory: of(|sample| sample.memory),
-                ratio: if less { [1.0 / middle, 1.0 / most, 1.0 / least] } else { [middle, least, most] },
-                cpu_ratio: ratio(|sample| sample.cpu)[0],
-            }
-        };
-        let rows = stacks.iter().enumerate().map(row).collect();
-        Result { workload, rows, counted: rounds.len(), rounds: all }
+/// A median over rounds, the least and the most.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Spread {
+    pub middle: f64,
+    pub least: f64,
+    pub most: f64,
+}
+
+impl Spread {
+    fn of(mut figures: Vec<f64>) -> Option<Spread> {
+        figures.sort_by(f64::total_cmp);
+        let (least, most) = (*figures.first()?, *figures.last()?);
+        let half = figures.len() / 2;
+        // Of an even number of rounds the two in the middle.
+        let middle = if figures.len() % 2 == 1 { figures[half] } else { (figures[half - 1] + figures[half]) / 2.0 };
+        Some(Spread { middle, least, most })
     }
 }
 
-impl fmt::Display for Result {
+impl Display for Spread {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = self.workload.unit();
-        let (cpu_unit, scale) = unit.cpu;
-        let rounds = format!("{} of {} rounds", self.counted, self.rounds);
+        let digits = if self.most >= 100.0 {
+            0
+        } else if self.most >= 10.0 {
+            1
+        } else {
+            2
+        };
+        f.pad(&format!("{:.digits$} ({:.digits$} to {:.digits$})", self.middle, self.least, self.most))
+    }
+}
+
+impl Results {
+    /// From the lines that were saved.
+    pub fn read(text: &str) -> Results {
+        let mut results = Results::default();
+        for line in text.lines() {
+            let value: Value = serde_json::from_str(line).expect("a line of JSON");
+            let name = |field: &str| value[field].as_str().unwrap_or_default().to_owned();
+            let stack = Stack::named(&name("stack")).expect("a known stack");
+            let workload = Workload::named(&name("workload")).expect("a known workload");
+            let round = value["round"].as_u64().expect("a round") as usize;
+            results.add(stack, workload, round, sample::from_json(&value));
+        }
+        results
+    }
+
+    pub fn add(&mut self, stack: Stack, workload: Workload, round: usize, outcome: Outcome) {
+        self.found.push(Found { stack, workload, round, outcome });
+    }
+
+    /// What would come of it again.
+    pub fn lasting(&self, stack: Stack, workload: Workload) -> Option<Outcome> {
+        let missing = self.missing(stack, workload).find(|missing| missing.lasting)?;
+        Some(Err(missing.clone()))
+    }
+
+    fn missing(&self, stack: Stack, workload: Workload) -> impl Iterator<Item = &Missing> {
+        let found = self.found.iter().filter(move |found| found.stack == stack && found.workload == workload);
+        found.filter_map(|found| found.outcome.as_ref().err())
+    }
+
+    /// Why there is no figure.
+    pub fn reason(&self, stack: Stack, workload: Workload) -> &str {
+        self.missing(stack, workload).next().map_or("without a limit to compare with", |missing| &missing.reason)
+    }
+
+    /// The workloads, each once, in the order in which they were run first.
+    pub fn workloads(&self) -> Vec<Workload> {
+        let mut workloads: Vec<Workload> = Vec::new();
+        for found in &self.found {
+            if !workloads.contains(&found.workload) {
+                workloads.push(found.workload);
+            }
+        }
+        workloads
+    }
+
+    /// The stacks that this was tried on.
+    pub fn stacks(&self, workload: Workload) -> Vec<Stack> {
+        let tried = |stack: &Stack| self.found.iter().any(|found| found.workload == workload && found.stack == *stack);
+        Stack::ALL.into_iter().filter(tried).collect()
+    }
+
+    fn sample(&self, stack: Stack, workload: Workload, round: usize) -> Option<&Sample> {
+        let here = |found: &&Found| found.stack == stack && found.workload == workload && found.round == round;
+        self.found.iter().find(here)?.outcome.as_ref().ok()
+    }
+
+    /// The rounds of a workload that count, and how many there were. When none was quiet, all of them are better than
+    /// nothing; the last says that it is so.
+    fn rounds(&self, workload: Workload) -> (Vec<usize>, usize, bool) {
+        let of = || self.found.iter().filter(|found| found.workload == workload);
+        let all = of().map(|found| found.round + 1).max().unwrap_or(0);
+        let noisy = |round: usize| {
+            let samples = of().filter(|found| found.round == round).filter_map(|found| found.outcome.as_ref().ok());
+            samples.into_iter().any(|sample| sample.stolen >= STOLEN)
+        };
+        let quiet: Vec<usize> = (0..all).filter(|round| !noisy(*round)).collect();
+        let none = quiet.is_empty();
+        (if none { (0..all).collect() } else { quiet }, all, none)
+    }
+
+    /// What of a stack's samples is picked, over the rounds that count.
+    pub fn of(&self, stack: Stack, workload: Workload, pick: fn(&Sample) -> f64) -> Option<Spread> {
+        let (rounds, _, _) = self.rounds(workload);
+        Spread::of(rounds.iter().filter_map(|round| self.sample(stack, workload, *round)).map(pick).collect())
+    }
+
+    /// The same, of ratios within a round: one stack under one workload, to another.
+    pub fn ratio(
+        &self,
+        (stack, workload): (Stack, Workload),
+        (other, beside): (Stack, Workload),
+        pick: fn(&Sample) -> f64,
+    ) -> Option<Spread> {
+        let (mut rounds, _, _) = self.rounds(workload);
+        if beside != workload {
+            let (others, _, _) = self.rounds(beside);
+            rounds.retain(|round| others.contains(round));
+        }
+        let both = |round: &usize| {
+            Some(pick(self.sample(stack, workload, *round)?) / pick(self.sample(other, beside, *round)?))
+        };
+        Spread::of(rounds.iter().filter_map(both).collect())
+    }
+
+    /// The same workload with the fewest idle connections.
+    pub fn uncrowded(&self, workload: Workload) -> Workload {
+        let same = |other: &Workload| Workload { idle: workload.idle, ..*other } == workload;
+        self.workloads().into_iter().filter(same).min_by_key(|other| other.idle).unwrap_or(workload)
+    }
+
+    pub fn table(&self, workload: Workload) -> Table<'_> {
+        Table { results: self, workload }
+    }
+}
+
+impl Display for Results {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.workloads().into_iter().try_for_each(|workload| self.table(workload).fmt(f))
+    }
+}
+
+/// One workload on all stacks.
+pub struct Table<'a> {
+    results: &'a Results,
+    workload: Workload,
+}
+
+impl Display for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (unit, (rounds, all, none)) = (self.workload.unit(), self.results.rounds(self.workload));
+        let quiet = if none { "no quiet one of".into() } else { format!("{} of", rounds.len()) };
+        let cpu = format!("CPU {}", unit.cpu.0);
         writeln!(
             f,
-            "{:<32} {:>9}  ratio (min to max)     CPU {cpu_unit:<8} ratio  whole machine   {rounds}",
-            self.workload, unit.name
+            "{:<32}{:>9}  {:<22}{:<22}{cpu:>12}  to limit  machine   {quiet} {all} rounds",
+            self.workload, unit.name, "to the limit", "ours to it"
         )?;
-        for row in &self.rows {
-            let [middle, least, most] = row.ratio;
-            write!(
-                f,
-                "  {:<30} {:>9.2}  {middle:<5.2} ({least:.2} to {most:.2})   {:>9.3}     {:>5.2}  {:>9.3}",
-                row.stack.name(),
-                row.figure,
-                row.cpu * scale,
-                row.cpu_ratio,
-                row.machine_cpu * scale,
-            )?;
-            if self.workload.idle > 0 {
-                write!(f, "   {:.0} bytes of memory for each idle connection", row.memory)?;
-            }
-            writeln!(f)?;
-        }
-        Ok(())
+        self.results.stacks(self.workload).into_iter().try_for_each(|stack| self.row(stack, f))
     }
 }
 
-/// The middle, the least and the most.
-fn median(mut figures: Vec<f64>) -> [f64; 3] {
-    figures.sort_by(f64::total_cmp);
-    [figures[figures.len() / 2], figures[0], figures[figures.len() - 1]]
-}
-
-/// Bars of the ratios to the first stack of each workload.
-pub fn svg(results: &[Result]) -> String {
-    const ROW: usize = 18;
-    const LEFT: usize = 330;
-    const UNIT: f64 = 300.0;
-    let height = results.iter().map(|result| (result.rows.len() + 1) * ROW).sum::<usize>() + ROW;
-    let mut text = format!(
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"860\" height=\"{height}\" font-family=\"sans-serif\" \
-         font-size=\"12\"><rect width=\"100%\" height=\"100%\" fill=\"white\"/>\n"
-    );
-    let mut y = ROW;
-    for result in results {
-        let _infallible = writeln!(text, "<text x=\"10\" y=\"{y}\" font-weight=\"bold\">{}</text>", result.workload);
-        for row in &result.rows {
-            y += ROW;
-            let width = (row.ratio[0] * UNIT).min(480.0);
-            let colour = if row.stack == Stack::Strata { "#2c7fb8" } else { "#bdbdbd" };
-            let _infallible = writeln!(
-                text,
-                "<text x=\"{}\" y=\"{y}\" text-anchor=\"end\">{} {:.2} {}</text><rect x=\"{LEFT}\" y=\"{}\" \
-                 width=\"{width:.0}\" height=\"12\" fill=\"{colour}\"/><text x=\"{:.0}\" y=\"{y}\">{:.2}</text>",
-                LEFT - 8,
-                row.stack.name(),
-                row.figure,
-                result.workload.unit().name,
-                y - 11,
-                LEFT as f64 + width + 5.0,
-                row.ratio[0],
-            );
+impl Table<'_> {
+    fn row(&self, stack: Stack, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (results, workload, scale) = (self.results, self.workload, self.workload.unit().cpu.1);
+        write!(f, "  {:<30}", stack.name())?;
+        let Some(figure) = results.of(stack, workload, |sample| sample.figure) else {
+            return writeln!(f, "        -  {}", results.reason(stack, workload));
+        };
+        let to = |stack, other| {
+            let ratio = results.ratio((stack, workload), (other, workload), |sample| sample.figure);
+            ratio.map_or_else(|| "-".into(), |ratio| ratio.to_string())
+        };
+        let middle = |pick| results.of(stack, workload, pick).map_or(f64::NAN, |spread| spread.middle);
+        let cpu = results.ratio((stack, workload), (Stack::Limit, workload), |sample| sample.cpu);
+        write!(
+            f,
+            "{:>9.2}  {:<22}{:<22}{:>12.3}{:>10.2}{:>9.3}",
+            figure.middle,
+            to(stack, Stack::Limit),
+            to(Stack::Strata, stack),
+            middle(|sample| sample.cpu) * scale,
+            cpu.map_or(f64::NAN, |ratio| ratio.middle),
+            middle(|sample| sample.machine_cpu) * scale,
+        )?;
+        match results.missing(stack, workload).count() {
+            0 => writeln!(f)?,
+            failed => writeln!(f, "   failed in {failed} rounds")?,
         }
-        y += ROW;
+        if workload.idle > 0 { self.beside(stack, f) } else { Ok(()) }
     }
-    text + "</svg>\n"
+
+    /// What the idle connections cost.
+    fn beside(&self, stack: Stack, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (results, workload, few) = (self.results, self.workload, self.results.uncrowded(self.workload));
+        let middle = |pick| results.of(stack, workload, pick).map_or(f64::NAN, |spread| spread.middle);
+        let ratio = results.ratio((stack, workload), (stack, few), |sample| sample.figure);
+        let Some(ratio) = ratio.filter(|_| few != workload) else { return Ok(()) };
+        let (held, resident) = (middle(|sample| sample.held), middle(|sample| sample.resident));
+        writeln!(
+            f,
+            "{:43}{ratio:<22}of what it is beside {}; opened in {:.1} s; of memory {held:.0} bytes each, resident {resident:.0}",
+            "",
+            few.idle,
+            middle(|sample| sample.opening),
+        )
+    }
 }

@@ -1,84 +1,153 @@
 //! One stack under one workload, once.
 
-use crate::stacks::Stack;
-use crate::support::machine::{Times, Worker, pin_to_one_processor, resident};
-use crate::workload::Workload;
+use crate::memory::Memory;
+use crate::stacks::{Served, Stack};
+use crate::support::machine::{Times, keep_to_processor};
+use crate::workload::{Placement, Workload};
 use serde_json::{Value, json};
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+/// A stack that lets connections rest does so after a second or two.
+const REST: Duration = Duration::from_millis(3000);
 
 #[derive(Clone, Debug)]
 pub struct Sample {
-    pub stack: Stack,
-    pub workload: Workload,
     /// In the workload's unit.
     pub figure: f64,
     /// CPU seconds of whoever serves, and of the whole machine, for each unit of work.
     pub cpu: f64,
     pub machine_cpu: f64,
-    /// Bytes of this process's memory for each idle connection beside which the work was done.
-    pub memory: f64,
+    /// Bytes for each idle connection beside which the work was done: asked for, and resident.
+    pub held: f64,
+    pub resident: f64,
+    /// How long it took to open those, in seconds.
+    pub opening: f64,
     /// The share of the machine that somebody else had meanwhile.
     pub stolen: f64,
 }
 
-impl Sample {
-    /// In this process, which ends up in a namespace of its own.
-    pub fn take(stack: Stack, workload: Workload, span: Duration) -> Sample {
-        if workload.one_processor {
-            pin_to_one_processor();
-        }
-        stack.serve(workload, |worker: &Worker| {
-            let before = resident();
-            let held = workload.prepare();
-            let memory = (resident() - before) / workload.idle.max(1) as f64;
-            let (times, cpu) = (Times::now(), worker.cpu());
-            let work = workload.run(span);
-            let (cpu, times) = (worker.cpu() - cpu, Times::now().since(times));
-            drop(held);
-            Sample {
-                stack,
-                workload,
-                figure: work.figure,
-                cpu: cpu.as_secs_f64() / work.amount,
-                machine_cpu: times.busy / work.amount,
-                memory,
-                stolen: times.stolen_share(),
-            }
-        })
-    }
+/// Why there is no sample.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Missing {
+    pub reason: String,
+    /// It would be the same the next time.
+    pub lasting: bool,
+}
 
-    pub fn in_child(stack: Stack, workload: Workload, span: Duration) -> Sample {
-        let program = std::env::current_exe().expect("a running program has a path");
-        let (workload_name, millis) = (workload.to_string(), span.as_millis().to_string());
-        let arguments = ["--span", &millis, "--sample", stack.name(), &workload_name];
-        let output = Command::new(program).args(arguments).output().expect("a child process");
-        let text = String::from_utf8_lossy(&output.stdout);
-        let value = serde_json::from_str::<Value>(text.trim()).unwrap_or_else(|_| {
-            panic!("{} under {workload} failed:\n{text}\n{}", stack.name(), String::from_utf8_lossy(&output.stderr))
-        });
-        let number = |name: &str| value[name].as_f64().expect("a number");
-        Sample {
-            stack,
-            workload,
-            figure: number("figure"),
-            cpu: number("cpu"),
-            machine_cpu: number("machine_cpu"),
-            memory: number("memory"),
-            stolen: number("stolen"),
+pub type Outcome = Result<Sample, Missing>;
+
+/// How a sample is taken.
+#[derive(Clone, Copy, Debug)]
+pub struct Spans {
+    /// How long the work goes on.
+    pub work: Duration,
+    /// How long opening idle connections may take.
+    pub opening: Duration,
+}
+
+/// In this process, which ends up in a namespace of its own.
+pub fn take(stack: Stack, workload: Workload, spans: Spans) -> Outcome {
+    if workload.idle > 0 {
+        Memory::count();
+    }
+    // What the stack starts inherits it.
+    match workload.placement {
+        Placement::Free => {}
+        Placement::OneProcessor => keep_to_processor(0),
+        Placement::TwoProcessors => keep_to_processor(1),
+    }
+    stack.serve(workload, |served: &Served| {
+        if workload.placement == Placement::TwoProcessors {
+            keep_to_processor(0);
+        }
+        let began = Instant::now();
+        let opened = workload.open_idle(spans.opening, stack.keeps_state());
+        if opened < workload.idle {
+            let (wanted, limit) = (workload.idle, spans.opening.as_secs());
+            let reason = format!("{opened} of {wanted} idle connections within {limit} s");
+            return Err(Missing { reason, lasting: true });
+        }
+        let opening = began.elapsed().as_secs_f64();
+        if workload.idle > 0 {
+            std::thread::sleep(REST);
+        }
+        let memory = (served.memory)() - served.before;
+        let (times, cpu) = (Times::now(), served.worker.cpu());
+        let work = workload.run(spans.work);
+        let (cpu, times) = (served.worker.cpu() - cpu, Times::now().since(times));
+        Ok(Sample {
+            figure: work.figure,
+            cpu: cpu.as_secs_f64() / work.amount,
+            machine_cpu: times.busy / work.amount,
+            held: memory.held / workload.idle.max(1) as f64,
+            resident: memory.resident / workload.idle.max(1) as f64,
+            opening,
+            stolen: times.stolen_share(),
+        })
+    })
+}
+
+/// In a process of its own.
+pub fn take_in_child(stack: Stack, workload: Workload, spans: Spans) -> Outcome {
+    if let Some(reason) = workload.unsuited(stack) {
+        return Err(Missing { reason: reason.into(), lasting: true });
+    }
+    let program = std::env::current_exe().expect("a running program has a path");
+    let mut command = Command::new(program);
+    command.env("RUST_BACKTRACE", "0").args(["--span", &spans.work.as_millis().to_string()]);
+    command.args(["--patience", &spans.opening.as_secs().to_string()]);
+    command.args(["--sample", stack.name(), &workload.to_string()]);
+    let output = command.output().expect("a child process");
+    let text = String::from_utf8_lossy(&output.stdout);
+    match serde_json::from_str::<Value>(text.trim()) {
+        Ok(value) => from_json(&value),
+        Err(_) => {
+            let told = String::from_utf8_lossy(&output.stderr);
+            let first: Vec<&str> = told.lines().filter(|line| !line.is_empty()).take(2).collect();
+            eprintln!("{} under {workload} failed: {}", stack.name(), first.join(" "));
+            Err(Missing { reason: "failed".into(), lasting: false })
         }
     }
+}
 
-    pub fn to_json(&self) -> Value {
-        json!({
-            "stack": self.stack.name(),
-            "workload": self.workload.to_string(),
-            "unit": self.workload.unit().name,
-            "figure": self.figure,
-            "cpu": self.cpu,
-            "machine_cpu": self.machine_cpu,
-            "memory": self.memory,
-            "stolen": self.stolen,
-        })
+pub fn to_json(stack: Stack, workload: Workload, round: usize, outcome: &Outcome) -> Value {
+    let mut value = json!({
+        "stack": stack.name(),
+        "workload": workload.to_string(),
+        "round": round,
+        "unit": workload.unit().name,
+    });
+    let fields = match outcome {
+        Ok(sample) => json!({
+            "figure": sample.figure,
+            "cpu": sample.cpu,
+            "machine_cpu": sample.machine_cpu,
+            "held": sample.held,
+            "resident": sample.resident,
+            "opening": sample.opening,
+            "stolen": sample.stolen,
+        }),
+        Err(missing) => json!({ "missing": missing.reason, "lasting": missing.lasting }),
+    };
+    if let (Some(value), Value::Object(fields)) = (value.as_object_mut(), fields) {
+        value.extend(fields);
     }
+    value
+}
+
+pub fn from_json(value: &Value) -> Outcome {
+    if let Some(reason) = value["missing"].as_str() {
+        return Err(Missing { reason: reason.into(), lasting: value["lasting"] == true });
+    }
+    let number = |name: &str| value[name].as_f64().expect("a number");
+    Ok(Sample {
+        figure: number("figure"),
+        cpu: number("cpu"),
+        machine_cpu: number("machine_cpu"),
+        held: number("held"),
+        resident: number("resident"),
+        opening: number("opening"),
+        stolen: number("stolen"),
+    })
 }

@@ -2,8 +2,8 @@
 
 use crate::client::{self, Work};
 use crate::stacks::Stack;
+use crate::support::SERVER;
 use crate::support::client::port;
-use crate::support::{INTERFACE, SERVER};
 use std::fmt;
 use std::time::Duration;
 
@@ -17,17 +17,29 @@ pub enum Task {
     Datagrams,
 }
 
+/// Where stack and client run.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Placement {
+    /// Wherever the scheduler likes.
+    Free,
+    /// They share a processor.
+    OneProcessor,
+    /// Each has one of its own.
+    TwoProcessors,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Workload {
     pub task: Task,
     /// Plain frames: no checksum is left open and no super-frame passes.
     pub plain: bool,
-    /// Stack and client share one processor; else the scheduler does as it likes.
-    pub one_processor: bool,
+    pub placement: Placement,
     /// Nothing is copied on behalf of the application: it reads in place, and hands over what it writes.
     pub owned: bool,
     /// The stack never sleeps.
     pub busy_poll: bool,
+    /// Our requests go to a handler of `axum`.
+    pub axum: bool,
     /// So many connections are open and silent meanwhile.
     pub idle: usize,
 }
@@ -40,28 +52,65 @@ pub struct Unit {
     pub cpu: (&'static str, f64),
 }
 
+/// Beside so many idle connections is what is measured beside others; the first is what the others are compared with.
+const CROWDS: [usize; 3] = [10, 10_000, 100_000];
+
 impl Workload {
-    pub fn all() -> Vec<Workload> {
-        let usual =
-            |task| Workload { task, plain: false, owned: false, one_processor: false, busy_poll: false, idle: 0 };
-        let mut all = Vec::new();
-        for connections in [1, 4, 64] {
-            all.extend([usual(Task::BulkIn(connections)), usual(Task::BulkOut(connections))]);
+    const fn of(task: Task) -> Workload {
+        Workload {
+            task,
+            plain: false,
+            owned: false,
+            placement: Placement::Free,
+            busy_poll: false,
+            axum: false,
+            idle: 0,
         }
-        for task in [Task::BulkIn(1), Task::BulkOut(1)] {
-            all.push(Workload { owned: true, ..usual(task) });
-            all.push(Workload { plain: true, ..usual(task) });
-        }
-        all.push(Workload { one_processor: true, ..usual(Task::PingPong) });
-        all.push(usual(Task::PingPong));
-        all.push(Workload { busy_poll: true, ..usual(Task::PingPong) });
-        all.extend([1, 32, 256].map(|connections| usual(Task::Requests(connections))));
-        all.extend([usual(Task::Churn(8)), usual(Task::Datagrams)]);
-        for idle in [10_000, 100_000] {
-            all.push(Workload { idle, one_processor: true, ..usual(Task::PingPong) });
-            all.push(Workload { idle, ..usual(Task::Requests(32)) });
-        }
+    }
+
+    /// All with nobody beside.
+    fn alone() -> Vec<Workload> {
+        let bulk = [1, 4, 64].into_iter().flat_map(|count| [Task::BulkIn(count), Task::BulkOut(count)]);
+        let mut all: Vec<Workload> = bulk.clone().map(Workload::of).collect();
+        let one = [Task::BulkIn(1), Task::BulkOut(1)].map(Workload::of);
+        all.extend(one.map(|workload| Workload { owned: true, ..workload }));
+        all.extend(bulk.map(|task| Workload { plain: true, ..Workload::of(task) }));
+        let ping_pong = Workload::of(Task::PingPong);
+        all.push(Workload { placement: Placement::OneProcessor, ..ping_pong });
+        all.push(Workload { placement: Placement::TwoProcessors, ..ping_pong });
+        all.push(Workload { placement: Placement::TwoProcessors, busy_poll: true, ..ping_pong });
+        let requests = [1, 32, 256].map(|connections| Workload::of(Task::Requests(connections)));
+        all.extend(requests);
+        all.extend(requests.map(|workload| Workload { axum: true, ..workload }));
+        all.extend([Task::Churn(8), Task::Datagrams].map(Workload::of));
         all
+    }
+
+    /// What is run when nothing else is asked for, in groups that are run in turns with each other. With `beside`
+    /// everything is run again beside each of so many idle connections.
+    pub fn groups(beside: &[usize]) -> Vec<Vec<Workload>> {
+        let alone = Workload::alone();
+        if !beside.is_empty() {
+            let among = |workload: Workload| move |idle| Workload { idle, ..workload };
+            let group = |workload| [0].into_iter().chain(beside.iter().copied()).map(among(workload)).collect();
+            return alone.into_iter().map(group).collect();
+        }
+        let crowded = [
+            Workload { placement: Placement::OneProcessor, ..Workload::of(Task::PingPong) },
+            Workload::of(Task::Requests(32)),
+        ];
+        let crowded = crowded.map(|workload| CROWDS.map(|idle| Workload { idle, ..workload }).to_vec());
+        alone.into_iter().map(|workload| vec![workload]).chain(crowded).collect()
+    }
+
+    /// The one that is called so.
+    pub fn named(name: &str) -> Option<Workload> {
+        let (alone, idle) = match name.split_once("-beside-") {
+            Some((alone, idle)) => (alone, idle.parse().ok()?),
+            None => (name, 0),
+        };
+        let workload = Workload::alone().into_iter().find(|workload| workload.to_string() == alone)?;
+        Some(Workload { idle, ..workload })
     }
 
     pub fn unit(self) -> Unit {
@@ -74,33 +123,36 @@ impl Workload {
         }
     }
 
-    /// The ports of the server that it uses.
-    pub fn ports(self) -> Vec<u16> {
-        let port = match self.task {
+    /// The port of the server that the work goes to.
+    pub fn port(self) -> u16 {
+        match self.task {
             Task::BulkIn(_) => port::DISCARD,
             Task::BulkOut(_) => port::SOURCE,
             Task::PingPong | Task::Datagrams => port::ECHO,
             Task::Requests(_) => port::HTTP,
             Task::Churn(_) => port::HTTP_ONCE,
-        };
-        if self.idle > 0 { vec![port, port::DISCARD] } else { vec![port] }
-    }
-
-    /// Can this stack do it at all?
-    pub fn suits(self, stack: Stack) -> bool {
-        match stack {
-            Stack::Limit | Stack::Strata => true,
-            _ if self.owned => false,
-            // It has a socket and two buffers for each connection from the start.
-            Stack::SmoltcpTuned => !self.plain && self.idle <= 10_000 && !matches!(self.task, Task::Datagrams),
-            Stack::Smoltcp => !self.busy_poll && self.idle == 0,
-            Stack::Kernel => !self.plain && !self.busy_poll && self.idle == 0,
         }
     }
 
-    /// What is there before the work begins, for as long as it is held.
-    pub fn prepare(self) -> Vec<std::net::TcpStream> {
-        client::hold(SERVER, INTERFACE, self.idle)
+    /// Why this stack cannot do it.
+    pub fn unsuited(self, stack: Stack) -> Option<&'static str> {
+        match stack {
+            Stack::Limit | Stack::Strata => None,
+            Stack::SmoltcpTuned | Stack::Smoltcp if self.axum => Some("has no asynchronous sockets"),
+            Stack::SmoltcpTuned | Stack::Smoltcp if self.owned => {
+                Some("its reads are in place anyway; nothing to hand over")
+            }
+            Stack::Kernel if self.owned => Some("its sockets copy"),
+            Stack::SmoltcpTuned if self.plain => Some("is about offloads; see smoltcp"),
+            // A socket with both its buffers for each connection, from the start.
+            Stack::Smoltcp if self.idle > 10_000 => Some("its buffers alone would take more than 10 GB"),
+            Stack::SmoltcpTuned | Stack::Smoltcp | Stack::Kernel => None,
+        }
+    }
+
+    /// Opens what is there before the work begins; gives how many there are.
+    pub fn open_idle(self, limit: Duration, proven: bool) -> usize {
+        client::open(self.idle, limit, proven)
     }
 
     /// Puts the workload on whatever answers at [`SERVER`].
@@ -127,11 +179,15 @@ impl fmt::Display for Workload {
             Task::Churn(clients) => format!("connections-{clients}"),
             Task::Datagrams => "datagrams".into(),
         };
-        for (is, suffix) in
-            [(self.plain, "plain"), (self.owned, "owned"), (self.one_processor, "one-cpu"), (self.busy_poll, "busy")]
-        {
+        for (is, suffix) in [
+            (self.plain, "-plain"),
+            (self.owned, "-owned"),
+            (self.placement == Placement::OneProcessor, "-one-cpu"),
+            (self.placement == Placement::TwoProcessors, "-two-cpus"),
+            (self.busy_poll, "-busy"),
+            (self.axum, "-axum"),
+        ] {
             if is {
-                name.push('-');
                 name.push_str(suffix);
             }
         }

@@ -17,6 +17,8 @@ pub mod port {
     pub const HTTP: u16 = 80;
     /// Answers one request and closes.
     pub const HTTP_ONCE: u16 = 8080;
+    /// Accepts connections and keeps them; nothing is ever sent on them.
+    pub const IDLE: u16 = 9009;
 }
 
 /// How much a response carries.

@@ -73,17 +73,26 @@ fn of_process(number: u32) -> Duration {
     Duration::from_secs_f64(ticks / TICKS)
 }
 
-/// Keeps this process, and whatever it starts, to one processor.
-pub fn pin_to_one_processor() {
+/// Keeps this thread, and whatever it starts, to one processor.
+pub fn keep_to_processor(number: usize) {
     let mut one = rustix::thread::CpuSet::new();
-    one.set(0);
+    one.set(number);
     rustix::thread::sched_setaffinity(None, &one).expect("a processor that exists");
 }
 
-/// The resident memory of this process, in bytes.
+/// The resident memory of this process but for its code and other files, in bytes.
 pub fn resident() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("/proc");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a resident set");
+    kilobytes("/proc/self/status", "RssAnon:")
+}
+
+/// What the kernel takes for its own objects on the whole machine, sockets among them, in bytes.
+pub fn slab() -> f64 {
+    kilobytes("/proc/meminfo", "Slab:")
+}
+
+fn kilobytes(path: &str, name: &str) -> f64 {
+    let text = std::fs::read_to_string(path).expect("/proc");
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).expect("a line of that name");
     line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") * 1024.0
 }
 

@@ -1,11 +1,17 @@
 //! Our stack on a TAP in a namespace of our own, its applications as tasks on the driver's thread.
 
 use super::SERVER;
-use super::client::{REQUEST, port, response};
+use super::client::{BODY, REQUEST, port, response};
 use super::machine::Worker;
+use axum::Router;
+use axum::routing::get;
 use bytes::Bytes;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::net::Ipv4Addr;
+use std::sync::LazyLock;
 use std::time::Duration;
 use strata::device::Device;
 use strata::runtime::asynchronous::{TcpListener, TcpStream, UdpSocket};
@@ -27,6 +33,8 @@ pub struct Habits {
     pub busy_poll: Duration,
     /// Bulk is read in place and handed over, where it is copied otherwise.
     pub owned: bool,
+    /// Requests go to a handler of `axum`, by way of `hyper`, where they are just counted off otherwise.
+    pub axum: bool,
 }
 
 /// Serves on `device` from a thread of its own; gives that thread and the host that runs there.
@@ -44,7 +52,12 @@ pub fn serve(device: Box<dyn Device>, config: stack::Config, habits: Habits) -> 
             listen(&host, &spawner, port::DISCARD, discard);
             listen(&host, &spawner, port::SOURCE, source);
         }
-        listen(&host, &spawner, port::HTTP, http);
+        hold(&host, &spawner);
+        if habits.axum {
+            listen(&host, &spawner, port::HTTP, http_by_axum);
+        } else {
+            listen(&host, &spawner, port::HTTP, http);
+        }
         listen(&host, &spawner, port::HTTP_ONCE, http_once);
         tell.send(host.clone()).expect("somebody listens");
         driver.run(datagrams(host)).expect("a device that works");
@@ -61,6 +74,17 @@ pub fn on_a_thread(name: &str, serve: impl FnOnce() + Send + 'static) -> Worker 
     };
     std::thread::Builder::new().name(name.into()).spawn(run).expect("a thread");
     told.recv().expect("a thread that starts")
+}
+
+/// Accepts connections and keeps them.
+fn hold(host: &Host, spawner: &Spawner) {
+    let listener = TcpListener::bind(host, (SERVER, port::IDLE).into()).expect("a free port");
+    spawner.spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            held.push(stream);
+        }
+    });
 }
 
 async fn echo(mut stream: TcpStream) {
@@ -100,6 +124,18 @@ async fn http(mut stream: TcpStream) {
     stream.set_nodelay(true).expect("an open stream");
     let (mut request, response) = ([0; REQUEST.len()], response());
     while stream.read_exact(&mut request).await.is_ok() && stream.write_all(&response).await.is_ok() {}
+}
+
+/// The pages of the server that is written with `axum`.
+static PAGES: LazyLock<Router> = LazyLock::new(|| {
+    const PAGE: &[u8] = &[b'x'; BODY];
+    Router::new().route("/", get(async || PAGE))
+});
+
+async fn http_by_axum(stream: TcpStream) {
+    stream.set_nodelay(true).expect("an open stream");
+    let service = TowerToHyperService::new(PAGES.clone());
+    let _gone = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
 }
 
 async fn http_once(mut stream: TcpStream) {

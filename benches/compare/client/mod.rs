@@ -12,7 +12,7 @@ pub use churn::churn;
 pub use datagrams::datagrams;
 pub use echo::ping_pong;
 pub use http::requests;
-pub use idle::hold;
+pub use idle::open;
 
 /// What a client has found.
 #[derive(Clone, Copy, Debug)]

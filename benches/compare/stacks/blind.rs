@@ -1,15 +1,17 @@
 //! The limit of the path: a responder that keeps no state worth the name.
 //!
-//! It answers ARP, and every TCP segment and datagram by what stands in it: no retransmission, no timer, no options but
-//! MSS and window scale, nothing checked. Only where it sends by itself it remembers how far it has got. What a frame
-//! costs here is what the path costs; a real stack can approach it.
+//! It answers ARP, and every TCP segment and datagram by what stands in it: no timer, no options but MSS and window
+//! scale, nothing checked. Only where it sends by itself it remembers how far it has got, and where the client has lost
+//! something it sends everything from there again. What a frame costs here is what the path costs; a real stack can
+//! approach it.
 
-use crate::support::SERVER;
+use super::Served;
+use crate::memory::Memory;
 use crate::support::client::{REQUEST, port, response};
-use crate::support::machine::Worker;
 use crate::support::server::on_a_thread;
+use crate::support::{CLIENT, SERVER};
 use crate::workload::{Task, Workload};
-use rustix::event::{PollFd, PollFlags};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use std::io::{IoSlice, IoSliceMut};
 use std::net::Ipv4Addr;
 use std::os::fd::BorrowedFd;
@@ -30,13 +32,20 @@ const MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
 const MSS: usize = 1460;
 /// As many full segments as one frame holds.
 const SUPER_FRAME: usize = 44 * MSS;
-/// Our window, scaled by seven; and the most that is sent ahead.
+/// Our window, scaled by seven.
 const WINDOW: u16 = 0x7fff;
-const AHEAD: u32 = 4 << 20;
+/// The most that is sent ahead on a connection; and on all of them: what neither the client's memory nor the queue that
+/// its acknowledgements wait in has to drop.
+const AHEAD: usize = 4 << 20;
+const ALL_AHEAD: usize = 16 << 20;
+const PLAIN_ALL_AHEAD: usize = 1 << 20;
 /// On a path of plain frames, how many are acknowledged at once.
 const PLAIN_ACKS: u32 = 16;
+/// So many acknowledgements of the same tell of a loss (RFC 5681 §3.2); and when nothing at all is heard, this.
+const DUPLICATES: u32 = 3;
+const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
-pub fn serve<T>(workload: Workload, client: impl FnOnce(&Worker) -> T) -> T {
+pub fn serve<T>(workload: Workload, client: impl FnOnce(&Served) -> T) -> T {
     let config = sandbox::Config { offload: !workload.plain, ..sandbox::Config::default() };
     let link = sandbox::open(&LinkRequest::Tap { name: None }, true, &config).expect("a TAP in a namespace of our own");
     let worker = on_a_thread("stack", move || {
@@ -49,10 +58,12 @@ pub fn serve<T>(workload: Workload, client: impl FnOnce(&Worker) -> T) -> T {
             largest: if workload.plain { MSS } else { SUPER_FRAME },
             acks_at_once: if workload.plain && matches!(workload.task, Task::BulkIn(_)) { PLAIN_ACKS } else { 1 },
             unanswered: None,
+            ahead: ahead(workload),
         };
         blind.run(workload.busy_poll);
     });
-    client(&worker)
+    let before = Memory::here();
+    client(&Served::here(worker, before))
 }
 
 /// What is remembered of a connection, by the client's port.
@@ -60,8 +71,9 @@ pub fn serve<T>(workload: Workload, client: impl FnOnce(&Worker) -> T) -> T {
 struct Flow {
     sent: u32,
     acknowledged: u32,
-    window: u32,
+    window: u16,
     scale: u8,
+    duplicates: u32,
     /// Segments that wait for an acknowledgement, and what it will say.
     unanswered: u32,
     acknowledgement: u32,
@@ -77,6 +89,8 @@ struct Blind<'a> {
     acks_at_once: u32,
     /// Who was heard from last and waits for an acknowledgement.
     unanswered: Option<(Ipv4Addr, u16)>,
+    /// How far a connection that sends by itself runs ahead of what is acknowledged.
+    ahead: Option<u32>,
 }
 
 /// A segment that has arrived.
@@ -108,7 +122,10 @@ impl Blind<'_> {
                 Err(rustix::io::Errno::AGAIN) if busy => std::hint::spin_loop(),
                 Err(rustix::io::Errno::AGAIN) => {
                     let mut waited = [PollFd::from_borrowed_fd(self.tap, PollFlags::IN)];
-                    rustix::event::poll(&mut waited, None).expect("a descriptor");
+                    let limit = self.ahead.map(|_| &QUIET);
+                    if rustix::event::poll(&mut waited, limit).expect("a descriptor") == 0 {
+                        self.go_back();
+                    }
                 }
                 Err(error) => panic!("the TAP: {error}"),
             }
@@ -129,6 +146,7 @@ impl Blind<'_> {
 
     fn answer(&mut self, segment: &Segment<'_>) {
         if segment.flags & RST != 0 {
+            self.flows[usize::from(segment.ports.0)] = Flow::default();
             return;
         }
         if segment.flags & SYN != 0 {
@@ -186,11 +204,17 @@ impl Blind<'_> {
     fn give(&mut self, segment: &Segment<'_>) {
         let at = usize::from(segment.ports.0);
         let mut flow = self.flows[at];
-        flow.acknowledged = segment.ack;
-        flow.window = u32::from(segment.window) << flow.scale;
+        if (flow.acknowledged, flow.window) != (segment.ack, segment.window) {
+            flow.duplicates = 0;
+        } else if flow.sent != flow.acknowledged {
+            flow.duplicates += 1;
+            flow.sent = if flow.duplicates == DUPLICATES { flow.acknowledged } else { flow.sent };
+        }
+        (flow.acknowledged, flow.window, flow.acknowledgement) = (segment.ack, segment.window, segment.next());
+        let window = (u32::from(flow.window) << flow.scale).min(self.ahead.unwrap_or(0));
         loop {
             let under_way = flow.sent.wrapping_sub(flow.acknowledged);
-            let room = flow.window.min(AHEAD).saturating_sub(under_way) as usize;
+            let room = window.saturating_sub(under_way) as usize;
             // A frame costs the same whatever its size: full ones only.
             if room < self.largest {
                 break;
@@ -199,6 +223,20 @@ impl Blind<'_> {
             flow.sent = flow.sent.wrapping_add(self.largest as u32);
         }
         self.flows[at] = flow;
+    }
+
+    /// Nothing is heard: whatever was not acknowledged is sent again.
+    fn go_back(&mut self) {
+        for port in 0..=u16::MAX {
+            let flow = &mut self.flows[usize::from(port)];
+            if flow.sent == flow.acknowledged {
+                continue;
+            }
+            (flow.sent, flow.duplicates) = (flow.acknowledged, 0);
+            let (seq, ack, window) = (flow.acknowledgement, flow.acknowledged, flow.window);
+            let ports = (port, port::SOURCE);
+            self.give(&Segment { source: CLIENT, ports, seq, ack, flags: ACK, window, options: &[], data: &[] });
+        }
     }
 
     /// One frame in answer to `segment`, which it acknowledges.
@@ -265,6 +303,12 @@ impl Blind<'_> {
             Err(error) => panic!("the TAP: {error}"),
         }
     }
+}
+
+fn ahead(workload: Workload) -> Option<u32> {
+    let Task::BulkOut(connections) = workload.task else { return None };
+    let all = if workload.plain { PLAIN_ALL_AHEAD } else { ALL_AHEAD };
+    Some((all / connections).min(AHEAD) as u32)
 }
 
 fn ip_header(frame: &mut [u8], destination: Ipv4Addr, protocol: u8, len: usize) {

@@ -6,8 +6,9 @@ mod ours;
 mod rival;
 mod rival_device;
 
-pub use kernel::{ROLE as SERVE_KERNEL, serve_here as serve_kernel};
+pub use kernel::{HOLDER, ROLE, hold_here, serve_here};
 
+use crate::memory::Memory;
 use crate::support::machine::Worker;
 use crate::workload::Workload;
 
@@ -27,6 +28,7 @@ pub enum Stack {
 }
 
 impl Stack {
+    /// From the first, which is what the others are compared with.
     pub const ALL: [Stack; 5] = [Stack::Limit, Stack::Strata, Stack::SmoltcpTuned, Stack::Smoltcp, Stack::Kernel];
 
     pub fn name(self) -> &'static str {
@@ -39,14 +41,37 @@ impl Stack {
         }
     }
 
+    pub fn named(name: &str) -> Option<Stack> {
+        Stack::ALL.into_iter().find(|stack| stack.name() == name)
+    }
+
+    /// The limit answers by what stands in a segment, whether there is a connection or not.
+    pub fn keeps_state(self) -> bool {
+        self != Stack::Limit
+    }
+
     /// Serves in a namespace of this process while `client` runs; `client` learns who does the work.
-    pub fn serve<T>(self, workload: Workload, client: impl FnOnce(&Worker) -> T) -> T {
+    pub fn serve<T>(self, workload: Workload, client: impl FnOnce(&Served) -> T) -> T {
         match self {
             Stack::Limit => blind::serve(workload, client),
             Stack::Strata => ours::serve(workload, client),
             Stack::SmoltcpTuned => rival::serve_tuned(workload, client),
             Stack::Smoltcp => rival::serve_as_shipped(workload, client),
-            Stack::Kernel => kernel::serve(client),
+            Stack::Kernel => kernel::serve(workload, client),
         }
+    }
+}
+
+/// Who does the work, and what its memory was before it had any connections.
+pub struct Served {
+    pub worker: Worker,
+    pub before: Memory,
+    pub memory: fn() -> Memory,
+}
+
+impl Served {
+    /// A thread of this process, whose memory was `before` at first.
+    fn here(worker: Worker, before: Memory) -> Served {
+        Served { worker, before, memory: Memory::here }
     }
 }

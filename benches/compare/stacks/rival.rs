@@ -1,10 +1,12 @@
 //! smoltcp: as it is shipped, and with what a user could give it: a device with offloads and large buffers.
 
+use super::Served;
 use super::rival_device::Offloading;
+use crate::memory::Memory;
 use crate::support::client::{REQUEST, port, response};
-use crate::support::machine::{Worker, run};
+use crate::support::machine::run;
 use crate::support::server::on_a_thread;
-use crate::support::{INTERFACE, SERVER};
+use crate::support::{CLIENT, INTERFACE, SERVER};
 use crate::workload::Workload;
 use smoltcp::iface::{Config, Interface, PollResult, SocketHandle, SocketSet};
 use smoltcp::phy::{Device, Medium, TunTapInterface, wait};
@@ -17,38 +19,51 @@ use strata::runtime::sandbox::{self, LinkRequest};
 
 const SHIPPED_BUFFER: usize = 64 * 1024;
 const TUNED_BUFFER: usize = 4 << 20;
-/// A socket that will be idle needs no large one.
-const IDLE_BUFFER: usize = 1024;
+/// Where nothing goes that way; and, tuned, on a socket that will be idle.
+const SMALL_BUFFER: usize = 1024;
 
 /// Its own TAP, 64 KiB buffers, and the congestion control that it has by default: none.
-pub fn serve_as_shipped<T>(workload: Workload, client: impl FnOnce(&Worker) -> T) -> T {
+pub fn serve_as_shipped<T>(workload: Workload, client: impl FnOnce(&Served) -> T) -> T {
     sandbox::enter(!rustix::process::geteuid().is_root()).expect("a namespace of our own");
     // Made here so that it is there when its address is set; the device of the thread attaches to it.
     let interface = format!("tuntap add dev {INTERFACE} mode tap");
     let up = format!("link set {INTERFACE} up");
     let address = format!("address add 192.0.2.1/24 dev {INTERFACE}");
-    for command in [&interface[..], "link set lo up", &up, &address] {
+    let mac = format!("link set {INTERFACE} address 02:00:00:00:00:01");
+    for command in [&interface[..], "link set lo up", &mac, &up, &address] {
         run(Command::new("ip").args(command.split(' ')));
     }
+    let before = Memory::here();
     let worker = on_a_thread("stack", move || {
         let device = TunTapInterface::new(INTERFACE, Medium::Ethernet).expect("a TAP");
         let fd = device.as_raw_fd();
         let sleep = move |delay| wait(fd, delay).expect("a readable descriptor");
-        serve(device, &sockets(workload, SHIPPED_BUFFER, tcp::CongestionControl::None), workload.busy_poll, sleep);
+        serve(
+            device,
+            &sockets(workload, SHIPPED_BUFFER, SHIPPED_BUFFER, tcp::CongestionControl::None),
+            workload.busy_poll,
+            sleep,
+        );
     });
-    client(&worker)
+    client(&Served::here(worker, before))
 }
 
 /// A device of ours with checksums and segmentation left to the kernel, 4 MiB buffers, CUBIC.
-pub fn serve_tuned<T>(workload: Workload, client: impl FnOnce(&Worker) -> T) -> T {
+pub fn serve_tuned<T>(workload: Workload, client: impl FnOnce(&Served) -> T) -> T {
     let link = sandbox::open(&LinkRequest::Tap { name: None }, true, &sandbox::Config::default()).expect("a TAP");
+    let before = Memory::here();
     let worker = on_a_thread("stack", move || {
         let device = Offloading::new(link.device);
         let fd = device.descriptor().as_raw_fd();
         let sleep = move |delay| wait(fd, delay).expect("a readable descriptor");
-        serve(device, &sockets(workload, TUNED_BUFFER, tcp::CongestionControl::Cubic), workload.busy_poll, sleep);
+        serve(
+            device,
+            &sockets(workload, TUNED_BUFFER, SMALL_BUFFER, tcp::CongestionControl::Cubic),
+            workload.busy_poll,
+            sleep,
+        );
     });
-    client(&worker)
+    client(&Served::here(worker, before))
 }
 
 /// What its sockets are made of: one for each connection that there will be.
@@ -58,16 +73,15 @@ struct Sockets {
     congestion: tcp::CongestionControl,
 }
 
-fn sockets(workload: Workload, buffer: usize, congestion: tcp::CongestionControl) -> Sockets {
+fn sockets(workload: Workload, buffer: usize, idle: usize, congestion: tcp::CongestionControl) -> Sockets {
     let mut tcp = vec![(port::ECHO, SHIPPED_BUFFER, SHIPPED_BUFFER)];
-    tcp.extend((0..64).map(|_| (port::DISCARD, buffer, IDLE_BUFFER)));
-    tcp.extend((0..64).map(|_| (port::SOURCE, IDLE_BUFFER, buffer)));
+    tcp.extend((0..64).map(|_| (port::DISCARD, buffer, SMALL_BUFFER)));
+    tcp.extend((0..64).map(|_| (port::SOURCE, SMALL_BUFFER, buffer)));
     tcp.extend((0..256).map(|_| (port::HTTP, SHIPPED_BUFFER, SHIPPED_BUFFER)));
     tcp.extend((0..64).map(|_| (port::HTTP_ONCE, SHIPPED_BUFFER, SHIPPED_BUFFER)));
-    tcp.extend((0..workload.idle).map(|_| (port::DISCARD, IDLE_BUFFER, IDLE_BUFFER)));
     // A socket costs it something whether or not it is used: only those of this workload.
-    let used = workload.ports();
-    tcp.retain(|(port, _, _)| used.contains(port));
+    tcp.retain(|(port, _, _)| *port == workload.port());
+    tcp.extend((0..workload.idle).map(|_| (port::IDLE, idle, idle)));
     Sockets { tcp, congestion }
 }
 
@@ -77,6 +91,7 @@ fn serve<D: Device>(mut device: D, wanted: &Sockets, busy: bool, sleep: impl Fn(
     interface.update_ip_addrs(|addresses| {
         addresses.push(IpCidr::new(IpAddress::Ipv4(SERVER), 24)).expect("room for an address");
     });
+    interface.routes_mut().add_default_ipv4_route(CLIENT).expect("room for a route");
     let mut sockets = SocketSet::new(Vec::new());
     let buffer = |len| tcp::SocketBuffer::new(vec![0; len]);
     let servers: Vec<(u16, SocketHandle)> = wanted
@@ -116,7 +131,7 @@ fn serve_tcp(port: u16, socket: &mut tcp::Socket<'_>, response: &[u8], zeroes: &
         socket.listen(port).expect("a closed socket listens");
     }
     match port {
-        port::DISCARD => {
+        port::DISCARD | port::IDLE => {
             while socket.can_recv() && socket.recv(|data| (data.len(), data.len())).is_ok_and(|len| len > 0) {}
         }
         port::SOURCE => while socket.can_send() && socket.send_slice(zeroes).is_ok_and(|len| len > 0) {},

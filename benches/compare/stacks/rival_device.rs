@@ -105,6 +105,8 @@ impl phy::Device for Offloading {
         capabilities.max_transmission_unit = 1514;
         capabilities.checksum = ChecksumCapabilities::default();
         capabilities.checksum.tcp = Checksum::None;
+        // What the kernel leaves open in a datagram is not there to be verified.
+        capabilities.checksum.udp = Checksum::Tx;
         capabilities.segmentation.tcpv4 = NonZeroUsize::new(SUPER_FRAME);
         capabilities
     }
