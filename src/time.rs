@@ -54,7 +54,7 @@ impl Add<Duration> for Instant {
     type Output = Instant;
 
     fn add(self, span: Duration) -> Instant {
-        Instant(self.0.saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+        Instant(self.0.saturating_add(nanos(span)))
     }
 }
 
@@ -68,8 +68,13 @@ impl Sub<Duration> for Instant {
     type Output = Instant;
 
     fn sub(self, span: Duration) -> Instant {
-        Instant(self.0.saturating_sub(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
+        Instant(self.0.saturating_sub(nanos(span)))
     }
+}
+
+/// A span in nanoseconds, at most as long as time itself.
+const fn nanos(span: Duration) -> u64 {
+    span.as_secs().saturating_mul(1_000_000_000).saturating_add(span.subsec_nanos() as u64)
 }
 
 /// Seconds with six digits: `12.345678`.

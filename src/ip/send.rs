@@ -51,7 +51,7 @@ impl Ip {
     fn send_v4(
         &mut self,
         cx: &mut Context<'_>,
-        packet: Outgoing,
+        mut packet: Outgoing,
         (source, destination): (Ipv4Addr, Ipv4Addr),
         link: &mut Link,
     ) -> Result<(), SendError> {
@@ -86,11 +86,13 @@ impl Ip {
             options: SmallVec::new(),
         };
         if on_the_wire <= mtu {
-            pass_down(cx, &header, packet.frame, next_hop, link);
+            prepend(cx, &header, &mut packet.frame);
+            link.send(cx, next_hop, packet.frame);
         } else {
-            for (header, piece) in fragments(cx, &header, packet.frame, mtu) {
+            for (header, mut piece) in fragments(cx, &header, packet.frame, mtu) {
                 cx.about(Some(piece.id()));
-                pass_down(cx, &header, piece, next_hop, link);
+                prepend(cx, &header, &mut piece);
+                link.send(cx, next_hop, piece);
             }
         }
         Ok(())
@@ -106,11 +108,10 @@ fn largest_on_the_wire(frame: &Frame) -> usize {
     ipv4::MIN_HEADER_LEN + frame.headers().len() + payload
 }
 
-fn pass_down(cx: &mut Context<'_>, header: &Header, mut frame: Frame, next_hop: IpAddr, link: &mut Link) {
+fn prepend(cx: &mut Context<'_>, header: &Header, frame: &mut Frame) {
     let payload = frame.len();
     header.emit(|bytes| {
         frame.prepend(bytes);
         cx.tell(|| Event::Prepended { layer: Layer::Ipv4, header: bytes, payload });
     });
-    link.send(cx, next_hop, frame);
 }

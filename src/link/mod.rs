@@ -149,9 +149,10 @@ impl Link {
             cx.tell(|| Event::Dropped { layer: Layer::Ethernet, reason: DropReason::AddressUnsettled });
         } else if let Some(mac) = self.group_mac(next_hop) {
             self.transmit(cx, mac, ether_type_of(next_hop), frame);
-        } else if let Some((mac, frame)) = self.neighbours.resolve(cx, next_hop, frame) {
+        } else if let Some(mac) = self.neighbours.resolve(cx, next_hop) {
             self.transmit(cx, mac, ether_type_of(next_hop), frame);
         } else {
+            self.neighbours.keep(cx, next_hop, frame);
             self.ask(cx);
         }
         cx.about(before);

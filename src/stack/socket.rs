@@ -8,6 +8,8 @@ use crate::event::{CloseReason, FourTuple, TcpState};
 use crate::tcp::fold::Resting;
 use crate::tcp::{Config, Connection, Opening};
 use crate::time::Instant;
+use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What a socket is at the moment.
@@ -108,37 +110,29 @@ impl TcpTable {
 
     fn settle_unless(&mut self, id: TcpId, asked: bool) {
         let socket = &mut self.sockets[id];
-        let (doubts, may_send, deadline, wake, over, held) = match &mut socket.shape {
-            Shape::Opening(opening) => (
-                opening.take_doubt(),
-                opening.has_something_to_send(),
-                opening.next_deadline(),
-                false,
-                false,
-                opening.memory_held(),
-            ),
-            Shape::Connection(connection) => (
-                connection.take_doubt(),
-                connection.may_have_something_to_send(),
-                connection.next_deadline(),
-                connection.take_wake(),
-                connection.is_over(),
-                connection.memory_held(),
-            ),
+        let (may_send, deadline, over, held) = match &mut socket.shape {
+            Shape::Connection(connection) => {
+                if connection.take_wake() && !socket.released {
+                    self.wakeups.push_back(SocketId::Tcp(id));
+                }
+                if let Some(mtu) = connection.take_path_mtu() {
+                    self.narrower.push_back((connection.tuple().remote.ip(), mtu));
+                }
+                note_doubt(&mut self.doubted, connection.take_doubt(), connection.tuple());
+                let may_send = !asked && !socket.ready && connection.may_have_something_to_send();
+                (may_send, connection.next_deadline(), connection.is_over(), connection.memory_held())
+            }
+            Shape::Opening(opening) => {
+                note_doubt(&mut self.doubted, opening.take_doubt(), opening.tuple());
+                let may_send = !asked && !socket.ready && opening.has_something_to_send();
+                (may_send, opening.next_deadline(), false, opening.memory_held())
+            }
             // Nothing has happened to it.
             Shape::Resting(_) => return,
-            Shape::Failed { .. } => (false, false, None, false, false, 0),
+            Shape::Failed { .. } => (false, None, false, 0),
         };
-        if let Shape::Connection(connection) = &mut socket.shape
-            && let Some(mtu) = connection.take_path_mtu()
-        {
-            self.narrower.push_back((connection.tuple().remote.ip(), mtu));
-        }
-        if doubts && self.doubted.len() < MAX_REPLIES {
-            self.doubted.push_back(socket.tuple().remote.ip());
-        }
         self.memory_taken = self.memory_taken - std::mem::replace(&mut socket.memory, held) + held;
-        if may_send && !asked && !socket.ready {
+        if may_send {
             socket.ready = true;
             self.ready.push_back(id);
         }
@@ -147,9 +141,6 @@ impl TcpTable {
             self.rest.push(id);
         }
         self.deadlines.file(id, deadline, &mut socket.filed);
-        if wake && !socket.released {
-            self.wakeups.push_back(SocketId::Tcp(id));
-        }
         if over {
             self.sockets.unlist(id);
             self.remove_if_released(id);
@@ -199,6 +190,13 @@ impl TcpTable {
 
     pub fn config(&self, id: TcpId) -> &Config {
         self.view(id).config()
+    }
+}
+
+/// Whoever leads to the peer should be asked whether it lives.
+fn note_doubt(doubted: &mut VecDeque<IpAddr>, doubts: bool, tuple: &FourTuple) {
+    if doubts && doubted.len() < MAX_REPLIES {
+        doubted.push_back(tuple.remote.ip());
     }
 }
 

@@ -273,7 +273,7 @@ impl Receiver {
     }
 
     /// There is something to report.
-    fn has_blocks(&self) -> bool {
+    pub fn has_blocks(&self) -> bool {
         self.duplicate.is_some() || self.fin.is_some() || !self.buffer.ranges().is_empty()
     }
 

@@ -42,7 +42,7 @@ impl RttEstimator {
             // RFC 6298 §2.2
             None => (rtt, rtt / 2),
             // RFC 6298 §2.3, alpha = 1/8 and beta = 1/4
-            Some((srtt, rttvar)) => ((srtt * 7 + rtt) / 8, (rttvar * 3 + srtt.abs_diff(rtt)) / 4),
+            Some((srtt, rttvar)) => (mean(srtt, rtt, 8), mean(rttvar, srtt.abs_diff(rtt), 4)),
         };
         self.estimate = Some((srtt, rttvar));
         // RFC 6298 §2.3 to §2.5, with the minimum in the place of the clock's granularity, as Linux has it: the timeout
@@ -52,9 +52,9 @@ impl RttEstimator {
 
     /// The timeout as it stands, doubled as often as it ran out.
     pub fn rto(&self) -> Duration {
-        let factor = 1u32.checked_shl(self.backoff).unwrap_or(u32::MAX);
         let slop = if self.estimate.is_none() && self.backoff == 0 { Duration::ZERO } else { self.slop };
-        (self.base.saturating_mul(factor) + slop).min(self.max)
+        let base = if self.backoff == 0 { self.base } else { self.base.saturating_mul(1 << self.backoff) };
+        (base + slop).min(self.max)
     }
 
     /// RFC 6298 §5.5: back off the timer.
@@ -94,6 +94,12 @@ impl RttEstimator {
     pub fn rttvar(&self) -> Duration {
         self.estimate.map_or(Duration::ZERO, |(_, rttvar)| rttvar)
     }
+}
+
+/// The mean so far and a new value, which counts for one in `weight`. In nanoseconds: spans divide slowly.
+fn mean(so_far: Duration, new: Duration, weight: u128) -> Duration {
+    let sum = so_far.as_nanos() * (weight - 1) + new.as_nanos();
+    Duration::from_nanos((sum / weight) as u64)
 }
 
 /// How long a short round trip counts; Linux's `tcp_min_rtt_wlen`.

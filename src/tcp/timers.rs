@@ -18,14 +18,11 @@ pub const KINDS: [TimerKind; 11] = [
     TimerKind::Pacing,
 ];
 
-/// When each timer fires; [`Instant::FAR_FUTURE`] where none runs.
-#[derive(Clone, Debug)]
-pub struct Timers([Instant; KINDS.len()]);
-
-impl Default for Timers {
-    fn default() -> Timers {
-        Timers([Instant::FAR_FUTURE; KINDS.len()])
-    }
+/// When each timer fires, and which of them run: few of a connection's do at a time.
+#[derive(Clone, Debug, Default)]
+pub struct Timers {
+    running: u16,
+    at: [Instant; KINDS.len()],
 }
 
 impl Fold for Timers {
@@ -34,40 +31,59 @@ impl Fold for Timers {
     }
 
     fn unfold(from: &mut Unfolder<'_>) -> Timers {
-        let times: [Option<Instant>; KINDS.len()] = Fold::unfold(from);
-        Timers(times.map(|at| at.unwrap_or(Instant::FAR_FUTURE)))
+        let (times, mut timers): ([Option<Instant>; KINDS.len()], _) = (Fold::unfold(from), Timers::default());
+        for (timer, at) in KINDS.into_iter().zip(times) {
+            at.into_iter().for_each(|at| timers.set(timer, at));
+        }
+        timers
     }
 }
 
 impl Timers {
     pub fn set(&mut self, timer: TimerKind, at: Instant) {
-        self.0[timer as usize] = at;
+        self.at[timer as usize] = at;
+        self.running |= bit(timer);
     }
 
     pub fn stop(&mut self, timer: TimerKind) {
-        self.0[timer as usize] = Instant::FAR_FUTURE;
+        self.running &= !bit(timer);
     }
 
     pub fn at(&self, timer: TimerKind) -> Option<Instant> {
-        let at = self.0[timer as usize];
-        (at != Instant::FAR_FUTURE).then_some(at)
+        self.is_running(timer).then(|| self.at[timer as usize])
     }
 
     pub fn is_running(&self, timer: TimerKind) -> bool {
-        self.at(timer).is_some()
+        self.running & bit(timer) != 0
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.0.iter().copied().min().filter(|at| *at != Instant::FAR_FUTURE)
+        self.first().map(|(_, at)| at)
     }
 
     /// Takes one timer whose time has come, the earliest first.
     pub fn take_due(&mut self, now: Instant) -> Option<TimerKind> {
-        let due = KINDS.into_iter().filter(|timer| self.0[*timer as usize] <= now);
-        let timer = due.min_by_key(|timer| self.0[*timer as usize])?;
+        let (timer, _) = self.first().filter(|(_, at)| *at <= now)?;
         self.stop(timer);
         Some(timer)
     }
+
+    /// The one that fires first; of several the first of [`KINDS`].
+    fn first(&self) -> Option<(TimerKind, Instant)> {
+        let (mut left, mut first) = (self.running, None);
+        while left != 0 {
+            let place = left.trailing_zeros() as usize;
+            left &= left - 1;
+            if first.is_none_or(|(_, at)| self.at[place] < at) {
+                first = Some((KINDS[place], self.at[place]));
+            }
+        }
+        first
+    }
+}
+
+fn bit(timer: TimerKind) -> u16 {
+    1 << timer as u16
 }
 
 #[cfg(test)]

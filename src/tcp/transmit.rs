@@ -156,6 +156,9 @@ impl Connection {
     }
 
     fn next_again(&self) -> Option<Next> {
+        if !self.recovery.has_waiting() {
+            return None;
+        }
         let mss = self.effective_mss() as u64;
         let (start, end, why) = self.recovery.next_lost(mss)?;
         // RFC 9293 §3.8.6 (SHLD-16): within the window, which the first segment may overstep as a probe.
@@ -434,12 +437,19 @@ impl Connection {
     }
 
     /// How many bytes the options of a segment take that leaves now.
+    #[inline]
     pub(super) fn options_len(&self) -> usize {
         let timestamps = if self.timestamps.is_some() { 12 } else { 0 };
+        let more = self.accurate_ecn.is_some() || self.rcv.has_blocks();
+        timestamps + if more { self.more_options_len() } else { 0 }
+    }
+
+    /// Those that not every segment has: marks counted, and SACK blocks.
+    fn more_options_len(&self) -> usize {
         let (byte_counters, blocks) = self.fit_options();
         let counters = byte_counters.map_or(0, |counters| counters.len().next_multiple_of(4));
         let blocks = self.rcv.sack_block_count(blocks);
-        timestamps + counters + if blocks > 0 { 4 + 8 * blocks } else { 0 }
+        counters + if blocks > 0 { 4 + 8 * blocks } else { 0 }
     }
 
     /// RFC 2018 §3: 40 bytes of options hold four blocks, or timestamps and three.

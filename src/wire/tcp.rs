@@ -14,13 +14,14 @@
 //! ```
 
 use super::field::Field;
-use super::tcp_options::{Options, OptionsError};
-use etherparse::{TcpHeader, TcpHeaderSlice};
+use super::tcp_options::{MAX_LEN, Options, OptionsError};
+use etherparse::TcpHeaderSlice;
 use std::fmt;
 use thiserror::Error;
 
 /// The length of a header without options.
 pub const MIN_HEADER_LEN: usize = 20;
+const MAX_HEADER_LEN: usize = MIN_HEADER_LEN + MAX_LEN;
 
 pub const FIELDS: &[Field] = &[
     Field::new("source port", 0..16, "RFC 9293 §3.1"),
@@ -189,18 +190,21 @@ impl Header {
 
     /// Writes the header, its checksum field holding `checksum`, and lends the bytes to `prepend`.
     pub fn emit<R>(&self, checksum: u16, prepend: impl FnOnce(&[u8]) -> R) -> R {
-        let mut header = TcpHeader::new(self.source_port, self.destination_port, self.seq, self.window);
-        header.acknowledgment_number = self.ack;
-        header.urgent_pointer = self.urgent;
-        header.checksum = checksum;
-        header
-            .set_options_raw(&self.options.emit())
-            .expect("Options::emit keeps to the 40 bytes that the data offset can name");
-        let mut bytes = header.to_bytes();
-        let flags = self.flags.bits().to_be_bytes();
-        bytes[12] |= flags[0];
-        bytes[13] = flags[1];
-        prepend(&bytes)
+        let options = self.options.emit();
+        let len = MIN_HEADER_LEN + options.len();
+        let mut bytes = [0; MAX_HEADER_LEN];
+        bytes[..2].copy_from_slice(&self.source_port.to_be_bytes());
+        bytes[2..4].copy_from_slice(&self.destination_port.to_be_bytes());
+        bytes[4..8].copy_from_slice(&self.seq.to_be_bytes());
+        bytes[8..12].copy_from_slice(&self.ack.to_be_bytes());
+        // The data offset counts in words.
+        let offset_and_flags = (len as u16 / 4) << 12 | self.flags.bits();
+        bytes[12..14].copy_from_slice(&offset_and_flags.to_be_bytes());
+        bytes[14..16].copy_from_slice(&self.window.to_be_bytes());
+        bytes[16..18].copy_from_slice(&checksum.to_be_bytes());
+        bytes[18..MIN_HEADER_LEN].copy_from_slice(&self.urgent.to_be_bytes());
+        bytes[MIN_HEADER_LEN..len].copy_from_slice(&options);
+        prepend(&bytes[..len])
     }
 }
 

@@ -110,50 +110,49 @@ impl Neighbours {
         }
     }
 
-    /// A packet is to go to `address`: gives it back with the hardware address when that is known; else it waits, or
-    /// was dropped.
-    pub fn resolve(&mut self, cx: &mut Context<'_>, address: IpAddr, frame: Frame) -> Option<(MacAddress, Frame)> {
+    /// A packet is to go to `address`: its hardware address when that is known; else it is asked for, and the packet is
+    /// to be kept meanwhile ([`keep`](Neighbours::keep)).
+    pub fn resolve(&mut self, cx: &mut Context<'_>, address: IpAddr) -> Option<MacAddress> {
         let Some(entry) = self.table.entry(address) else {
-            return self.ask_first(cx, address, frame);
+            self.ask_first(cx, address);
+            return None;
         };
         entry.used = Some(cx.now);
         match entry.state {
-            NeighbourState::Reachable if cx.now < entry.reachable_until => Some((entry.mac, frame)),
+            NeighbourState::Reachable if cx.now < entry.reachable_until => Some(entry.mac),
             // RFC 4861 §7.3.3: nobody needs to know sooner that the time is over.
             NeighbourState::Reachable => {
                 self.move_to(cx, address, NeighbourState::Stale, "the reachable time is over");
-                self.delay(cx, address, frame)
+                self.delay(cx, address)
             }
-            NeighbourState::Stale => self.delay(cx, address, frame),
-            NeighbourState::Delay | NeighbourState::Probe => Some((entry.mac, frame)),
-            NeighbourState::Incomplete => self.keep(cx, address, frame),
+            NeighbourState::Stale => self.delay(cx, address),
+            NeighbourState::Delay | NeighbourState::Probe => Some(entry.mac),
+            NeighbourState::Incomplete => None,
             NeighbourState::Failed | NeighbourState::Unknown => {
                 self.move_to(cx, address, NeighbourState::Incomplete, "a packet wants to go there again");
                 self.solicit(cx, address);
-                self.keep(cx, address, frame)
+                None
             }
         }
     }
 
-    fn ask_first(&mut self, cx: &mut Context<'_>, address: IpAddr, frame: Frame) -> Option<(MacAddress, Frame)> {
+    fn ask_first(&mut self, cx: &mut Context<'_>, address: IpAddr) {
         self.make_room(cx, table::Rank::Valuable);
         self.table.insert(address, Entry::new(NeighbourState::Incomplete, MacAddress::UNSPECIFIED, Some(cx.now)));
         tell(cx, address, (NeighbourState::Unknown, NeighbourState::Incomplete), "a packet wants to go there");
         self.solicit(cx, address);
-        self.keep(cx, address, frame)
     }
 
     /// RFC 4861 §7.3.3: the packet goes, and an upper layer has five seconds to say that it arrived.
-    fn delay(&mut self, cx: &mut Context<'_>, address: IpAddr, frame: Frame) -> Option<(MacAddress, Frame)> {
+    fn delay(&mut self, cx: &mut Context<'_>, address: IpAddr) -> Option<MacAddress> {
         self.move_to(cx, address, NeighbourState::Delay, "a packet goes to a stale address");
         self.table.set_deadline(address, Some(cx.after(self.config.delay_first_probe)));
-        let mac = self.table.entry(address).map_or(MacAddress::UNSPECIFIED, |entry| entry.mac);
-        Some((mac, frame))
+        self.table.entry(address).map(|entry| entry.mac)
     }
 
     /// The packet waits; the oldest makes room (RFC 1122 §2.3.2.2: the latest at least is kept).
-    fn keep(&mut self, cx: &mut Context<'_>, address: IpAddr, frame: Frame) -> Option<(MacAddress, Frame)> {
-        let entry = self.table.entry(address)?;
+    pub fn keep(&mut self, cx: &mut Context<'_>, address: IpAddr, frame: Frame) {
+        let Some(entry) = self.table.entry(address) else { return };
         entry.waiting.push_back(frame);
         self.waiting += 1;
         if entry.waiting.len() > self.config.waiting || self.waiting > self.config.waiting_in_all {
@@ -162,7 +161,6 @@ impl Neighbours {
         }
         let waiting = entry.waiting.len();
         cx.tell(|| Event::AwaitsNeighbour { address, waiting });
-        None
     }
 
     pub fn poll_solicitation(&mut self) -> Option<Solicitation> {

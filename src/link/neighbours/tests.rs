@@ -49,7 +49,11 @@ impl Cache {
         self.left += match step {
             Step::Send => self.bench.run(|cx| {
                 let frame = Frame::new(cx.begin_frame(), Payload::default());
-                usize::from(neighbours.resolve(cx, address, frame).is_some())
+                let known = neighbours.resolve(cx, address).is_some();
+                if !known {
+                    neighbours.keep(cx, address, frame);
+                }
+                usize::from(known)
             }),
             Step::Answer(mac) => self.bench.run(|cx| neighbours.handle_answer(cx, address, mac).len()),
             Step::Hint(mac) => self.bench.run(|cx| neighbours.handle_hint(cx, address, mac, false).len()),

@@ -90,6 +90,10 @@ impl Flight {
         self.waiting.first().and_then(|end| self.segments.get(end))
     }
 
+    pub fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
     /// `count` segments were sent for the first time, in one frame.
     pub fn send(&mut self, start: u64, end: u64, count: u32, at: Instant) {
         let departure = self.rate.depart(at, self.is_empty(), self.pipe() + (end - start));

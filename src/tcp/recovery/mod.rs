@@ -250,7 +250,12 @@ impl Recovery {
 
     /// A retransmission or a probe waits to leave.
     pub fn has_something_to_send(&self) -> bool {
-        self.probe_is_due() || self.flight.next_waiting().is_some()
+        self.probe_is_due() || self.has_waiting()
+    }
+
+    /// A segment that was lost waits to be sent again.
+    pub fn has_waiting(&self) -> bool {
+        self.flight.has_waiting()
     }
 
     /// The next retransmission goes whatever the window says.

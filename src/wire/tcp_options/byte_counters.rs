@@ -7,8 +7,7 @@
 //!
 //! Each field is the low 24 bits of a counter. Fields may be missing at the end.
 
-use super::MAX_LEN;
-use smallvec::SmallVec;
+use super::{OptionBytes, put};
 use std::fmt;
 
 pub(super) const ORDER_0: u8 = 172;
@@ -67,15 +66,15 @@ impl ByteCounters {
         self.len == 0
     }
 
-    pub(super) fn emit(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
+    pub(super) fn emit(&self, bytes: &mut OptionBytes) {
         let kind = match self.order {
             Order::Ect0First => ORDER_0,
             Order::Ect1First => ORDER_1,
         };
-        bytes.extend_from_slice(&[kind, self.len() as u8]);
+        put(bytes, &[kind, self.len() as u8]);
         self.fields[..usize::from(self.len)]
             .iter()
-            .for_each(|field| bytes.extend_from_slice(&field.to_be_bytes()[1..]));
+            .for_each(|field| put(bytes, &field.to_be_bytes()[1..]));
     }
 
     /// The counters of ECT(0), CE and ECT(1), as far as they are there.

@@ -4,6 +4,7 @@ mod byte_counters;
 
 pub use byte_counters::{ByteCounters, Order};
 
+use arrayvec::ArrayVec;
 use smallvec::SmallVec;
 use thiserror::Error;
 
@@ -19,6 +20,9 @@ const SACK_PERMITTED: u8 = 4;
 const SACK: u8 = 5;
 const TIMESTAMPS: u8 = 8;
 const FAST_OPEN: u8 = 34;
+
+/// Options as they are laid out on the wire.
+pub type OptionBytes = ArrayVec<u8, MAX_LEN>;
 
 /// A Fast Open cookie (RFC 7413 §2): 4 to 16 bytes, an even number; an empty one asks for one.
 pub type Cookie = SmallVec<[u8; 16]>;
@@ -127,8 +131,8 @@ impl Options {
     /// The bytes on the wire, laid out so that each value is aligned, the whole a multiple of four.
     ///
     /// SACK blocks that no longer fit into [`MAX_LEN`] are left out.
-    pub fn emit(&self) -> SmallVec<[u8; MAX_LEN]> {
-        let mut bytes = SmallVec::new();
+    pub fn emit(&self) -> OptionBytes {
+        let mut bytes = OptionBytes::new();
         match self.layout {
             Layout::Linux => {
                 self.emit_mss(&mut bytes);
@@ -138,7 +142,7 @@ impl Options {
                 }
                 self.emit_byte_counters(&mut bytes);
                 if self.sack_permitted && self.timestamps.is_none() {
-                    bytes.extend_from_slice(&[NO_OPERATION, NO_OPERATION]);
+                    put(&mut bytes, &[NO_OPERATION, NO_OPERATION]);
                     self.emit_sack_permitted(&mut bytes);
                 }
                 self.emit_window_scale(&mut bytes);
@@ -160,68 +164,67 @@ impl Options {
         bytes
     }
 
-    fn emit_mss(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
+    fn emit_mss(&self, bytes: &mut OptionBytes) {
         if let Some(mss) = self.mss {
-            bytes.extend_from_slice(&[MSS, 4]);
-            bytes.extend_from_slice(&mss.to_be_bytes());
+            let [high, low] = mss.to_be_bytes();
+            put(bytes, &[MSS, 4, high, low]);
         }
     }
 
-    fn emit_window_scale(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
+    fn emit_window_scale(&self, bytes: &mut OptionBytes) {
         if let Some(shift) = self.window_scale {
-            bytes.extend_from_slice(&[NO_OPERATION, WINDOW_SCALE, 3, shift]);
+            put(bytes, &[NO_OPERATION, WINDOW_SCALE, 3, shift]);
         }
     }
 
-    fn emit_sack_permitted(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
+    fn emit_sack_permitted(&self, bytes: &mut OptionBytes) {
         if self.sack_permitted {
-            bytes.extend_from_slice(&[SACK_PERMITTED, 2]);
+            put(bytes, &[SACK_PERMITTED, 2]);
         }
     }
 
     /// RFC 7323 §3.2: the two values begin on a multiple of four.
-    fn emit_timestamps(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
+    fn emit_timestamps(&self, bytes: &mut OptionBytes) {
         let Some(Timestamps { value, echo }) = self.timestamps else { return };
         while bytes.len() % 4 != 2 {
             bytes.push(NO_OPERATION);
         }
-        bytes.extend_from_slice(&[TIMESTAMPS, 10]);
-        bytes.extend_from_slice(&value.to_be_bytes());
-        bytes.extend_from_slice(&echo.to_be_bytes());
+        let ([a, b, c, d], [e, f, g, h]) = (value.to_be_bytes(), echo.to_be_bytes());
+        put(bytes, &[TIMESTAMPS, 10, a, b, c, d, e, f, g, h]);
     }
 
     /// Between words, so that everything else keeps its place.
-    fn emit_byte_counters(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
+    fn emit_byte_counters(&self, bytes: &mut OptionBytes) {
         let Some(counters) = self.byte_counters else { return };
         if bytes.len().next_multiple_of(4) + counters.len() <= MAX_LEN {
-            bytes.resize(bytes.len().next_multiple_of(4), NO_OPERATION);
+            pad(bytes);
             counters.emit(bytes);
-            bytes.resize(bytes.len().next_multiple_of(4), NO_OPERATION);
+            pad(bytes);
         }
     }
 
-    fn emit_fast_open(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
+    fn emit_fast_open(&self, bytes: &mut OptionBytes) {
         let Some(cookie) = self.fast_open.as_ref().filter(|cookie| bytes.len() + 2 + cookie.len() <= MAX_LEN) else {
             return;
         };
-        bytes.extend_from_slice(&[FAST_OPEN, 2 + cookie.len() as u8]);
-        bytes.extend_from_slice(cookie);
-        while self.layout == Layout::Linux && !bytes.len().is_multiple_of(4) {
-            bytes.push(NO_OPERATION);
+        put(bytes, &[FAST_OPEN, 2 + cookie.len() as u8]);
+        put(bytes, cookie);
+        if self.layout == Layout::Linux {
+            pad(bytes);
         }
     }
 
-    fn emit_sack(&self, bytes: &mut SmallVec<[u8; MAX_LEN]>) {
+    fn emit_sack(&self, bytes: &mut OptionBytes) {
         let room = (MAX_LEN - bytes.len().next_multiple_of(4)).saturating_sub(4) / 8;
         let blocks = &self.sack[..self.sack.len().min(room)];
         if blocks.is_empty() {
             return;
         }
-        bytes.resize(bytes.len().next_multiple_of(4) + 2, NO_OPERATION);
-        bytes.extend_from_slice(&[SACK, 2 + 8 * blocks.len() as u8]);
+        pad(bytes);
+        put(bytes, &[NO_OPERATION, NO_OPERATION, SACK, 2 + 8 * blocks.len() as u8]);
         for (left, right) in blocks {
-            bytes.extend_from_slice(&left.to_be_bytes());
-            bytes.extend_from_slice(&right.to_be_bytes());
+            put(bytes, &left.to_be_bytes());
+            put(bytes, &right.to_be_bytes());
         }
     }
 
@@ -245,6 +248,19 @@ impl Options {
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+}
+
+/// # Panics
+/// When there is no room, which whoever lays out what may be long sees to before.
+fn put(bytes: &mut OptionBytes, option: &[u8]) {
+    bytes.try_extend_from_slice(option).expect("what may be long is left out where there is no room");
+}
+
+/// Up to the next word.
+fn pad(bytes: &mut OptionBytes) {
+    while !bytes.len().is_multiple_of(4) {
+        bytes.push(NO_OPERATION);
     }
 }
 
