@@ -72,6 +72,12 @@ impl Sub<Duration> for Instant {
     }
 }
 
+/// The earliest of several times, where there are any.
+pub fn earliest<const N: usize>(times: [Option<Instant>; N]) -> Option<Instant> {
+    let first = times.iter().fold(Instant::FAR_FUTURE, |first, at| first.min(at.unwrap_or(Instant::FAR_FUTURE)));
+    (first != Instant::FAR_FUTURE).then_some(first)
+}
+
 /// A span in nanoseconds, at most as long as time itself.
 const fn nanos(span: Duration) -> u64 {
     span.as_secs().saturating_mul(1_000_000_000).saturating_add(span.subsec_nanos() as u64)

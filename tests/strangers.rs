@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use strata::event::Context;
 use strata::frame::{Checksum, Offload, Received};
 use strata::icmp::{self, Disposition, Icmp};
-use strata::ip::{self, Ip, NetworkError};
+use strata::ip::{self, Ip, NetworkError, Outgoing};
 use strata::link::{self, Link};
 use strata::pool::Pool;
 use strata::random::Random;
@@ -68,7 +68,7 @@ impl Host {
         };
         if let Some(answer) = answer {
             // No route is an answer too: the source may be far away.
-            let _ = self.ip.send(&mut cx, answer, &mut self.link);
+            send(&mut self.ip, &mut cx, answer, &mut self.link);
         }
     }
 
@@ -80,7 +80,7 @@ impl Host {
         self.ip.handle_timeout(&mut cx);
         while let Some((packet, problem)) = self.ip.poll_problem() {
             if let Some(error) = self.icmp.error(&mut cx, &packet, problem.into()) {
-                let _ = self.ip.send(&mut cx, error, &mut self.link);
+                send(&mut self.ip, &mut cx, error, &mut self.link);
             }
         }
         while self.link.poll_failure().is_some() {}
@@ -90,6 +90,12 @@ impl Host {
             sent += 1;
         }
         sent
+    }
+}
+
+fn send(ip: &mut Ip, cx: &mut Context<'_>, mut packet: Outgoing, link: &mut Link) {
+    if ip.send(cx, &mut packet, link) == Ok(true) {
+        link.enqueue(cx, packet.frame);
     }
 }
 

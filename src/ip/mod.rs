@@ -31,7 +31,7 @@ pub use send::SendError;
 use crate::event::{Context, DropReason, Event, Layer};
 use crate::link::{self, Up};
 use crate::random::Random;
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 use identification::Identifications;
 use ipnet::IpNet;
 pub use path_mtu::FLOOR as MIN_PATH_MTU;
@@ -213,7 +213,7 @@ impl Ip {
 
     pub fn next_deadline(&self) -> Option<Instant> {
         let deadlines = [self.reassembly.next_deadline(), self.paths.next_deadline(), self.routes.next_deadline()];
-        deadlines.into_iter().flatten().min()
+        earliest(deadlines)
     }
 
     pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {

@@ -33,9 +33,10 @@ impl SendError {
 }
 
 impl Ip {
-    /// Routes, fragments if need be, prepends the header and hands the frame to the link. What cannot go is told as
-    /// dropped, and why is given back.
-    pub fn send(&mut self, cx: &mut Context<'_>, packet: Outgoing, link: &mut Link) -> Result<(), SendError> {
+    /// Routes, prepends the header and lets the link prepend its own. True when the packet's frame is complete and to go at
+    /// once; false when it waits for its neighbour, or for its turn in pieces. What cannot go is told as dropped, and why
+    /// is given back.
+    pub fn send(&mut self, cx: &mut Context<'_>, packet: &mut Outgoing, link: &mut Link) -> Result<bool, SendError> {
         let before = cx.about(Some(packet.frame.id()));
         let sent = match (packet.source, packet.destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => self.send_v4(cx, packet, (source, destination), link),
@@ -51,10 +52,10 @@ impl Ip {
     fn send_v4(
         &mut self,
         cx: &mut Context<'_>,
-        mut packet: Outgoing,
+        packet: &mut Outgoing,
         (source, destination): (Ipv4Addr, Ipv4Addr),
         link: &mut Link,
-    ) -> Result<(), SendError> {
+    ) -> Result<bool, SendError> {
         debug_assert!(packet.ttl > 0, "RFC 1122 §3.2.1.7: no packet leaves with TTL 0");
         let next_hop =
             self.next_hop(packet.destination).ok_or(SendError::NoRoute { destination: packet.destination })?;
@@ -87,15 +88,16 @@ impl Ip {
         };
         if on_the_wire <= mtu {
             prepend(cx, &header, &mut packet.frame);
-            link.send(cx, next_hop, packet.frame);
-        } else {
-            for (header, mut piece) in fragments(cx, &header, packet.frame, mtu) {
-                cx.about(Some(piece.id()));
-                prepend(cx, &header, &mut piece);
-                link.send(cx, next_hop, piece);
+            return Ok(link.send(cx, next_hop, &mut packet.frame));
+        }
+        for (header, mut piece) in fragments(cx, &header, packet.frame.clone(), mtu) {
+            cx.about(Some(piece.id()));
+            prepend(cx, &header, &mut piece);
+            if link.send(cx, next_hop, &mut piece) {
+                link.enqueue(cx, piece);
             }
         }
-        Ok(())
+        Ok(false)
     }
 }
 

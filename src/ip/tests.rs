@@ -197,6 +197,13 @@ fn resolved(bench: &mut Bench) -> Link {
     link
 }
 
+fn send(ip: &mut Ip, cx: &mut Context<'_>, mut packet: Outgoing, link: &mut Link) -> Result<(), SendError> {
+    if ip.send(cx, &mut packet, link)? {
+        link.enqueue(cx, packet.frame);
+    }
+    Ok(())
+}
+
 fn sent(link: &mut Link) -> Vec<Vec<u8>> {
     std::iter::from_fn(|| link.poll_transmit()).map(|frame| frame.to_vec()[14..].to_vec()).collect()
 }
@@ -209,8 +216,8 @@ fn a_packet_that_fits_leaves_whole() {
     let mut twin = packet.clone();
     twin.dont_fragment = true;
     twin.ttl = 9;
-    bench.run(|cx| ip.send(cx, packet, &mut link)).expect("it fits");
-    bench.run(|cx| ip.send(cx, twin, &mut link)).expect("it fits");
+    bench.run(|cx| send(&mut ip, cx, packet, &mut link)).expect("it fits");
+    bench.run(|cx| send(&mut ip, cx, twin, &mut link)).expect("it fits");
     let sent = sent(&mut link);
     assert_eq!(sent.len(), 2);
     let read = |bytes: &[u8]| Header::parse(bytes).map(|(header, rest)| (header, rest.to_vec())).expect("ours");
@@ -239,7 +246,7 @@ fn what_cannot_go_says_why() {
         (PEER, 65_508, false, too_long, DropReason::FragmentationNeeded),
     ] {
         let packet = Outgoing { dont_fragment, ..outgoing(&mut bench, destination, b"udp head", &vec![0; len]) };
-        assert_eq!(bench.run(|cx| ip.send(cx, packet, &mut link)), Err(error));
+        assert_eq!(bench.run(|cx| send(&mut ip, cx, packet, &mut link)), Err(error));
         assert_eq!(bench.drops(), [reason]);
     }
 }
@@ -251,7 +258,7 @@ fn a_super_frame_passes_when_its_segments_fit() {
     for (segment, expected) in [(1460, Ok(())), (1461, Err(SendError::FragmentationNeeded { len: 1501, mtu: 1500 }))] {
         let mut packet = outgoing(&mut bench, PEER, &[0; 20], &[0; 60_000]);
         packet.frame.offload.segment_size = std::num::NonZeroU16::new(segment);
-        assert_eq!(bench.run(|cx| ip.send(cx, packet, &mut link)), expected);
+        assert_eq!(bench.run(|cx| send(&mut ip, cx, packet, &mut link)), expected);
     }
     assert_eq!(sent(&mut link).iter().map(Vec::len).collect::<Vec<_>>(), [60_040]);
 }
@@ -265,12 +272,12 @@ fn a_narrow_path_is_obeyed_and_a_very_narrow_one_left_to_the_routers() {
         assert_eq!(ip.mtu_for(bench.now, FAR.into()), expected_mtu);
         assert_eq!(ip.mtu_for(bench.now, PEER.into()), 1500);
         let packet = Outgoing { dont_fragment: true, ..outgoing(&mut bench, FAR, b"", &vec![0; len]) };
-        bench.run(|cx| ip.send(cx, packet, &mut link)).expect("it fits");
+        bench.run(|cx| send(&mut ip, cx, packet, &mut link)).expect("it fits");
         let (header, _) = Header::parse(&sent(&mut link)[0]).map(|(header, rest)| (header, rest.len())).expect("ours");
         assert_eq!(header.dont_fragment, expected_dont_fragment);
         let packet = Outgoing { dont_fragment: true, ..outgoing(&mut bench, FAR, b"", &[0; 1200]) };
         let error = SendError::FragmentationNeeded { len: 1220, mtu: expected_mtu };
-        assert_eq!(bench.run(|cx| ip.send(cx, packet, &mut link)), Err(error));
+        assert_eq!(bench.run(|cx| send(&mut ip, cx, packet, &mut link)), Err(error));
     }
     bench.now = ip.next_deadline().expect("ten minutes");
     bench.run(|cx| ip.handle_timeout(cx));
@@ -298,7 +305,7 @@ proptest! {
         if partial {
             packet.frame.offload.checksum = Checksum::Partial { start: 0, offset: 6 };
         }
-        bench.run(|cx| ip.send(cx, packet, &mut link)).expect("it may be fragmented");
+        bench.run(|cx| send(&mut ip, cx, packet, &mut link)).expect("it may be fragmented");
         let frames: Vec<Frame> = std::iter::from_fn(|| link.poll_transmit()).collect();
         prop_assert!(frames.iter().all(|frame| frame.len() <= mtu + 14));
         let ids: std::collections::BTreeSet<_> = frames.iter().map(Frame::id).collect();

@@ -20,7 +20,7 @@ pub use neighbours::{Config as NeighbourConfig, Failure};
 
 use crate::event::{Context, DropReason, Event, Layer};
 use crate::frame::{Frame, Offload, Received};
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 use crate::wire::MacAddress;
 use crate::wire::ethernet::{Header, ParseError, ether_type};
 use conflict::Claims;
@@ -142,36 +142,62 @@ impl Link {
         Ok((header, payload))
     }
 
-    /// Sends an IP packet to a neighbour: at once when its hardware address is known, else when it is.
-    pub fn send(&mut self, cx: &mut Context<'_>, next_hop: IpAddr, frame: Frame) {
+    /// An IP packet is to go to a neighbour. True when its frame is complete and to go at once; false when it waits until
+    /// the neighbour's hardware address is known, or was dropped.
+    pub fn send(&mut self, cx: &mut Context<'_>, next_hop: IpAddr, frame: &mut Frame) -> bool {
         let before = cx.about(Some(frame.id()));
-        if !self.claims.are_settled() && source_of(&frame).is_some_and(|source| !self.claims.is_ours(source)) {
+        let known = if !self.claims.are_settled()
+            && source_of(frame).is_some_and(|source| !self.claims.is_ours(source))
+        {
             cx.tell(|| Event::Dropped { layer: Layer::Ethernet, reason: DropReason::AddressUnsettled });
-        } else if let Some(mac) = self.group_mac(next_hop) {
-            self.transmit(cx, mac, ether_type_of(next_hop), frame);
-        } else if let Some(mac) = self.neighbours.resolve(cx, next_hop) {
-            self.transmit(cx, mac, ether_type_of(next_hop), frame);
+            None
+        } else if let Some(mac) = self.group_mac(next_hop).or_else(|| self.neighbours.resolve(cx, next_hop)) {
+            Some(mac)
         } else {
-            self.neighbours.keep(cx, next_hop, frame);
+            self.neighbours.keep(cx, next_hop, frame.clone());
             self.ask(cx);
+            None
+        };
+        if let Some(mac) = known {
+            self.prepend(cx, mac, ether_type_of(next_hop), frame);
         }
         cx.about(before);
+        known.is_some()
     }
 
-    /// Prepends Ethernet; the frame is complete.
-    fn transmit(&mut self, cx: &mut Context<'_>, destination: MacAddress, ether_type: u16, mut frame: Frame) {
-        let before = cx.about(Some(frame.id()));
-        if self.ready.len() >= self.config.transmit_queue {
-            cx.tell(|| Event::Dropped { layer: Layer::Ethernet, reason: DropReason::TransmitQueueFull });
-        } else {
-            let payload = frame.len();
-            Header { destination, source: self.config.mac, ether_type, ..Header::default() }.emit(|header| {
-                frame.prepend(header);
-                cx.tell(|| Event::Prepended { layer: Layer::Ethernet, header, payload });
-            });
+    fn prepend(&self, cx: &mut Context<'_>, destination: MacAddress, ether_type: u16, frame: &mut Frame) {
+        let payload = frame.len();
+        Header { destination, source: self.config.mac, ether_type, ..Header::default() }.emit(|header| {
+            frame.prepend(header);
+            cx.tell(|| Event::Prepended { layer: Layer::Ethernet, header, payload });
+        });
+    }
+
+    /// A complete frame waits for its turn.
+    pub fn enqueue(&mut self, cx: &mut Context<'_>, frame: Frame) {
+        if self.has_room(cx, &frame) {
             self.ready.push_back(frame);
         }
-        cx.about(before);
+    }
+
+    /// Completes a frame of the link's own, or one that has waited, and queues it.
+    fn transmit(&mut self, cx: &mut Context<'_>, destination: MacAddress, ether_type: u16, mut frame: Frame) {
+        if self.has_room(cx, &frame) {
+            let before = cx.about(Some(frame.id()));
+            self.prepend(cx, destination, ether_type, &mut frame);
+            cx.about(before);
+            self.ready.push_back(frame);
+        }
+    }
+
+    fn has_room(&self, cx: &mut Context<'_>, frame: &Frame) -> bool {
+        let room = self.ready.len() < self.config.transmit_queue;
+        if !room {
+            let before = cx.about(Some(frame.id()));
+            cx.tell(|| Event::Dropped { layer: Layer::Ethernet, reason: DropReason::TransmitQueueFull });
+            cx.about(before);
+        }
+        room
     }
 
     /// The hardware address of a group; none for a single host.
@@ -214,7 +240,7 @@ impl Link {
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {
-        [self.neighbours.next_deadline(), self.claims.next_deadline()].into_iter().flatten().min()
+        earliest([self.neighbours.next_deadline(), self.claims.next_deadline()])
     }
 
     pub fn handle_timeout(&mut self, cx: &mut Context<'_>) {

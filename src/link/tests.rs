@@ -45,7 +45,9 @@ fn send(link: &mut Link, bench: &mut Bench, next_hop: &str) {
     bench.run(|cx| {
         let mut frame = Frame::new(cx.begin_frame(), Payload::default());
         frame.prepend(b"an IP packet");
-        link.send(cx, next_hop, frame);
+        if link.send(cx, next_hop, &mut frame) {
+            link.enqueue(cx, frame);
+        }
     });
 }
 
@@ -269,8 +271,8 @@ fn while_probing_nothing_is_sent_from_the_address_nor_answered_for_it() {
         frame
     };
     bench.run(|cx| {
-        let frame = packet(cx);
-        link.send(cx, PEER.into(), frame);
+        let mut frame = packet(cx);
+        assert!(!link.send(cx, PEER.into(), &mut frame));
     });
     assert_eq!(bench.drops(), [DropReason::AddressUnsettled]);
     give_arp(&mut link, &mut bench, &request(PEER, OURS));
@@ -287,8 +289,8 @@ fn while_probing_nothing_is_sent_from_the_address_nor_answered_for_it() {
     );
     bench.drops();
     bench.run(|cx| {
-        let frame = packet(cx);
-        link.send(cx, PEER.into(), frame);
+        let mut frame = packet(cx);
+        assert!(!link.send(cx, PEER.into(), &mut frame));
     });
     assert_eq!((sent_arp(&mut link).len(), bench.drops()), (1, vec![]), "now the neighbour is asked for");
 }

@@ -2,7 +2,7 @@
 
 use super::host::{Host, Outgoing};
 use crate::device::{Batch, Device};
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::task::Waker;
@@ -81,7 +81,7 @@ impl Nic {
             busy |= !exchange.wakers.is_empty() || self.outgoing.frames.len() < waiting;
             exchange.wakers.into_iter().for_each(Waker::wake);
             if exchange.idle {
-                let deadline = [exchange.deadline, self.device.next_deadline()].into_iter().flatten().min();
+                let deadline = earliest([exchange.deadline, self.device.next_deadline()]);
                 return Ok(Turn { busy, idle: true, blocked: !self.outgoing.frames.is_empty(), deadline });
             }
             if full {

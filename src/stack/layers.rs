@@ -12,7 +12,7 @@ use crate::ip::{self, Ip, NetworkError, Outgoing, Packet, Problem, SendError};
 use crate::link::{self, Link};
 use crate::random::Random;
 use crate::tcp::Seq;
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 use crate::wire::{MacAddress, protocol};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -202,7 +202,7 @@ impl Layers {
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {
-        [self.link.next_deadline(), self.ip.next_deadline(), self.tcp.next_deadline()].into_iter().flatten().min()
+        earliest([self.link.next_deadline(), self.ip.next_deadline(), self.tcp.next_deadline()])
     }
 
     /// True when there was room.
@@ -222,31 +222,41 @@ impl Layers {
     pub fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Option<Frame> {
         loop {
             if let Some(frame) = self.link.poll_transmit() {
-                cx.about(Some(frame.id()));
-                cx.tell(|| Event::FrameSent { frame: &frame });
-                return Some(frame);
+                return Some(leaves(cx, frame));
             }
-            let packet = match self.outgoing.pop_front() {
+            let mut packet = match self.outgoing.pop_front() {
                 Some(packet) => packet,
                 None => self.tcp.poll_transmit(cx)?,
             };
-            self.send(cx, packet);
+            if self.send(cx, &mut packet) {
+                return Some(leaves(cx, packet.frame));
+            }
         }
     }
 
-    fn send(&mut self, cx: &mut Context<'_>, packet: Outgoing) {
+    /// True when the packet's frame is complete and to go at once.
+    fn send(&mut self, cx: &mut Context<'_>, packet: &mut Outgoing) -> bool {
         cx.about(Some(packet.frame.id()));
-        let tuple = transport_ports(&packet);
-        if let Err(SendError::FragmentationNeeded { mtu, .. }) = self.ip.send(cx, packet, &mut self.link)
-            && let Some(tuple) = tuple
-        {
-            self.tcp.handle_too_large(&tuple, mtu);
+        let tuple = transport_ports(packet);
+        match self.ip.send(cx, packet, &mut self.link) {
+            Ok(complete) => complete,
+            Err(SendError::FragmentationNeeded { mtu, .. }) => {
+                tuple.into_iter().for_each(|tuple| self.tcp.handle_too_large(&tuple, mtu));
+                false
+            }
+            Err(SendError::NoRoute { .. } | SendError::TooLong { .. }) => false,
         }
     }
 
     pub fn poll_wakeup(&mut self) -> Option<SocketId> {
         self.tcp.poll_wakeup().or_else(|| self.udp.poll_wakeup()).or_else(|| self.ping.poll_wakeup())
     }
+}
+
+fn leaves(cx: &mut Context<'_>, frame: Frame) -> Frame {
+    cx.about(Some(frame.id()));
+    cx.tell(|| Event::FrameSent { frame: &frame });
+    frame
 }
 
 /// The connection that a TCP segment belongs to, read off its header.

@@ -15,7 +15,7 @@ use crate::random::Random;
 use crate::tcp::fast_open::CookieJar;
 use crate::tcp::listen::Listener;
 use crate::tcp::{Arrival, Config, Memory, Opening, Outcome, Segment, emit};
-use crate::time::Instant;
+use crate::time::{Instant, earliest};
 use crate::wire::checksum::Sum;
 use crate::wire::tcp::{Header, ParseError};
 use crate::wire::{self, protocol};
@@ -228,7 +228,7 @@ impl TcpTable {
     }
 
     pub fn next_deadline(&self) -> Option<Instant> {
-        [self.deadlines.next(), self.time_waits.next_deadline(), self.rest.next_deadline()].into_iter().flatten().min()
+        earliest([self.deadlines.next(), self.time_waits.next_deadline(), self.rest.next_deadline()])
     }
 
     /// The next segment of any socket; those that have much to send take turns.
@@ -239,20 +239,29 @@ impl TcpTable {
         }
         while let Some(id) = self.ready.pop_front() {
             let Some(socket) = self.sockets.get_mut(id) else { continue };
-            let frame = match &mut socket.shape {
-                Shape::Opening(opening) => opening.poll_transmit(cx),
-                Shape::Connection(connection) => connection.poll_transmit(cx),
-                Shape::Resting(_) | Shape::Failed { .. } => None,
+            let (frame, more) = match &mut socket.shape {
+                Shape::Opening(opening) => (opening.poll_transmit(cx), true),
+                Shape::Connection(connection) => {
+                    let frame = connection.poll_transmit(cx);
+                    (frame, connection.may_go_on_sending(cx.now))
+                }
+                Shape::Resting(_) | Shape::Failed { .. } => (None, false),
             };
-            if let Some(frame) = frame {
-                self.ready.push_back(id);
+            let packet = frame.map(|frame| {
                 let Config { ttl, traffic_class, .. } = *socket.config();
-                return Some(outgoing(&socket.tuple(), (ttl, traffic_class), frame));
+                outgoing(&socket.tuple(), (ttl, traffic_class), frame)
+            });
+            if packet.is_some() && more {
+                self.ready.push_back(id);
+                return packet;
             }
             // What is left has to wait for something to happen.
             socket.ready = false;
             self.settle_asked(id);
             self.shrink_to_time_wait(cx, id);
+            if packet.is_some() {
+                return packet;
+            }
         }
         self.rest.date(cx.now);
         None

@@ -3,6 +3,7 @@
 use super::fold::{Fold, Folder, Unfolder};
 use crate::event::TimerKind;
 use crate::time::Instant;
+use std::fmt;
 
 pub const KINDS: [TimerKind; 11] = [
     TimerKind::Reordering,
@@ -19,7 +20,7 @@ pub const KINDS: [TimerKind; 11] = [
 ];
 
 /// When each timer fires, and which of them run: few of a connection's do at a time.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Timers {
     running: u16,
     at: [Instant; KINDS.len()],
@@ -79,6 +80,13 @@ impl Timers {
             }
         }
         first
+    }
+}
+
+/// Those that run.
+impl fmt::Debug for Timers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(KINDS.into_iter().filter_map(|timer| Some((timer, self.at(timer)?)))).finish()
     }
 }
 

@@ -9,6 +9,7 @@ use super::seq::Seq;
 use super::state::State;
 use crate::event::{CongestionState, Context, SendReason, TimerKind};
 use crate::frame::{Frame, Payload};
+use crate::time::Instant;
 use crate::wire::tcp::{Flags, Header};
 use crate::wire::tcp_options::{Options, Timestamps};
 use std::num::NonZeroU16;
@@ -102,6 +103,15 @@ impl Connection {
             || self.pending.is_any()
             || self.acknowledges_before().is_some()
             || self.recovery.has_something_to_send()
+    }
+
+    /// A segment has left, or none was to. False when there is nothing more, which need not be asked for.
+    pub fn may_go_on_sending(&mut self, now: Instant) -> bool {
+        let may = self.may_have_something_to_send();
+        if !may {
+            self.note_phase(now, false);
+        }
+        may
     }
 
     fn next(&self) -> Next {
@@ -445,6 +455,7 @@ impl Connection {
     }
 
     /// Those that not every segment has: marks counted, and SACK blocks.
+    #[inline(never)]
     fn more_options_len(&self) -> usize {
         let (byte_counters, blocks) = self.fit_options();
         let counters = byte_counters.map_or(0, |counters| counters.len().next_multiple_of(4));
