@@ -29,7 +29,7 @@ pub use packet::{Outgoing, Packet};
 pub use send::SendError;
 
 use crate::event::{Context, DropReason, Event, Layer};
-use crate::link::{self, Up};
+use crate::link::{Addresses, Up};
 use crate::random::Random;
 use crate::time::{Instant, earliest};
 use identification::Identifications;
@@ -119,6 +119,7 @@ impl From<Problem> for NetworkError {
 #[derive(Debug)]
 pub struct Ip {
     config: Config,
+    own: Addresses,
     routes: Routes,
     paths: PathMtus,
     reassembly: Reassembly,
@@ -135,6 +136,7 @@ impl Ip {
             reassembly: Reassembly::new(config.reassembly),
             identifications: Identifications::new(random, config.identifications),
             problems: VecDeque::new(),
+            own: Addresses::new(&config.addresses),
             config,
         }
     }
@@ -200,13 +202,13 @@ impl Ip {
     }
 
     pub fn is_ours(&self, address: IpAddr) -> bool {
-        self.config.addresses.iter().any(|own| own.addr() == address)
+        self.own.is_ours(address)
     }
 
     /// A broadcast of any form that our prefixes know, or a multicast.
     pub fn is_broadcast(&self, address: IpAddr) -> bool {
         match address {
-            IpAddr::V4(v4) => v4.is_multicast() || link::is_broadcast(&self.config.addresses, v4),
+            IpAddr::V4(v4) => v4.is_multicast() || self.own.is_broadcast(v4),
             IpAddr::V6(v6) => v6.is_multicast(),
         }
     }

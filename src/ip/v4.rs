@@ -4,7 +4,6 @@ use super::reassembly::Fragment;
 use super::{Ip, Packet, Problem};
 use crate::event::{Context, DropReason, Event, Layer};
 use crate::frame::Offload;
-use crate::link;
 use crate::wire::ipv4::{self, Header, ParseError};
 use ipnet::IpNet;
 use std::borrow::Cow;
@@ -87,7 +86,7 @@ impl Ip {
             // RFC 1122 §3.3.6: a unicast packet has no business in a broadcast frame.
             return if group { Err(DropReason::BroadcastUnicastMismatch) } else { Ok(()) };
         }
-        if destination == ALL_HOSTS || link::is_broadcast(&self.config.addresses, destination) {
+        if destination == ALL_HOSTS || self.own.is_broadcast(destination) {
             return Ok(());
         }
         Err(DropReason::NotOurAddress)

@@ -2,7 +2,7 @@
 
 use super::conflict::{self, Say};
 use super::neighbours::Solicitation;
-use super::{Link, is_broadcast};
+use super::Link;
 use crate::event::{Context, DropReason, Event, Layer, NeighbourMessage};
 use crate::frame::{Frame, Payload};
 use crate::wire::MacAddress;
@@ -56,9 +56,7 @@ impl Link {
 
     /// Could be a host on our link: in one of our prefixes, neither ours nor a broadcast.
     fn is_neighbour(&self, address: Ipv4Addr) -> bool {
-        let addresses = &self.config.addresses;
-        let on_link = addresses.iter().any(|own| own.contains(&IpAddr::V4(address)));
-        on_link && !is_broadcast(addresses, address) && !addresses.iter().any(|own| own.addr() == address)
+        self.own.is_on_link(address) && !self.own.is_broadcast(address) && !self.own.is_ours(address.into())
     }
 
     fn answer(&mut self, cx: &mut Context<'_>, request: &Packet) {

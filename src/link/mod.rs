@@ -10,12 +10,14 @@
 //! Invariants: the cache, what waits in it, and what waits for the device are bounded; a neighbour is asked for once a
 //! second at most (RFC 1122 §2.3.2.1); only a packet meant for us can make an entry.
 
+mod addresses;
 mod arp;
 mod conflict;
 mod neighbours;
 #[cfg(test)]
 mod tests;
 
+pub use addresses::Addresses;
 pub use neighbours::{Config as NeighbourConfig, Failure};
 
 use crate::event::{Context, DropReason, Event, Layer};
@@ -74,6 +76,7 @@ pub enum Up<'a> {
 #[derive(Debug)]
 pub struct Link {
     config: Config,
+    own: Addresses,
     neighbours: Neighbours,
     claims: Claims,
     ready: VecDeque<Frame>,
@@ -86,6 +89,7 @@ impl Link {
             neighbours: Neighbours::new(config.neighbours),
             claims: Claims::new(own, config.probe),
             ready: VecDeque::new(),
+            own: Addresses::new(&config.addresses),
             config,
         }
     }
@@ -203,7 +207,7 @@ impl Link {
     /// The hardware address of a group; none for a single host.
     fn group_mac(&self, address: IpAddr) -> Option<MacAddress> {
         match address {
-            IpAddr::V4(v4) if is_broadcast(&self.config.addresses, v4) => Some(MacAddress::BROADCAST),
+            IpAddr::V4(v4) if self.own.is_broadcast(v4) => Some(MacAddress::BROADCAST),
             // RFC 1112 §6.4: the low 23 bits.
             IpAddr::V4(v4) if v4.is_multicast() => {
                 let [_, b, c, d] = v4.octets();
@@ -261,14 +265,6 @@ impl Link {
     fn own_v4(&self) -> impl Iterator<Item = Ipv4Net> {
         self.config.addresses.iter().filter_map(as_v4)
     }
-}
-
-/// A broadcast in any form that the prefixes of our addresses know (RFC 1122 §3.3.6): all ones in the host part or
-/// everywhere, and the old form of all zeros in the host part.
-pub fn is_broadcast(addresses: &[IpNet], address: Ipv4Addr) -> bool {
-    // RFC 3021: a link of two hosts has no broadcast but the limited one.
-    let of = |own: Ipv4Net| own.prefix_len() < 31 && (address == own.broadcast() || address == own.network());
-    address.is_broadcast() || addresses.iter().filter_map(as_v4).any(of)
 }
 
 fn as_v4(own: &IpNet) -> Option<Ipv4Net> {

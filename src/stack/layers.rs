@@ -222,14 +222,13 @@ impl Layers {
     pub fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Option<Frame> {
         loop {
             if let Some(frame) = self.link.poll_transmit() {
-                return Some(leaves(cx, frame));
+                leaves(cx, &frame);
+                return Some(frame);
             }
-            let mut packet = match self.outgoing.pop_front() {
-                Some(packet) => packet,
-                None => self.tcp.poll_transmit(cx)?,
-            };
+            let mut packet = self.outgoing.pop_front().or_else(|| self.tcp.poll_transmit(cx))?;
             if self.send(cx, &mut packet) {
-                return Some(leaves(cx, packet.frame));
+                leaves(cx, &packet.frame);
+                return Some(packet.frame);
             }
         }
     }
@@ -253,10 +252,9 @@ impl Layers {
     }
 }
 
-fn leaves(cx: &mut Context<'_>, frame: Frame) -> Frame {
+fn leaves(cx: &mut Context<'_>, frame: &Frame) {
     cx.about(Some(frame.id()));
-    cx.tell(|| Event::FrameSent { frame: &frame });
-    frame
+    cx.tell(|| Event::FrameSent { frame });
 }
 
 /// The connection that a TCP segment belongs to, read off its header.
