@@ -79,7 +79,7 @@ pub fn earliest<const N: usize>(times: [Option<Instant>; N]) -> Option<Instant> 
 }
 
 /// A span in nanoseconds, at most as long as time itself.
-const fn nanos(span: Duration) -> u64 {
+pub(crate) const fn nanos(span: Duration) -> u64 {
     span.as_secs().saturating_mul(1_000_000_000).saturating_add(span.subsec_nanos() as u64)
 }
 

@@ -38,6 +38,7 @@ pub use path_mtu::FLOOR as MIN_PATH_MTU;
 use path_mtu::PathMtus;
 use reassembly::Reassembly;
 use routes::Routes;
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -125,6 +126,8 @@ pub struct Ip {
     reassembly: Reassembly,
     identifications: Identifications,
     problems: VecDeque<(Packet<'static>, Problem)>,
+    /// The destination that was asked for last, and its next hop: mostly it is asked for again.
+    last_hop: Cell<Option<(IpAddr, IpAddr)>>,
 }
 
 impl Ip {
@@ -136,6 +139,7 @@ impl Ip {
             reassembly: Reassembly::new(config.reassembly),
             identifications: Identifications::new(random, config.identifications),
             problems: VecDeque::new(),
+            last_hop: Cell::new(None),
             own: Addresses::new(&config.addresses),
             config,
         }
@@ -171,13 +175,20 @@ impl Ip {
     /// The neighbour that packets to `destination` go to: itself on our link, else a gateway. None without a route,
     /// and for our own addresses, which no neighbour has.
     pub fn next_hop(&self, destination: IpAddr) -> Option<IpAddr> {
+        match self.last_hop.get() {
+            Some((last, hop)) if last == destination => Some(hop),
+            Some(_) | None => {
+                let hop = self.look_up_next_hop(destination)?;
+                self.last_hop.set(Some((destination, hop)));
+                Some(hop)
+            }
+        }
+    }
+
+    fn look_up_next_hop(&self, destination: IpAddr) -> Option<IpAddr> {
         if self.is_broadcast(destination) {
-            return self
-                .config
-                .addresses
-                .iter()
-                .any(|own| same_version(own.addr(), destination))
-                .then_some(destination);
+            let reachable = self.config.addresses.iter().any(|own| same_version(own.addr(), destination));
+            return reachable.then_some(destination);
         }
         if self.is_ours(destination) || destination.is_loopback() || destination.is_unspecified() {
             return None;
@@ -199,6 +210,7 @@ impl Ip {
     /// The link gave a neighbour up: if it is a gateway, another one is used for a while.
     pub fn handle_neighbour_failure(&mut self, cx: &mut Context<'_>, neighbour: IpAddr) {
         self.routes.avoid(cx.now, neighbour);
+        self.last_hop.set(None);
     }
 
     pub fn is_ours(&self, address: IpAddr) -> bool {
@@ -224,6 +236,7 @@ impl Ip {
         first_fragments.into_iter().for_each(|first| self.report(first, Problem::ReassemblyTimeout));
         self.paths.handle_timeout(cx, self.config.mtu);
         self.routes.handle_timeout(cx.now);
+        self.last_hop.set(None);
     }
 }
 

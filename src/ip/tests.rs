@@ -1,9 +1,9 @@
 //! What is taken and what is not; routes, sizes, and the way down and up again through fragments.
 
 use super::*;
-use crate::link;
 use crate::event::testing::Bench;
 use crate::frame::{Checksum, Frame, Offload, Payload, Received};
+use crate::link;
 use crate::link::Link;
 use crate::wire::checksum::Sum;
 use crate::wire::ipv4::Header;

@@ -1,8 +1,8 @@
 //! ARP messages, in and out (RFC 826): what they teach the neighbour cache, and what we answer.
 
+use super::Link;
 use super::conflict::{self, Say};
 use super::neighbours::Solicitation;
-use super::Link;
 use crate::event::{Context, DropReason, Event, Layer, NeighbourMessage};
 use crate::frame::{Frame, Payload};
 use crate::wire::MacAddress;

@@ -150,8 +150,7 @@ impl Link {
     /// the neighbour's hardware address is known, or was dropped.
     pub fn send(&mut self, cx: &mut Context<'_>, next_hop: IpAddr, frame: &mut Frame) -> bool {
         let before = cx.about(Some(frame.id()));
-        let known = if !self.claims.are_settled()
-            && source_of(frame).is_some_and(|source| !self.claims.is_ours(source))
+        let known = if !self.claims.are_settled() && source_of(frame).is_some_and(|source| !self.claims.is_ours(source))
         {
             cx.tell(|| Event::Dropped { layer: Layer::Ethernet, reason: DropReason::AddressUnsettled });
             None

@@ -79,6 +79,9 @@ impl Connection {
 
     /// RFC 9937: with each acknowledgement of a recovery, as far as what it delivered allows.
     pub(super) fn bring_window_down(&mut self, cx: &mut Context<'_>, report: &Report) {
+        if self.recovery.window().is_none() {
+            return;
+        }
         let (from, mss) = (self.cwnd(), self.effective_mss() as u64);
         let safe = report.acknowledged > 0 && report.lost.segments == 0;
         self.recovery.on_delivered_in_reduction(report.delivered, safe, mss);

@@ -1,60 +1,61 @@
 //! Round-trip times and the retransmission timeout (RFC 6298; RFC 9293 §3.8.1, MUST-18).
 
 use super::Config;
-use super::fold::folded;
-use crate::time::Instant;
+use super::fold::{Fold, Folder, Unfolder, folded};
+use crate::time::{Instant, nanos};
 use std::time::Duration;
 
-/// The estimator of one connection.
+/// The estimator of one connection. It counts in nanoseconds: a [`Duration`] divides slowly.
 #[derive(Clone, Debug)]
 pub struct RttEstimator {
     /// SRTT and RTTVAR; none before the first sample.
-    estimate: Option<(Duration, Duration)>,
+    estimate: Option<(u64, u64)>,
     /// Before any doubling.
-    base: Duration,
+    base: u64,
     backoff: u32,
-    min: Duration,
-    max: Duration,
+    min: u64,
+    max: u64,
     shortest: Minimum,
-    slop: Duration,
+    slop: u64,
 }
 
 folded!(RttEstimator { estimate, base, backoff, min, max, shortest, slop });
 
 impl RttEstimator {
     pub fn new(config: &Config) -> RttEstimator {
-        let (min, max) = (config.min_rto.min(config.max_rto), config.max_rto);
+        let (min, max) = (nanos(config.min_rto.min(config.max_rto)), nanos(config.max_rto));
         RttEstimator {
             estimate: None,
             // RFC 6298 §2.1: one second until there is a sample.
-            base: config.initial_rto.clamp(min, max),
+            base: nanos(config.initial_rto).clamp(min, max),
             backoff: 0,
             min,
             max,
             shortest: Minimum::default(),
-            slop: config.rto_slop,
+            slop: nanos(config.rto_slop),
         }
     }
 
     /// Takes in a sample of a segment that was sent once (Karn's rule is the caller's: RFC 6298 §3).
     pub fn sample(&mut self, rtt: Duration) {
+        let rtt = nanos(rtt);
         let (srtt, rttvar) = match self.estimate {
             // RFC 6298 §2.2
             None => (rtt, rtt / 2),
             // RFC 6298 §2.3, alpha = 1/8 and beta = 1/4
-            Some((srtt, rttvar)) => (mean(srtt, rtt, 8), mean(rttvar, srtt.abs_diff(rtt), 4)),
+            Some((srtt, rttvar)) => (srtt - srtt / 8 + rtt / 8, rttvar - rttvar / 4 + srtt.abs_diff(rtt) / 4),
         };
         self.estimate = Some((srtt, rttvar));
         // RFC 6298 §2.3 to §2.5, with the minimum in the place of the clock's granularity, as Linux has it: the timeout
         // keeps its distance from the round trip on a path that never varies.
-        self.base = (srtt + self.min.max(rttvar * 4)).min(self.max);
+        self.base = srtt.saturating_add(self.min.max(rttvar.saturating_mul(4))).min(self.max);
     }
 
     /// The timeout as it stands, doubled as often as it ran out.
     pub fn rto(&self) -> Duration {
-        let slop = if self.estimate.is_none() && self.backoff == 0 { Duration::ZERO } else { self.slop };
-        let base = if self.backoff == 0 { self.base } else { self.base.saturating_mul(1 << self.backoff) };
-        (base + slop).min(self.max)
+        let slop = if self.estimate.is_none() && self.backoff == 0 { 0 } else { self.slop };
+        let doubled = self.base.saturating_mul(1 << self.backoff);
+        Duration::from_nanos(doubled.saturating_add(slop).min(self.max))
     }
 
     /// RFC 6298 §5.5: back off the timer.
@@ -74,7 +75,7 @@ impl RttEstimator {
     /// RFC 6298 §5.7: after a SYN that timed out, data begins with three seconds.
     pub fn restart_after_syn_timeout(&mut self) {
         self.backoff = 0;
-        self.base = Duration::from_secs(3).clamp(self.min, self.max);
+        self.base = nanos(Duration::from_secs(3)).clamp(self.min, self.max);
     }
 
     /// A round trip, for the minimum alone.
@@ -84,22 +85,16 @@ impl RttEstimator {
 
     /// The shortest round trip of the last five minutes.
     pub fn min_rtt(&self) -> Option<Duration> {
-        self.shortest.best()
+        self.shortest.best
     }
 
     pub fn srtt(&self) -> Option<Duration> {
-        self.estimate.map(|(srtt, _)| srtt)
+        self.estimate.map(|(srtt, _)| Duration::from_nanos(srtt))
     }
 
     pub fn rttvar(&self) -> Duration {
-        self.estimate.map_or(Duration::ZERO, |(_, rttvar)| rttvar)
+        self.estimate.map_or(Duration::ZERO, |(_, rttvar)| Duration::from_nanos(rttvar))
     }
-}
-
-/// The mean so far and a new value, which counts for one in `weight`. In nanoseconds: spans divide slowly.
-fn mean(so_far: Duration, new: Duration, weight: u128) -> Duration {
-    let sum = so_far.as_nanos() * (weight - 1) + new.as_nanos();
-    Duration::from_nanos((sum / weight) as u64)
 }
 
 /// How long a short round trip counts; Linux's `tcp_min_rtt_wlen`.
@@ -111,9 +106,21 @@ const MINIMUM_LIFETIME: Duration = Duration::from_secs(300);
 struct Minimum {
     /// When each third began, and its shortest; the newest first.
     thirds: [Option<(Instant, Duration)>; 4],
+    /// Of all of them.
+    best: Option<Duration>,
 }
 
-folded!(Minimum { thirds });
+impl Fold for Minimum {
+    fn fold(&self, to: &mut Folder) {
+        self.thirds.fold(to);
+    }
+
+    fn unfold(from: &mut Unfolder<'_>) -> Minimum {
+        let mut minimum = Minimum { thirds: Fold::unfold(from), best: None };
+        minimum.find_best();
+        minimum
+    }
+}
 
 impl Minimum {
     fn note(&mut self, now: Instant, rtt: Duration) {
@@ -124,13 +131,19 @@ impl Minimum {
                 self.thirds[0] = Some((now, rtt));
             }
         }
-        for third in &mut self.thirds {
-            *third = third.filter(|(began, _)| now.since(*began) <= MINIMUM_LIFETIME);
+        let oldest = self.thirds.iter().rev().flatten().next();
+        if oldest.is_some_and(|(began, _)| now.since(*began) > MINIMUM_LIFETIME) {
+            for third in &mut self.thirds {
+                *third = third.filter(|(began, _)| now.since(*began) <= MINIMUM_LIFETIME);
+            }
+            self.find_best();
+        } else {
+            self.best = Some(self.best.map_or(rtt, |best| best.min(rtt)));
         }
     }
 
-    fn best(&self) -> Option<Duration> {
-        self.thirds.iter().flatten().map(|(_, shortest)| *shortest).min()
+    fn find_best(&mut self) {
+        self.best = self.thirds.iter().flatten().map(|(_, shortest)| *shortest).min();
     }
 }
 

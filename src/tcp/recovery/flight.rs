@@ -124,8 +124,9 @@ impl Flight {
     /// `mss` bytes long. Gives the bytes that were not sacked before.
     pub fn acknowledge(&mut self, una: u64, mss: u64, mut each: impl FnMut(&Segment)) -> u64 {
         let mut news = 0;
-        while let Some(segment) = self.first().copied().filter(|segment| segment.start < una) {
-            self.remove(segment.end);
+        while let Some(first) = self.segments.first_entry().filter(|first| first.get().start < una) {
+            let segment = first.remove();
+            self.forget(&segment);
             let covered = una.min(segment.end) - segment.start;
             news += if segment.sacked { 0 } else { covered };
             if segment.end <= una {
@@ -290,14 +291,19 @@ impl Flight {
 
     fn remove(&mut self, end: u64) -> Option<Segment> {
         let segment = self.segments.remove(&end)?;
-        self.sums.each(&segment, Tally::subtract);
+        self.forget(&segment);
+        Some(segment)
+    }
+
+    /// One that is no entry any more counts no more.
+    fn forget(&mut self, segment: &Segment) {
+        self.sums.each(segment, Tally::subtract);
         if segment.waits() {
-            self.waiting.remove(&end);
+            self.waiting.remove(&segment.end);
         }
         if segment.sacked {
-            self.sacked.remove(&end);
+            self.sacked.remove(&segment.end);
         }
-        Some(segment)
     }
 
     /// Gives it as it was.

@@ -72,9 +72,7 @@ impl ByteCounters {
             Order::Ect1First => ORDER_1,
         };
         put(bytes, &[kind, self.len() as u8]);
-        self.fields[..usize::from(self.len)]
-            .iter()
-            .for_each(|field| put(bytes, &field.to_be_bytes()[1..]));
+        self.fields[..usize::from(self.len)].iter().for_each(|field| put(bytes, &field.to_be_bytes()[1..]));
     }
 
     /// The counters of ECT(0), CE and ECT(1), as far as they are there.
