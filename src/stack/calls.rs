@@ -320,6 +320,12 @@ impl Stack {
         self.layers.tcp.handshakes
     }
 
+    /// The connection to which segments between these endpoints belong.
+    #[doc(hidden)]
+    pub fn tcp_find(&self, tuple: &FourTuple) -> Option<TcpId> {
+        self.layers.tcp.sockets.find(tuple)
+    }
+
     pub fn tcp_local_addr(&self, id: TcpId) -> SocketAddr {
         self.layers.tcp.tuple(id).local
     }

@@ -47,6 +47,12 @@ pub use listeners::Handshakes;
 pub use ping::PingReply;
 pub use share::{Share, Stray};
 
+/// What `benches/operations.rs` times by itself.
+#[doc(hidden)]
+pub mod parts {
+    pub use super::deadlines::Deadlines;
+}
+
 use crate::event::{Context, Event, Observer};
 use crate::frame::{Frame, Received};
 use crate::pool::Pool;

@@ -90,3 +90,11 @@ pub use send::Writing;
 pub use seq::Seq;
 pub use state::{State, next};
 pub use time_wait::TimeWait;
+
+/// What `benches/operations.rs` times by itself.
+#[doc(hidden)]
+pub mod parts {
+    pub use super::reassembly::ReceiveBuffer;
+    pub use super::recovery::{Ack, Path, Recovery};
+    pub use super::send_buffer::SendBuffer;
+}

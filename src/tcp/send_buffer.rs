@@ -25,6 +25,7 @@ pub struct SendBuffer {
 
 folded!(SendBuffer { start, end; chunks, tail });
 
+#[allow(clippy::len_without_is_empty, reason = "public for a benchmark alone")]
 impl SendBuffer {
     /// An empty buffer whose first byte will have the given position.
     pub fn new(start: u64) -> SendBuffer {
