@@ -10,6 +10,7 @@ use strata::tcp::{Config as TcpConfig, ConnectError, ListenError};
 use strata::time::Instant;
 use strata::wire::checksum::Sum;
 use strata::wire::tcp::{Flags, Header};
+use support::way::{self, Way};
 use support::{Pair, SERVER, received};
 
 const PEER: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -174,11 +175,24 @@ fn a_connection_keeps_the_address_that_it_began_with() {
 
 #[test]
 fn every_checksum_that_is_sent_is_right() {
+    every_checksum_is_right(way::PLAIN);
+}
+
+#[test]
+fn every_checksum_that_is_left_to_the_device_is_right() {
+    every_checksum_is_right(way::SOFTWARE);
+}
+
+fn every_checksum_is_right(way: Way) {
     // MUST-2
-    let mut pair = exchange(TcpConfig::default());
+    let mut pair = exchange(way, TcpConfig::default());
     pair.run_until(pair.now + Duration::from_secs(1));
-    let segments: Vec<&[u8]> =
-        pair.frames.iter().filter(|(_, frame)| frame.get(23) == Some(&6)).map(|(_, frame)| &frame[14..]).collect();
+    let segments: Vec<&[u8]> = pair
+        .frames
+        .iter()
+        .filter(|(_, (frame, _))| frame.get(23) == Some(&6))
+        .map(|(_, (frame, _))| &frame[14..])
+        .collect();
     assert!(segments.len() > 10);
     for packet in segments {
         assert!(Sum::default().plus(&packet[..20]).is_good());
@@ -191,10 +205,10 @@ fn every_checksum_that_is_sent_is_right() {
 #[test]
 fn ttl_and_diffserv_reach_the_wire_and_follow_their_settings() {
     // MUST-48, MUST-49, SHLD-21, SHLD-22
-    let mut pair = exchange(TcpConfig { ttl: 7, traffic_class: 0xb8, ..TcpConfig::default() });
+    let mut pair = exchange(way::PLAIN, TcpConfig { ttl: 7, traffic_class: 0xb8, ..TcpConfig::default() });
     let of_client = |pair: &Pair| -> Vec<(u8, u8)> {
-        let segments = pair.frames.iter().filter(|(from_client, frame)| *from_client && frame.get(23) == Some(&6));
-        segments.map(|(_, frame)| (frame[22], frame[15])).collect()
+        let segments = pair.frames.iter().filter(|(from_client, (frame, _))| *from_client && frame.get(23) == Some(&6));
+        segments.map(|(_, (frame, _))| (frame[22], frame[15])).collect()
     };
     assert!(of_client(&pair).iter().all(|sent| *sent == (7, 0xb8)), "{:?}", of_client(&pair));
     pair.frames.clear();
@@ -208,8 +222,8 @@ fn ttl_and_diffserv_reach_the_wire_and_follow_their_settings() {
 }
 
 /// A connection with data both ways, still open.
-fn exchange(config: TcpConfig) -> Pair {
-    let mut pair = Pair::new(3);
+fn exchange(way: Way, config: TcpConfig) -> Pair {
+    let mut pair = Pair::on(way, 3);
     let listener = pair.server.tcp_listen(SERVER, 8, TcpConfig::default()).expect("a free port");
     let client = pair.client.tcp_connect(pair.now, SERVER, None, config).expect("a route");
     pair.settle();

@@ -1,21 +1,24 @@
 //! Bytes from the network: whatever arrives, the stack neither panics nor loops nor answers without measure, and goes
-//! on serving afterwards.
+//! on serving afterwards. Also where a device sums, cuts and joins, and says of frames what is not true.
 
 mod support;
 
 use proptest::prelude::*;
+use std::num::NonZeroU16;
 use std::time::Duration;
+use strata::frame::{Checksum, Offload, Received};
 use strata::random::Random;
 use strata::stack::{Stack, TcpId};
 use strata::tcp::Config;
 use strata::wire::checksum::Sum;
-use support::{Pair, SERVER, received};
+use support::way::{self, Sent, Way};
+use support::{Pair, SERVER};
 
 const ETHERNET: usize = 14;
 
 /// A pair in the middle of things: connections open, data under way, one closing, UDP and ping in use.
-fn busy_pair(seed: u64) -> (Pair, TcpId) {
-    let mut pair = Pair::new(seed);
+fn busy_pair(way: Way, seed: u64) -> (Pair, TcpId) {
+    let mut pair = Pair::on(way, seed);
     let listener = pair.server.tcp_listen(SERVER, 64, Config::default()).expect("a free port");
     pair.server.udp_bind((SERVER.ip(), 7).into()).expect("a free port");
     let id = pair.client.tcp_connect(pair.now, SERVER, None, Config::default()).expect("a route");
@@ -35,8 +38,8 @@ fn busy_pair(seed: u64) -> (Pair, TcpId) {
 }
 
 /// Feeds a frame; what comes out may be a burst that was waiting for an acknowledgement, never more.
-fn feed(stack: &mut Stack, pair_now: &mut strata::time::Instant, bytes: &[u8], pause: Duration) {
-    stack.handle_frame(*pair_now, received(bytes));
+fn feed(stack: &mut Stack, pair_now: &mut strata::time::Instant, (bytes, offload): &Sent, pause: Duration) {
+    stack.handle_frame(*pair_now, Received { bytes, offload: *offload });
     let answers = std::iter::from_fn(|| stack.poll_transmit(*pair_now)).take(2000).count();
     assert!(answers < 2000, "one frame must not set off a flood");
     while stack.poll_wakeup().is_some() {}
@@ -48,7 +51,7 @@ fn feed(stack: &mut Stack, pair_now: &mut strata::time::Instant, bytes: &[u8], p
 
 /// Changes a frame in one of the ways in which frames go wrong, and mends the checksums half of the time, so that the
 /// change reaches the layer it is meant for.
-fn mutate(random: &mut Random, mut frame: Vec<u8>) -> Vec<u8> {
+fn mutate(random: &mut Random, (mut frame, offload): Sent) -> Sent {
     for _ in 0..=random.below(3) {
         let at = random.below(frame.len() as u64) as usize;
         match random.below(6) {
@@ -70,7 +73,23 @@ fn mutate(random: &mut Random, mut frame: Vec<u8>) -> Vec<u8> {
     if random.chance(0.5) {
         mend_checksums(&mut frame);
     }
-    frame
+    let offload = if random.chance(0.1) { any_offload(random) } else { offload };
+    (frame, offload)
+}
+
+fn any_offload(random: &mut Random) -> Offload {
+    let mut place = || (random.next_u32() >> if random.chance(0.5) { 16 } else { 25 }) as u16;
+    let (start, offset, size) = (place(), place(), place());
+    let checksum = match random.below(3) {
+        0 => Checksum::Full,
+        1 => Checksum::Good,
+        _ => Checksum::Partial { start, offset },
+    };
+    Offload { checksum, segment_size: NonZeroU16::new(size) }
+}
+
+fn any_way(seed: u64) -> Way {
+    [way::PLAIN, way::SOFTWARE, way::WHOLE][(seed % 3) as usize]
 }
 
 fn mend_checksums(frame: &mut [u8]) {
@@ -117,7 +136,7 @@ proptest! {
 
     #[test]
     fn mutated_frames_harm_nothing(seed: u64) {
-        let (mut pair, _) = busy_pair(seed % 1000);
+        let (mut pair, _) = busy_pair(any_way(seed), seed % 1000);
         let mut random = Random::new(seed);
         let seen = pair.frames.clone();
         let mut now = pair.now;
@@ -133,7 +152,7 @@ proptest! {
 
     #[test]
     fn random_frames_harm_nothing(seed: u64, frames in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..200), 1..50)) {
-        let (mut pair, _) = busy_pair(seed % 1000);
+        let (mut pair, _) = busy_pair(any_way(seed), seed % 1000);
         let mut now = pair.now;
         for (n, mut frame) in frames.into_iter().enumerate() {
             // Most of them addressed to us, and of a type that we speak.
@@ -143,7 +162,7 @@ proptest! {
                 frame[ETHERNET] = 0x45;
                 mend_checksums(&mut frame);
             }
-            feed(&mut pair.server, &mut now, &frame, Duration::from_micros(100));
+            feed(&mut pair.server, &mut now, &(frame, Offload::default()), Duration::from_micros(100));
         }
         pair.now = now;
         still_serves(pair);
@@ -154,23 +173,23 @@ proptest! {
 #[test]
 fn any_flags_at_any_place_harm_nothing() {
     for flags in 0..512u16 {
-        let (mut pair, _) = busy_pair(7);
-        let segments: Vec<Vec<u8>> = pair
+        let (mut pair, _) = busy_pair(any_way(flags.into()), 7);
+        let segments: Vec<Sent> = pair
             .frames
             .iter()
-            .filter(|(from_client, frame)| *from_client && frame.get(23) == Some(&6))
-            .map(|(_, frame)| frame.clone())
+            .filter(|(from_client, (frame, _))| *from_client && frame.get(23) == Some(&6))
+            .map(|(_, sent)| sent.clone())
             .collect();
         let mut now = pair.now;
         for segment in &segments {
             for shift in [-1i32, 0, 1, 1000, 65_535, 524_288, i32::MAX, i32::MIN] {
-                let mut frame = segment.clone();
+                let (mut frame, offload) = segment.clone();
                 let seq = u32::from_be_bytes([frame[38], frame[39], frame[40], frame[41]]).wrapping_add_signed(shift);
                 frame[38..42].copy_from_slice(&seq.to_be_bytes());
                 frame[46] = frame[46] & 0xfe | (flags >> 8) as u8;
                 frame[47] = flags as u8;
                 mend_checksums(&mut frame);
-                feed(&mut pair.server, &mut now, &frame, Duration::ZERO);
+                feed(&mut pair.server, &mut now, &(frame, offload), Duration::ZERO);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Two of our hosts and everything in between: whole exchanges, in virtual time.
+//! Two of our hosts and everything in between: whole exchanges, in virtual time, with offloads and without.
 
 mod support;
 
@@ -6,7 +6,24 @@ use std::time::Duration;
 use strata::event::CloseReason;
 use strata::stack::{SocketId, TcpId};
 use strata::tcp::{Config, ReceiveError};
+use support::way::{self, Way, on_every_way};
 use support::{Pair, SERVER};
+
+on_every_way! {
+    a_megabyte_arrives_whole_and_both_sides_close,
+    the_same_seed_gives_the_same_frames,
+    a_port_without_listener_refuses,
+    a_host_that_is_not_there_is_unreachable,
+    shutting_down_an_attempt_to_connect_ends_it,
+    a_send_buffer_made_larger_wakes_the_writer,
+    a_reader_that_stops_closes_the_window_and_one_that_returns_opens_it,
+    two_readers_that_stop_do_not_answer_each_other_for_ever,
+    a_client_in_time_wait_may_connect_again_from_the_same_port,
+    datagrams_keep_their_boundaries_and_large_ones_travel_in_fragments,
+    a_closed_udp_port_is_reported_to_a_connected_socket,
+    ping_comes_back_and_so_does_what_is_larger_than_a_frame,
+    a_forged_path_mtu_cuts_segments_no_smaller_than_ip_believes,
+}
 
 fn bytes(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i * 31 + i / 251) as u8).collect()
@@ -41,9 +58,8 @@ fn connected(pair: &mut Pair, config: &Config) -> (TcpId, TcpId) {
     (client, server)
 }
 
-#[test]
-fn a_megabyte_arrives_whole_and_both_sides_close() {
-    let mut pair = Pair::new(1);
+fn a_megabyte_arrives_whole_and_both_sides_close(way: Way) {
+    let mut pair = Pair::on(way, 1);
     let (client, server) = connected(&mut pair, &Config::default());
     let data = bytes(1_000_000);
     assert!(transfer(&mut pair, client, server, &data) == data, "byte for byte");
@@ -58,10 +74,9 @@ fn a_megabyte_arrives_whole_and_both_sides_close() {
     assert_eq!(pair.client.tcp_status(client).closed, Some(CloseReason::Finished));
 }
 
-#[test]
-fn the_same_seed_gives_the_same_frames() {
+fn the_same_seed_gives_the_same_frames(way: Way) {
     let frames = |seed| {
-        let mut pair = Pair::new(seed);
+        let mut pair = Pair::on(way, seed);
         let (client, server) = connected(&mut pair, &Config::default());
         transfer(&mut pair, client, server, &bytes(300_000));
         pair.client.tcp_close(pair.now, client);
@@ -74,18 +89,16 @@ fn the_same_seed_gives_the_same_frames() {
 }
 
 // MUST-12
-#[test]
-fn a_port_without_listener_refuses() {
-    let mut pair = Pair::new(2);
+fn a_port_without_listener_refuses(way: Way) {
+    let mut pair = Pair::on(way, 2);
     let id = pair.client.tcp_connect(pair.now, SERVER, None, Config::default()).expect("a route");
     pair.settle();
     assert_eq!(pair.client.tcp_status(id).closed, Some(CloseReason::Refused));
     assert_eq!(pair.client.tcp_receive(id, &mut [0; 1]), Err(ReceiveError::Closed(CloseReason::Refused)));
 }
 
-#[test]
-fn a_host_that_is_not_there_is_unreachable() {
-    let mut pair = Pair::new(2);
+fn a_host_that_is_not_there_is_unreachable(way: Way) {
+    let mut pair = Pair::on(way, 2);
     let nobody = "192.0.2.99:80".parse().expect("an address");
     let id = pair.client.tcp_connect(pair.now, nobody, None, Config::default()).expect("a route");
     pair.run_until(pair.now + Duration::from_secs(5));
@@ -93,9 +106,8 @@ fn a_host_that_is_not_there_is_unreachable() {
 }
 
 // MUST-37, MAY-8
-#[test]
-fn shutting_down_an_attempt_to_connect_ends_it() {
-    let mut pair = Pair::new(8);
+fn shutting_down_an_attempt_to_connect_ends_it(way: Way) {
+    let mut pair = Pair::on(way, 8);
     let nobody = "192.0.2.99:80".parse().expect("an address");
     let id = pair.client.tcp_connect(pair.now, nobody, None, Config::default()).expect("a route");
     while pair.client.poll_wakeup().is_some() {}
@@ -106,9 +118,8 @@ fn shutting_down_an_attempt_to_connect_ends_it() {
     assert_eq!(pair.client.tcp_unfinished(), 0);
 }
 
-#[test]
-fn a_send_buffer_made_larger_wakes_the_writer() {
-    let mut pair = Pair::new(9);
+fn a_send_buffer_made_larger_wakes_the_writer(way: Way) {
+    let mut pair = Pair::on(way, 9);
     let (client, _server) = connected(&mut pair, &Config { send_buffer: 1000, nagle: false, ..Config::default() });
     pair.client.tcp_send(pair.now, client, &[0; 1000]).expect("room");
     while pair.client.poll_wakeup().is_some() {}
@@ -117,9 +128,8 @@ fn a_send_buffer_made_larger_wakes_the_writer() {
     assert!(pair.client.tcp_status(client).writable);
 }
 
-#[test]
-fn a_reader_that_stops_closes_the_window_and_one_that_returns_opens_it() {
-    let mut pair = Pair::new(3);
+fn a_reader_that_stops_closes_the_window_and_one_that_returns_opens_it(way: Way) {
+    let mut pair = Pair::on(way, 3);
     let (client, server) = connected(&mut pair, &Config { receive_buffer: 20_000, ..Config::default() });
     let data = bytes(100_000);
     pair.client.tcp_send(pair.now, client, &data).expect("room");
@@ -140,9 +150,8 @@ fn a_reader_that_stops_closes_the_window_and_one_that_returns_opens_it() {
 }
 
 /// Trap 1: two windows that are both shut, each probed by the other.
-#[test]
-fn two_readers_that_stop_do_not_answer_each_other_for_ever() {
-    let mut pair = Pair::new(10);
+fn two_readers_that_stop_do_not_answer_each_other_for_ever(way: Way) {
+    let mut pair = Pair::on(way, 10);
     let (client, server) = connected(&mut pair, &Config { receive_buffer: 20_000, ..Config::default() });
     let data = bytes(60_000);
     pair.client.tcp_send(pair.now, client, &data).expect("room");
@@ -166,9 +175,8 @@ fn two_readers_that_stop_do_not_answer_each_other_for_ever() {
 }
 
 // MAY-2, SHLD-4
-#[test]
-fn a_client_in_time_wait_may_connect_again_from_the_same_port() {
-    let mut pair = Pair::new(4);
+fn a_client_in_time_wait_may_connect_again_from_the_same_port(way: Way) {
+    let mut pair = Pair::on(way, 4);
     let local = Some("192.0.2.1:50000".parse().expect("an address"));
     let listener = pair.server.tcp_listen(SERVER, 8, Config::default()).expect("a free port");
     for round in 0..3 {
@@ -183,9 +191,8 @@ fn a_client_in_time_wait_may_connect_again_from_the_same_port() {
     }
 }
 
-#[test]
-fn datagrams_keep_their_boundaries_and_large_ones_travel_in_fragments() {
-    let mut pair = Pair::new(5);
+fn datagrams_keep_their_boundaries_and_large_ones_travel_in_fragments(way: Way) {
+    let mut pair = Pair::on(way, 5);
     let any = "0.0.0.0:0".parse().expect("an address");
     let server = pair.server.udp_bind((SERVER.ip(), 53).into()).expect("a free port");
     let client = pair.client.udp_bind(any).expect("a free port");
@@ -201,9 +208,8 @@ fn datagrams_keep_their_boundaries_and_large_ones_travel_in_fragments() {
     assert!(pair.client.udp_send(pair.now, client, Some((SERVER.ip(), 53).into()), &[0; 65_508]).is_err());
 }
 
-#[test]
-fn a_closed_udp_port_is_reported_to_a_connected_socket() {
-    let mut pair = Pair::new(6);
+fn a_closed_udp_port_is_reported_to_a_connected_socket(way: Way) {
+    let mut pair = Pair::on(way, 6);
     let client = pair.client.udp_bind("0.0.0.0:0".parse().expect("an address")).expect("a free port");
     pair.client.udp_connect(client, (SERVER.ip(), 9999).into()).expect("a route");
     pair.client.udp_send(pair.now, client, None, b"hello").expect("room");
@@ -212,9 +218,8 @@ fn a_closed_udp_port_is_reported_to_a_connected_socket() {
     assert_eq!(error.to_string(), "port unreachable");
 }
 
-#[test]
-fn ping_comes_back_and_so_does_what_is_larger_than_a_frame() {
-    let mut pair = Pair::new(7);
+fn ping_comes_back_and_so_does_what_is_larger_than_a_frame(way: Way) {
+    let mut pair = Pair::on(way, 7);
     let ping = pair.client.ping_open();
     for (sequence, len) in [(1, 56), (2, 4000), (3, 60_000)] {
         pair.client.ping_send(pair.now, ping, SERVER.ip(), sequence, &bytes(len), 64).expect("room");
@@ -224,9 +229,8 @@ fn ping_comes_back_and_so_does_what_is_larger_than_a_frame() {
     }
 }
 
-#[test]
-fn a_forged_path_mtu_cuts_segments_no_smaller_than_ip_believes() {
-    let mut pair = Pair::new(8);
+fn a_forged_path_mtu_cuts_segments_no_smaller_than_ip_believes(way: Way) {
+    let mut pair = Pair::on(way, 8);
     let (client, _) = connected(&mut pair, &Config::default());
     pair.client.tcp_send(pair.now, client, &bytes(5_000)).expect("room");
     let first = pair.client.poll_transmit(pair.now).expect("a segment").to_vec();

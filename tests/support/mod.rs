@@ -2,10 +2,13 @@
 
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub mod way;
+
 use std::net::SocketAddr;
 use strata::frame::{Offload, Received};
 use strata::stack::{Config, Stack};
 use strata::time::Instant;
+use way::{Sent, Way};
 
 pub const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)), 80);
 
@@ -15,19 +18,23 @@ pub struct Pair {
     pub server: Stack,
     pub now: Instant,
     /// Every frame that was sent, with `true` for the client's.
-    pub frames: Vec<(bool, Vec<u8>)>,
+    pub frames: Vec<(bool, Sent)>,
+    way: Way,
 }
 
 impl Pair {
     pub fn new(seed: u64) -> Pair {
-        let host = |last: u8| Config {
-            mac: [2, 0, 0, 0, 0, last],
-            addresses: vec![format!("192.0.2.{last}/24").parse().expect("a prefix")],
-            ..Config::default()
+        Pair::on(way::PLAIN, seed)
+    }
+
+    pub fn on(way: Way, seed: u64) -> Pair {
+        let host = |last: u8| {
+            let addresses = vec![format!("192.0.2.{last}/24").parse().expect("a prefix")];
+            let config = way.config(Config { mac: [2, 0, 0, 0, 0, last], addresses, ..Config::default() });
+            Stack::new(config, seed + u64::from(last) - 1)
         };
         let now = Instant::from_secs(1_000);
-        let mut pair =
-            Pair { client: Stack::new(host(1), seed), server: Stack::new(host(2), seed + 1), now, frames: Vec::new() };
+        let mut pair = Pair { client: host(1), server: host(2), now, frames: Vec::new(), way };
         pair.client.start(now);
         pair.server.start(now);
         pair.settle();
@@ -37,22 +44,13 @@ impl Pair {
     /// Carries frames to and fro until neither side has any.
     pub fn settle(&mut self) {
         loop {
-            let mut moved = false;
-            while let Some(frame) = self.client.poll_transmit(self.now) {
-                let bytes = frame.to_vec();
-                self.server.handle_frame(self.now, received(&bytes));
-                self.frames.push((true, bytes));
-                moved = true;
-            }
-            while let Some(frame) = self.server.poll_transmit(self.now) {
-                let bytes = frame.to_vec();
-                self.client.handle_frame(self.now, received(&bytes));
-                self.frames.push((false, bytes));
-                moved = true;
-            }
-            if !moved {
+            let requests = pass(self.way, self.now, &mut self.client, &mut self.server);
+            let answers = pass(self.way, self.now, &mut self.server, &mut self.client);
+            if requests.is_empty() && answers.is_empty() {
                 return;
             }
+            self.frames.extend(requests.into_iter().map(|sent| (true, sent)));
+            self.frames.extend(answers.into_iter().map(|sent| (false, sent)));
         }
     }
 
@@ -69,6 +67,14 @@ impl Pair {
         }
         self.now = end;
     }
+}
+
+/// Hands one host what the other has to send.
+fn pass(way: Way, now: Instant, from: &mut Stack, to: &mut Stack) -> Vec<Sent> {
+    let frames = std::iter::from_fn(|| from.poll_transmit(now));
+    let sent: Vec<Sent> = frames.flat_map(|frame| way.put_on_wire(&frame)).collect();
+    way.take_off_wire(now, &sent, to);
+    sent
 }
 
 pub fn received(bytes: &[u8]) -> Received<'_> {
