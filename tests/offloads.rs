@@ -1,42 +1,34 @@
 //! The same exchange over every way in which checksums and segments can be left to the device, over every kind of
 //! fault: what arrives is what was sent, and both sides end alike.
 
+#[path = "support/way.rs"]
+mod way;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use strata::device::fault::{Fault, Spec};
 use strata::device::link::{Config, Link};
-use strata::device::{Coalesce, Device, SUPER_FRAME};
+use strata::device::{Coalesce, Device};
 use strata::event::{Event, Observer, Record};
 use strata::runtime::asynchronous::{TcpListener, TcpStream};
 use strata::sim::Simulation;
 use strata::stack;
 use strata::tcp::Info;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use way::{PLAIN, SOFTWARE, WHOLE, Way};
 
 const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)), 7);
 /// The longest of a direction.
 const LEN: usize = 400_000;
 
-/// Who cuts and joins segments, and who sums them.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Way {
-    /// The link passes super-frames and partial checksums.
-    link: bool,
-    /// The stack makes super-frames, which the device cuts in software where the link does not pass them.
-    segmentation: bool,
-    /// The device joins the trains that arrive.
-    coalesce: bool,
-}
-
-const PLAIN: Way = Way { link: false, segmentation: false, coalesce: false };
 const WAYS: [Way; 5] = [
     Way { coalesce: true, ..PLAIN },
     Way { segmentation: true, ..PLAIN },
-    Way { segmentation: true, coalesce: true, ..PLAIN },
-    Way { link: true, segmentation: true, coalesce: false },
-    Way { link: true, segmentation: true, coalesce: true },
+    SOFTWARE,
+    Way { coalesce: false, ..WHOLE },
+    WHOLE,
 ];
 
 const FAULTS: [&str; 8] = [
@@ -85,13 +77,8 @@ fn host(
     device: impl Device + 'static,
     trains: &Trains,
 ) -> strata::runtime::Host {
-    let mut config = stack::Config {
-        mac: [2, 0, 0, 0, 0, last],
-        addresses: vec![format!("192.0.2.{last}/24").parse().expect("a prefix")],
-        partial_checksum: way.segmentation,
-        segmentation: way.segmentation.then_some(SUPER_FRAME),
-        ..stack::Config::default()
-    };
+    let addresses = vec![format!("192.0.2.{last}/24").parse().expect("a prefix")];
+    let mut config = way.config(stack::Config { mac: [2, 0, 0, 0, 0, last], addresses, ..stack::Config::default() });
     config.tcp.ecn = strata::tcp::Ecn::RequestAccurate;
     let device: Box<dyn Device> = if way.coalesce { Box::new(Coalesce::new(device)) } else { Box::new(device) };
     sim.add_host(config, last.into(), device, Some(Box::new(trains.clone())))

@@ -1,19 +1,34 @@
 //! Loss recovery as it shows from outside: two of our hosts, a path that loses, delays and reorders by a rule, and how
 //! long a transfer takes, what went again, and which timers fired. In virtual time.
 
+#[path = "support/way.rs"]
+mod way;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use strata::event::{CongestionState, Event, Observer, Record, SendReason, SpuriousCause, TcpEvent, TimerKind};
-use strata::frame::{Offload, Received};
 use strata::random::Random;
 use strata::stack::{self, Stack, TcpId};
 use strata::tcp::Config;
 use strata::time::Instant;
+use way::{Sent, Way, on_ways};
 
 const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)), 80);
 const START: Instant = Instant::from_secs(1_000);
+
+// Rules are about packets, so that no link here passes super-frames.
+on_ways! { plain = PLAIN, offloads = SOFTWARE => {
+    a_burst_that_overflows_a_queue_of_a_thousand_packets_recovers_without_a_timeout,
+    a_lost_tail_costs_a_probe_and_no_timeout,
+    reordering_by_ten_segments_costs_no_retransmission_worth_the_name,
+    a_path_that_goes_away_for_ten_seconds_resumes_with_the_next_retransmission_and_repeats_nothing,
+    ten_holes_in_one_window_are_repaired_in_one_round_trip,
+    a_segment_that_was_only_late_gives_its_window_back,
+    a_path_that_is_slow_for_a_moment_is_not_taken_for_one_that_loses,
+    three_of_a_hundred_packets_lost_are_repaired_by_sack_and_never_by_waiting,
+} }
 
 /// What becomes of a packet on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,7 +52,7 @@ struct Packet {
 
 /// One direction of the path.
 #[derive(Clone, Copy)]
-struct Way {
+struct Direction {
     delay: Duration,
     /// Bytes a second, and how many packets wait for their turn at the most.
     rate: Option<u64>,
@@ -45,7 +60,7 @@ struct Way {
     free_at: Instant,
 }
 
-impl Way {
+impl Direction {
     /// When a packet of so many bytes arrives; none when the queue is full.
     fn pass(&mut self, now: Instant, len: usize) -> Option<Instant> {
         let Some(rate) = self.rate else { return Some(now + self.delay) };
@@ -95,13 +110,14 @@ type Rule = Box<dyn FnMut(&Packet) -> Fate>;
 
 /// A client that sends to a server.
 struct Story {
+    way: Way,
     hosts: [Stack; 2],
     told: [Told; 2],
-    ways: [Way; 2],
+    directions: [Direction; 2],
     rule: Rule,
     /// How many packets have left, which keeps those in order that arrive together.
     sent: usize,
-    wire: BTreeMap<(Instant, u64), (usize, Vec<u8>)>,
+    wire: BTreeMap<(Instant, u64), (usize, Sent)>,
     now: Instant,
     ids: [TcpId; 2],
     received: u64,
@@ -109,25 +125,23 @@ struct Story {
 
 impl Story {
     /// Connected, with the rule in force from now on and packets counted from now on.
-    fn new(config: &Config, delay: Duration, rule: impl FnMut(&Packet) -> Fate + 'static) -> Story {
+    fn new(way: Way, config: &Config, delay: Duration, rule: impl FnMut(&Packet) -> Fate + 'static) -> Story {
         let host = |last: u8| {
-            let config = stack::Config {
-                mac: [2, 0, 0, 0, 0, last],
-                addresses: vec![format!("192.0.2.{last}/24").parse().expect("a prefix")],
-                ..stack::Config::default()
-            };
-            let mut stack = Stack::new(config, u64::from(last));
+            let addresses = vec![format!("192.0.2.{last}/24").parse().expect("a prefix")];
+            let config = stack::Config { mac: [2, 0, 0, 0, 0, last], addresses, ..stack::Config::default() };
+            let mut stack = Stack::new(way.config(config), u64::from(last));
             stack.start(START);
             stack
         };
         let mut hosts = [host(1), host(2)];
         let listener = hosts[1].tcp_listen(SERVER, 1, config.clone()).expect("a free port");
         let client = hosts[0].tcp_connect(START, SERVER, None, config.clone()).expect("a route");
-        let way = Way { delay, rate: None, queue: 0, free_at: START };
+        let direction = Direction { delay, rate: None, queue: 0, free_at: START };
         let mut story = Story {
+            way,
             hosts,
             told: [Told::default(), Told::default()],
-            ways: [way, way],
+            directions: [direction, direction],
             rule: Box::new(|_| Fate::Arrives),
             sent: 0,
             wire: BTreeMap::new(),
@@ -146,7 +160,7 @@ impl Story {
 
     /// The data's way takes so many bytes a second, and holds so many packets.
     fn with_queue(mut self, rate: u64, queue: usize) -> Story {
-        (self.ways[0].rate, self.ways[0].queue) = (Some(rate), queue);
+        (self.directions[0].rate, self.directions[0].queue) = (Some(rate), queue);
         self
     }
 
@@ -157,11 +171,7 @@ impl Story {
             let next = deadlines.chain(self.wire.first_key_value().map(|((at, _), _)| *at)).min();
             let Some(next) = next.filter(|next| *next <= end) else { break };
             self.now = self.now.max(next);
-            // One at a time, as from a link: each has its answer before the next is heard.
-            if let Some(entry) = self.wire.first_entry().filter(|entry| entry.key().0 <= self.now) {
-                let (to, bytes) = entry.remove();
-                self.hosts[to].handle_frame(self.now, Received { bytes: &bytes, offload: Offload::default() });
-            }
+            self.arrive();
             for host in &mut self.hosts {
                 host.handle_timeout(self.now);
             }
@@ -169,23 +179,41 @@ impl Story {
         self.now = end;
     }
 
+    /// One at a time, as from a link: each has its answer before the next is heard. Where trains are joined, what comes
+    /// at one moment comes together.
+    fn arrive(&mut self) {
+        let mut arrived: [Vec<Sent>; 2] = Default::default();
+        while let Some(entry) = self.wire.first_entry().filter(|entry| entry.key().0 <= self.now) {
+            let (to, sent) = entry.remove();
+            arrived[to].push(sent);
+            if !self.way.coalesce {
+                break;
+            }
+        }
+        for (host, frames) in self.hosts.iter_mut().zip(&arrived) {
+            self.way.take_off_wire(self.now, frames, host);
+        }
+    }
+
     fn transmit(&mut self) {
         for from in 0..2 {
-            while let Some(frame) = self.hosts[from].poll_transmit(self.now) {
-                let bytes = frame.to_vec();
+            let (way, host, now) = (self.way, &mut self.hosts[from], self.now);
+            let frames = std::iter::from_fn(|| host.poll_transmit(now));
+            for sent in frames.flat_map(|frame| way.put_on_wire(&frame)).collect::<Vec<Sent>>() {
+                let (bytes, _) = &sent;
                 let is_tcp = bytes[12..14] == [8, 0] && bytes[23] == 6;
-                let fate = if is_tcp { self.fate(from, &bytes) } else { Fate::Arrives };
+                let fate = if is_tcp { self.fate(from, bytes) } else { Fate::Arrives };
                 if fate == Fate::Lost {
                     continue;
                 }
-                if let Some(at) = self.ways[from].pass(self.now, bytes.len()) {
+                if let Some(at) = self.directions[from].pass(self.now, bytes.len()) {
                     let at = match fate {
                         Fate::Arrives | Fate::Lost => at,
                         Fate::Late(late) => at + late,
                         Fate::NotBefore(earliest) => at.max(earliest),
                     };
                     self.sent += 1;
-                    self.wire.insert((at, self.sent as u64), (1 - from, bytes));
+                    self.wire.insert((at, self.sent as u64), (1 - from, sent));
                 }
             }
         }
@@ -255,10 +283,9 @@ fn loses(numbers: impl Fn(usize) -> bool + 'static) -> impl FnMut(&Packet) -> Fa
     }
 }
 
-#[test]
-fn a_burst_that_overflows_a_queue_of_a_thousand_packets_recovers_without_a_timeout() {
+fn a_burst_that_overflows_a_queue_of_a_thousand_packets_recovers_without_a_timeout(way: Way) {
     // 100 Mbit/s and 40 ms: 345 segments are on their way before the queue begins to fill.
-    let mut story = Story::new(&large(), millis(20), |_| Fate::Arrives).with_queue(12_500_000, 1000);
+    let mut story = Story::new(way, &large(), millis(20), |_| Fate::Arrives).with_queue(12_500_000, 1000);
     let took = story.transfer(24 << 20);
     let facts = story.facts(0);
     assert!(facts.again > 100, "slow start overshoots: {facts:?}");
@@ -267,10 +294,9 @@ fn a_burst_that_overflows_a_queue_of_a_thousand_packets_recovers_without_a_timeo
     assert!(took < millis(3_500), "two seconds at full rate: {took:?}");
 }
 
-#[test]
-fn a_lost_tail_costs_a_probe_and_no_timeout() {
+fn a_lost_tail_costs_a_probe_and_no_timeout(way: Way) {
     for (len, lost) in [(30, 29..30), (30, 26..30), (30, 20..30), (2, 1..2)] {
-        let mut story = Story::new(&large(), millis(50), loses(move |number| lost.contains(&number)));
+        let mut story = Story::new(way, &large(), millis(50), loses(move |number| lost.contains(&number)));
         let took = story.transfer(len * 1448);
         let facts = story.facts(0);
         assert_eq!((facts.timeouts.len(), facts.probes), (0, 1), "{len}: {facts:?}");
@@ -280,15 +306,14 @@ fn a_lost_tail_costs_a_probe_and_no_timeout() {
     }
 }
 
-#[test]
-fn reordering_by_ten_segments_costs_no_retransmission_worth_the_name() {
+fn reordering_by_ten_segments_costs_no_retransmission_worth_the_name(way: Way) {
     // 10 Mbit/s: a segment takes 1.2 ms, and one of fifty comes 12 ms late.
     let mut count = 0;
     let rule = move |packet: &Packet| {
         count += usize::from(packet.data_way && packet.len > 0);
         if packet.data_way && count % 50 == 17 { Fate::Late(millis(12)) } else { Fate::Arrives }
     };
-    let mut story = Story::new(&buffers(256 << 10), millis(40), rule).with_queue(1_250_000, 200);
+    let mut story = Story::new(way, &buffers(256 << 10), millis(40), rule).with_queue(1_250_000, 200);
     story.transfer(4 << 20);
     let facts = story.facts(0);
     assert!(facts.again <= 3, "58 came late, of 2,900: {facts:?}");
@@ -296,27 +321,26 @@ fn reordering_by_ten_segments_costs_no_retransmission_worth_the_name() {
     assert!(story.info().reordering >= 10);
 }
 
-#[test]
-fn a_path_that_goes_away_for_ten_seconds_resumes_with_the_next_retransmission_and_repeats_nothing() {
+fn a_path_that_goes_away_for_ten_seconds_resumes_with_the_next_retransmission_and_repeats_nothing(way: Way) {
     let away = (START + millis(2_000), START + millis(12_000));
     let rule =
         move |packet: &Packet| if away.0 <= packet.at && packet.at < away.1 { Fate::Lost } else { Fate::Arrives };
-    let mut story = Story::new(&large(), millis(20), rule).with_queue(1_250_000, 100);
+    let mut story = Story::new(way, &large(), millis(20), rule).with_queue(1_250_000, 100);
     let took = story.transfer(4 << 20);
     let facts = story.facts(0);
     let resumed = facts.timeouts.iter().copied().find(|at| *at >= away.1).expect("a timeout after the path is back");
     let last = facts.timeouts.iter().copied().rfind(|at| *at < away.1).expect("one before");
-    assert!(resumed.since(last) < millis(10_000), "doubled from half a second: {:?}", facts.timeouts);
+    let outage = away.1.since(away.0);
+    assert!(resumed.since(last) < outage + millis(1_000), "doubled from a third of a second: {:?}", facts.timeouts);
     // The acknowledgement of the first segment may have been lost; of no other is it unknown that it arrived.
     assert!(story.facts(1).duplicates <= 2, "{:?}", story.facts(1));
     let working = took - resumed.since(away.0);
     assert!(working < millis(5_000), "3.4 s at full rate: {working:?}");
 }
 
-#[test]
-fn ten_holes_in_one_window_are_repaired_in_one_round_trip() {
+fn ten_holes_in_one_window_are_repaired_in_one_round_trip(way: Way) {
     let config = Config { initial_window: 40, ..large() };
-    let mut story = Story::new(&config, millis(50), loses(|number| number < 30 && number % 3 == 1));
+    let mut story = Story::new(way, &config, millis(50), loses(|number| number < 30 && number % 3 == 1));
     let took = story.transfer(40 * 1448);
     let facts = story.facts(0);
     assert_eq!((facts.again, facts.timeouts.len(), facts.recoveries), (10, 0, 1), "{facts:?}");
@@ -324,8 +348,7 @@ fn ten_holes_in_one_window_are_repaired_in_one_round_trip() {
     assert_eq!(story.facts(1).duplicates, 0);
 }
 
-#[test]
-fn a_segment_that_was_only_late_gives_its_window_back() {
+fn a_segment_that_was_only_late_gives_its_window_back(way: Way) {
     let mut count = 0;
     let rule = move |packet: &Packet| {
         count += usize::from(packet.data_way && packet.len > 0);
@@ -333,7 +356,7 @@ fn a_segment_that_was_only_late_gives_its_window_back() {
     };
     // Without timestamps only D-SACK can tell; it comes a round trip later.
     for timestamps in [false, true] {
-        let mut story = Story::new(&Config { timestamps, ..large() }, millis(50), rule);
+        let mut story = Story::new(way, &Config { timestamps, ..large() }, millis(50), rule);
         story.transfer(10 * 1460);
         story.run_until(story.now + millis(300));
         let (facts, info) = (story.facts(0), story.info());
@@ -344,8 +367,7 @@ fn a_segment_that_was_only_late_gives_its_window_back() {
     }
 }
 
-#[test]
-fn a_path_that_is_slow_for_a_moment_is_not_taken_for_one_that_loses() {
+fn a_path_that_is_slow_for_a_moment_is_not_taken_for_one_that_loses(way: Way) {
     for timestamps in [false, true] {
         let slow = (START + millis(1_500), START + millis(3_500));
         let rule = move |packet: &Packet| {
@@ -353,7 +375,7 @@ fn a_path_that_is_slow_for_a_moment_is_not_taken_for_one_that_loses() {
             if held { Fate::NotBefore(slow.1) } else { Fate::Arrives }
         };
         let config = Config { timestamps, ..buffers(256 << 10) };
-        let mut story = Story::new(&config, millis(50), rule).with_queue(1_250_000, 200);
+        let mut story = Story::new(way, &config, millis(50), rule).with_queue(1_250_000, 200);
         story.transfer(4 << 20);
         let facts = story.facts(0);
         assert!(!facts.timeouts.is_empty() && !facts.spurious.is_empty(), "{facts:?}");
@@ -361,11 +383,10 @@ fn a_path_that_is_slow_for_a_moment_is_not_taken_for_one_that_loses() {
     }
 }
 
-#[test]
-fn three_of_a_hundred_packets_lost_are_repaired_by_sack_and_never_by_waiting() {
+fn three_of_a_hundred_packets_lost_are_repaired_by_sack_and_never_by_waiting(way: Way) {
     let mut random = Random::new(11);
     let rule = move |_: &Packet| if random.chance(0.03) { Fate::Lost } else { Fate::Arrives };
-    let mut story = Story::new(&large(), millis(5), rule);
+    let mut story = Story::new(way, &large(), millis(5), rule);
     let took = story.transfer(16 << 20);
     let facts = story.facts(0);
     // The window is that of Reno, 1.22 segments over the square root of the loss each round trip: 17 s.

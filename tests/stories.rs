@@ -6,10 +6,10 @@ use std::time::Duration;
 use strata::event::CloseReason;
 use strata::stack::{SocketId, TcpId};
 use strata::tcp::{Config, ReceiveError};
-use support::way::{self, Way, on_every_way};
+use support::way::{self, Way, on_ways};
 use support::{Pair, SERVER};
 
-on_every_way! {
+on_ways! { plain = PLAIN, offloads = SOFTWARE, super_frames = WHOLE => {
     a_megabyte_arrives_whole_and_both_sides_close,
     the_same_seed_gives_the_same_frames,
     a_port_without_listener_refuses,
@@ -23,7 +23,7 @@ on_every_way! {
     a_closed_udp_port_is_reported_to_a_connected_socket,
     ping_comes_back_and_so_does_what_is_larger_than_a_frame,
     a_forged_path_mtu_cuts_segments_no_smaller_than_ip_believes,
-}
+} }
 
 fn bytes(len: usize) -> Vec<u8> {
     (0..len).map(|i| (i * 31 + i / 251) as u8).collect()

@@ -214,6 +214,9 @@ impl Connection {
             self.rcv.cut_at_fin(seq, seq + segment.data.len() as u64, cx.pool);
         }
         let (inserted, acknowledge) = self.rcv.accept(seq, segment.data, cx.pool);
+        if !self.sack && self.rcv.nxt == before {
+            self.rcv.reports.owe_repeats(segment.packets);
+        }
         match inserted {
             Inserted::InOrder { bytes, .. } => {
                 self.totals.bytes_received += bytes;

@@ -3,6 +3,7 @@
 use super::arrive::Arrival;
 use super::connection::Connection;
 use super::recovery::Recovery;
+use super::sack::Reports;
 use super::segment::Segment;
 use super::seq::Seq;
 use super::state::{Cause, State};
@@ -65,7 +66,7 @@ impl Connection {
         }
         self.wake = true;
         self.stop_all_timers(cx);
-        self.rcv.ack_due = None;
+        (self.rcv.ack_due, self.rcv.reports) = (None, Reports::default());
         self.snd.buffer.acknowledge(self.snd.buffer.end(), cx.pool);
         self.recovery = Recovery::new(self.config.recovery, self.sack);
     }

@@ -2,14 +2,12 @@
 
 use super::fold::folded;
 use super::reassembly::{Inserted, ReceiveBuffer};
+use super::sack::{MOST_BLOCKS, Reports};
 use super::seq::Seq;
 use crate::event::SendReason;
 use crate::pool::Pool;
 use smallvec::SmallVec;
 use std::ops::Range;
-
-/// The most blocks that fit into a header; beside timestamps one fewer (RFC 2018 §3).
-const SACK_BLOCKS: usize = 4;
 
 /// The receive sequence space (RFC 9293 §3.3.1, figure 4), as positions.
 #[derive(Clone, Debug)]
@@ -42,16 +40,13 @@ pub struct Receiver {
     unacknowledged: u64,
     /// An acknowledgement must go with the next transmission, and why.
     pub ack_due: Option<SendReason>,
-    /// Where data past a hole came last, latest first (RFC 2018 §4 asks for that order).
-    recent: SmallVec<[u64; SACK_BLOCKS]>,
-    /// What the last segment brought that had come before; told once (RFC 2883 §4).
-    duplicate: Option<Range<u64>>,
+    pub reports: Reports,
 }
 
 folded!(Receiver {
     first, buffer, nxt, edge, unscaled, beyond_field, scale, capacity, mss, fin, finished, urgent, last_ack_sent,
     unacknowledged;
-    ack_due, recent, duplicate
+    ack_due, reports
 });
 
 /// What accepted data asks for.
@@ -81,14 +76,13 @@ impl Receiver {
             last_ack_sent: nxt,
             unacknowledged: 0,
             ack_due: None,
-            recent: SmallVec::new(),
-            duplicate: None,
+            reports: Reports::default(),
         }
     }
 
     /// Everything that came is read and acknowledged, and nothing lies past a hole.
     pub fn is_at_rest(&self) -> bool {
-        self.ack_due.is_none() && self.duplicate.is_none() && self.recent.is_empty() && self.buffer.is_at_rest()
+        self.ack_due.is_none() && self.reports.is_empty() && self.buffer.is_at_rest()
     }
 
     /// How many bytes may wait for the application.
@@ -159,7 +153,10 @@ impl Receiver {
         let data = &data[..data.len().min(self.edge.saturating_sub(position) as usize)];
         self.note_duplicate(position, position + data.len() as u64);
         let inserted = self.buffer.insert(position, data, pool);
-        self.nxt = self.nxt.max(self.buffer.next());
+        if self.buffer.next() > self.nxt {
+            self.nxt = self.buffer.next();
+            self.reports.advance(self.nxt);
+        }
         let acknowledge = match inserted {
             // RFC 5681 §4.2: what fills a hole, wholly or in part, is acknowledged at once.
             Inserted::InOrder { filled: true, .. } => Acknowledge::Now(SendReason::OutOfOrderAck),
@@ -184,9 +181,6 @@ impl Receiver {
                 Acknowledge::Now(SendReason::DuplicateAck)
             }
         };
-        // What has been filled up to here needs no block any more.
-        let nxt = self.nxt;
-        self.recent.retain(|at| *at >= nxt);
         // The peer contradicts itself: there is data where it had put its FIN.
         self.fin = self.fin.filter(|fin| *fin >= self.nxt);
         (inserted, acknowledge)
@@ -206,7 +200,9 @@ impl Receiver {
         }
         if fin > self.nxt {
             self.ack_due = Some(SendReason::OutOfOrderAck);
-            self.note_duplicate_fin(fin);
+            if self.fin == Some(fin) {
+                self.reports.note_duplicate_fin(fin);
+            }
             self.remember(fin);
         }
         self.fin = Some(self.fin.map_or(fin, |known| known.min(fin)));
@@ -222,91 +218,59 @@ impl Receiver {
         self.edge = self.edge.max(self.nxt);
         (self.fin, self.finished) = (None, true);
         self.buffer.forget_from(self.nxt, pool);
-        self.recent.clear();
+        self.reports.advance(self.nxt);
         true
     }
 
     /// RFC 2883 §4: `start..end` has come; the first part of it that had come before is reported.
     pub fn note_duplicate(&mut self, start: u64, end: u64) {
         let start = start.max(self.first);
-        let held = self.blocks().find(|block| block.start < end && start < block.end);
+        let held = blocks(&self.buffer, self.nxt, self.fin).find(|block| block.start < end && start < block.end);
         let duplicate = match held {
             _ if start < self.nxt => start..end.min(self.nxt),
             Some(block) => start.max(block.start)..end.min(block.end),
-            None => 0..0,
+            None => return,
         };
-        self.duplicate = (duplicate.start < duplicate.end).then_some(duplicate);
-    }
-
-    /// The number of a FIN that is not new goes with what came before it in its segment.
-    fn note_duplicate_fin(&mut self, fin: u64) {
-        if self.fin != Some(fin) {
-            return;
-        }
-        match &mut self.duplicate {
-            Some(duplicate) if duplicate.end == fin => duplicate.end += 1,
-            Some(_) => {}
-            None => self.duplicate = Some(fin..fin + 1),
-        }
-    }
-
-    /// What has come past the first hole, the number of a FIN included.
-    fn blocks(&self) -> impl Iterator<Item = Range<u64>> {
-        let (ranges, fin) = (self.buffer.ranges(), self.fin.filter(|fin| *fin > self.nxt));
-        let alone =
-            fin.filter(|fin| ranges.iter().all(|range| *fin < range.start || range.end < *fin)).map(|fin| fin..fin + 1);
-        ranges.iter().map(move |range| range.start..range.end + u64::from(fin == Some(range.end))).chain(alone)
+        self.reports.note_duplicate(duplicate);
     }
 
     fn remember(&mut self, position: u64) {
-        self.recent.retain(|known| *known != position);
-        self.recent.truncate(SACK_BLOCKS - 1);
-        self.recent.insert(0, position);
+        self.reports.note_arrival(position, blocks(&self.buffer, self.nxt, self.fin));
     }
 
     /// An acknowledgement leaves with RCV.NXT.
     pub fn on_ack_sent(&mut self) {
         self.last_ack_sent = self.nxt;
         self.unacknowledged = 0;
-        self.ack_due = None;
-        self.duplicate = None;
+        self.ack_due = self.reports.after_acknowledgement().then_some(SendReason::OutOfOrderAck);
     }
 
     /// There is something to report.
     pub fn has_blocks(&self) -> bool {
-        self.duplicate.is_some() || self.fin.is_some() || !self.buffer.ranges().is_empty()
+        !self.reports.is_empty() || self.fin.is_some() || !self.buffer.ranges().is_empty()
     }
 
-    /// At most `limit` blocks: first what came twice (RFC 2883 §4), with the block around it if there is one; then, as
-    /// RFC 2018 §4 asks, the block with the latest segment, the ones reported before, and any other.
-    pub fn sack_blocks(&self, limit: usize) -> SmallVec<[(u32, u32); SACK_BLOCKS]> {
-        if limit == 0 || !self.has_blocks() {
+    /// The blocks of the next acknowledgement, `limit` at most.
+    pub fn sack_blocks(&mut self, limit: usize) -> SmallVec<[(u32, u32); MOST_BLOCKS]> {
+        if !self.has_blocks() {
             return SmallVec::new();
         }
-        let mut chosen: SmallVec<[Range<u64>; SACK_BLOCKS]> = SmallVec::new();
-        let around = self.duplicate.iter().filter_map(|it| self.blocks().find(|block| block.contains(&it.start)));
-        let latest = self.recent.iter().filter_map(|at| self.blocks().find(|block| block.contains(at)));
-        let room = limit - usize::from(self.duplicate.is_some());
-        for block in around.chain(latest).chain(self.blocks()) {
-            if chosen.len() >= room {
-                break;
-            }
-            if !chosen.contains(&block) {
-                chosen.push(block);
-            }
-        }
-        let wire = |block: &Range<u64>| (Seq::at(block.start).0, Seq::at(block.end).0);
-        self.duplicate.iter().chain(&chosen).map(wire).collect()
+        let taken = self.reports.take(limit, blocks(&self.buffer, self.nxt, self.fin));
+        taken.iter().map(|block| (Seq::at(block.start).0, Seq::at(block.end).0)).collect()
     }
 
-    /// How many blocks [`sack_blocks`](Receiver::sack_blocks) gives.
+    /// How many [`sack_blocks`](Receiver::sack_blocks) gives.
     pub fn sack_block_count(&self, limit: usize) -> usize {
-        if !self.has_blocks() {
-            return 0;
-        }
-        let more = self.blocks().take(limit).count();
-        (more + usize::from(self.duplicate.is_some())).min(limit)
+        if self.has_blocks() { self.reports.count(limit, blocks(&self.buffer, self.nxt, self.fin)) } else { 0 }
     }
+}
+
+/// What has come past the first hole, the number of a FIN included.
+fn blocks(buffer: &ReceiveBuffer, nxt: u64, fin: Option<u64>) -> impl Iterator<Item = Range<u64>> + Clone {
+    let (ranges, fin) = (buffer.ranges(), fin.filter(|fin| *fin > nxt));
+    let alone =
+        fin.filter(|fin| ranges.iter().all(|range| *fin < range.start || range.end < *fin)).map(|fin| fin..fin + 1);
+    ranges.iter().map(move |range| range.start..range.end + u64::from(fin == Some(range.end))).chain(alone)
 }
 
 #[cfg(test)]
@@ -377,13 +341,31 @@ mod tests {
     #[test]
     fn the_latest_block_comes_first_and_three_fit() {
         let mut receiver = receiver(0, 60_000);
-        for offset in [2000u64, 6000, 4000, 8000] {
+        let accept = |receiver: &mut Receiver, offset: u64| {
+            receiver.accept(START + offset, &[0; 1000], &mut Pool::default());
+            let blocks = receiver.sack_blocks(3);
+            receiver.on_ack_sent();
+            blocks
+        };
+        [2000, 6000, 4000].into_iter().for_each(|offset| drop(accept(&mut receiver, offset)));
+        assert_eq!(accept(&mut receiver, 8000)[..], [(8000, 9000), (4000, 5000), (6000, 7000)]);
+        assert_eq!(accept(&mut receiver, 3000)[..], [(2000, 5000), (8000, 9000), (6000, 7000)]);
+        assert_eq!((receiver.sack_block_count(3), receiver.sack_block_count(4)), (3, 3));
+    }
+
+    #[test]
+    fn a_batch_with_more_holes_than_blocks_is_acknowledged_more_than_once() {
+        let mut receiver = receiver(0, 60_000);
+        for offset in (1..=7).map(|n| 2000 * n) {
             receiver.accept(START + offset, &[0; 1000], &mut Pool::default());
         }
-        assert_eq!(receiver.sack_blocks(3)[..], [(8000, 9000), (4000, 5000), (6000, 7000)]);
-        receiver.accept(START + 3000, &[0; 1000], &mut Pool::default());
-        assert_eq!(receiver.sack_blocks(3)[..], [(2000, 5000), (8000, 9000), (6000, 7000)]);
-        assert_eq!(receiver.sack_block_count(3), 3);
-        assert_eq!(receiver.sack_block_count(4), 3);
+        receiver.accept(START + 2000, &[0; 1000], &mut Pool::default());
+        receiver.ack_due = Some(SendReason::OutOfOrderAck);
+        let mut told = Vec::new();
+        while receiver.ack_due.is_some() {
+            told.push(receiver.sack_blocks(3).into_iter().map(|(left, _)| left / 1000).collect::<Vec<_>>());
+            receiver.on_ack_sent();
+        }
+        assert_eq!(told, [[2, 2, 6], [10, 8, 4], [14, 12, 2]], "2000 came twice");
     }
 }

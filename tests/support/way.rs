@@ -53,14 +53,12 @@ impl Way {
     }
 }
 
-/// Makes a test of each function for each way.
-macro_rules! on_every_way {
-    ($($test:ident),* $(,)?) => {
-        on_every_way!(plain: PLAIN $($test)*);
-        on_every_way!(offloads_in_software: SOFTWARE $($test)*);
-        on_every_way!(whole_super_frames: WHOLE $($test)*);
+/// Makes a test of each function for each of these ways.
+macro_rules! on_ways {
+    ($($name:ident = $way:ident),* => $tests:tt) => {
+        $(on_ways!(@ $name $way $tests);)*
     };
-    ($name:ident: $way:ident $($test:ident)*) => {
+    (@ $name:ident $way:ident { $($test:ident),* $(,)? }) => {
         mod $name {
             $(#[test]
             fn $test() {
@@ -69,4 +67,4 @@ macro_rules! on_every_way {
         }
     };
 }
-pub(crate) use on_every_way;
+pub(crate) use on_ways;
