@@ -5,6 +5,7 @@
 //! over the rounds of the ratio within a round. Rounds of which somebody else's machine took much are left out.
 
 mod client;
+mod markdown;
 mod memory;
 mod picture;
 mod report;
@@ -20,7 +21,7 @@ use report::Results;
 use sample::Spans;
 use stacks::Stack;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use workload::Workload;
 
@@ -57,6 +58,9 @@ struct Arguments {
     /// The table and the picture of what was saved, and nothing is run.
     #[arg(long, value_name = "FILE")]
     from: Option<PathBuf>,
+    /// The table and the targets as Markdown, for the manual.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
     /// A picture of the ratios.
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -120,8 +124,15 @@ fn main() {
         print!("{}", targets::judge(&results));
     }
     if let Some(path) = &arguments.svg {
-        std::fs::write(path, picture::svg(&results)).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        write(path, &picture::svg(&results));
     }
+    if let Some(path) = &arguments.markdown {
+        write(path, &markdown::page(&results));
+    }
+}
+
+fn write(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
 }
 
 /// Runs everything, in turns, and tells of each group when it is through.

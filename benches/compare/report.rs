@@ -8,6 +8,8 @@ use std::fmt::{self, Display};
 
 /// A round counts when the hypervisor gave less than this of it to others.
 const STOLEN: f64 = 0.10;
+/// When other programs took more than this, the table says so.
+const ELSEWHERE: f64 = 0.05;
 
 /// Everything that was found, in the order in which it was.
 #[derive(Default)]
@@ -125,6 +127,13 @@ impl Results {
         (if none { (0..all).collect() } else { quiet }, all, none)
     }
 
+    /// What other programs took of the machine meanwhile.
+    fn elsewhere(&self, workload: Workload) -> f64 {
+        let stacks = self.stacks(workload).into_iter();
+        let shares = stacks.filter_map(|stack| self.of(stack, workload, |sample| sample.elsewhere));
+        Spread::of(shares.map(|share| share.middle).collect()).map_or(0.0, |share| share.middle)
+    }
+
     /// What of a stack's samples is picked, over the rounds that count.
     pub fn of(&self, stack: Stack, workload: Workload, pick: fn(&Sample) -> f64) -> Option<Spread> {
         let (rounds, _, _) = self.rounds(workload);
@@ -147,6 +156,20 @@ impl Results {
             Some(pick(self.sample(stack, workload, *round)?) / pick(self.sample(other, beside, *round)?))
         };
         Spread::of(rounds.iter().filter_map(both).collect())
+    }
+
+    /// Bytes for each idle connection: what there was more of than with few of them, so that what the work itself needs is
+    /// in neither.
+    pub fn memory(&self, stack: Stack, workload: Workload, pick: fn(&Sample) -> f64) -> Option<f64> {
+        let few = self.uncrowded(workload);
+        let more = |round: &usize| {
+            let many = pick(self.sample(stack, workload, *round)?);
+            // With none at all it was not counted.
+            let less = if few.idle > 0 { pick(self.sample(stack, few, *round)?) } else { 0.0 };
+            Some((many - less) / (workload.idle - few.idle) as f64)
+        };
+        let (rounds, _, _) = self.rounds(workload);
+        Spread::of(rounds.iter().filter_map(more).collect()).map(|spread| spread.middle)
     }
 
     /// The same workload with the fewest idle connections.
@@ -176,10 +199,16 @@ impl Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (unit, (rounds, all, none)) = (self.workload.unit(), self.results.rounds(self.workload));
         let quiet = if none { "no quiet one of".into() } else { format!("{} of", rounds.len()) };
+        let elsewhere = self.results.elsewhere(self.workload);
+        let noise = if elsewhere > ELSEWHERE {
+            format!("; others took {:.0} % of the machine", 100.0 * elsewhere)
+        } else {
+            String::new()
+        };
         let cpu = format!("CPU {}", unit.cpu.0);
         writeln!(
             f,
-            "{:<32}{:>9}  {:<22}{:<22}{cpu:>12}  to limit  machine   {quiet} {all} rounds",
+            "{:<32}{:>9}  {:<22}{:<22}{cpu:>12}  to limit  machine   {quiet} {all} rounds{noise}",
             self.workload, unit.name, "to the limit", "ours to it"
         )?;
         self.results.stacks(self.workload).into_iter().try_for_each(|stack| self.row(stack, f))
@@ -222,7 +251,8 @@ impl Table<'_> {
         let middle = |pick| results.of(stack, workload, pick).map_or(f64::NAN, |spread| spread.middle);
         let ratio = results.ratio((stack, workload), (stack, few), |sample| sample.figure);
         let Some(ratio) = ratio.filter(|_| few != workload) else { return Ok(()) };
-        let (held, resident) = (middle(|sample| sample.held), middle(|sample| sample.resident));
+        let memory = |pick| results.memory(stack, workload, pick).unwrap_or(f64::NAN);
+        let (held, resident) = (memory(|sample| sample.held), memory(|sample| sample.resident));
         writeln!(
             f,
             "{:43}{ratio:<22}of what it is beside {}; opened in {:.1} s; of memory {held:.0} bytes each, resident {resident:.0}",

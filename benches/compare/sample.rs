@@ -18,13 +18,16 @@ pub struct Sample {
     /// CPU seconds of whoever serves, and of the whole machine, for each unit of work.
     pub cpu: f64,
     pub machine_cpu: f64,
-    /// Bytes for each idle connection beside which the work was done: asked for, and resident.
+    /// Bytes that came with the idle connections beside which the work was done, and with whatever is there for the work:
+    /// asked for, and resident.
     pub held: f64,
     pub resident: f64,
     /// How long it took to open those, in seconds.
     pub opening: f64,
     /// The share of the machine that somebody else had meanwhile.
     pub stolen: f64,
+    /// The share that other programs had, and threads of the kernel.
+    pub elsewhere: f64,
 }
 
 /// Why there is no sample.
@@ -73,17 +76,20 @@ pub fn take(stack: Stack, workload: Workload, spans: Spans) -> Outcome {
             std::thread::sleep(REST);
         }
         let memory = (served.memory)() - served.before;
+        let all = served.worker.cpu_with_clients();
         let (times, cpu) = (Times::now(), served.worker.cpu());
         let work = workload.run(spans.work);
         let (cpu, times) = (served.worker.cpu() - cpu, Times::now().since(times));
+        let ours = (served.worker.cpu_with_clients() - all).as_secs_f64();
         Ok(Sample {
             figure: work.figure,
             cpu: cpu.as_secs_f64() / work.amount,
             machine_cpu: times.busy / work.amount,
-            held: memory.held / workload.idle.max(1) as f64,
-            resident: memory.resident / workload.idle.max(1) as f64,
+            held: memory.held,
+            resident: memory.resident,
             opening,
             stolen: times.stolen_share(),
+            elsewhere: times.share((times.busy - ours).max(0.0)),
         })
     })
 }
@@ -127,6 +133,7 @@ pub fn to_json(stack: Stack, workload: Workload, round: usize, outcome: &Outcome
             "resident": sample.resident,
             "opening": sample.opening,
             "stolen": sample.stolen,
+            "elsewhere": sample.elsewhere,
         }),
         Err(missing) => json!({ "missing": missing.reason, "lasting": missing.lasting }),
     };
@@ -149,5 +156,6 @@ pub fn from_json(value: &Value) -> Outcome {
         resident: number("resident"),
         opening: number("opening"),
         stolen: number("stolen"),
+        elsewhere: number("elsewhere"),
     })
 }

@@ -63,10 +63,18 @@ const TARGETS: [(&str, Of, Against, Bound); 27] = [
     ("bulk-out-1", Machine, To(Kernel), AtMost(1.0)),
 ];
 
-/// A line for each target whose workload was run.
-pub fn judge(results: &Results) -> String {
-    let mut text = String::new();
-    for (name, of, against, bound) in TARGETS {
+/// A target beside what came of it.
+pub struct Verdict {
+    pub workload: Workload,
+    pub what: &'static str,
+    pub ratio: Spread,
+    pub wanted: String,
+    pub met: bool,
+}
+
+/// Of each target whose workload was run.
+pub fn verdicts(results: &Results) -> Vec<Verdict> {
+    let verdict = |(name, of, against, bound): (&str, Of, Against, Bound)| {
         let workload = Workload::named(name).expect("a known workload");
         let pick: fn(&Sample) -> f64 = match of {
             Figure => |sample| sample.figure,
@@ -77,23 +85,29 @@ pub fn judge(results: &Results) -> String {
             To(stack) => (stack, workload),
             Beside(idle) => (Stack::Strata, Workload { idle, ..workload }),
         };
-        let Some(ratio) = results.ratio((Stack::Strata, workload), other, pick) else { continue };
-        let (what, unit) = (what(of), workload.unit());
-        let what = if what.is_empty() { unit.name } else { what };
-        let _infallible = writeln!(
-            text,
-            "{name:<34}{what:<20}{:<24}{:<24}{}",
-            ratio.to_string(),
-            wanted(against, bound),
-            verdict(ratio, bound)
-        );
+        let ratio = results.ratio((Stack::Strata, workload), other, pick)?;
+        let met = match bound {
+            AtLeast(bound) => ratio.middle >= bound,
+            AtMost(bound) => ratio.middle <= bound,
+        };
+        Some(Verdict { workload, what: what(of, workload), ratio, wanted: wanted(against, bound), met })
+    };
+    TARGETS.into_iter().filter_map(verdict).collect()
+}
+
+/// A line for each.
+pub fn judge(results: &Results) -> String {
+    let mut text = String::new();
+    for Verdict { workload, what, ratio, wanted, met } in verdicts(results) {
+        let met = if met { "met" } else { "MISSED" };
+        let _infallible = writeln!(text, "{workload:<34}{what:<20}{ratio:<24}{wanted:<24}{met}");
     }
     if text.is_empty() { text } else { format!("\n{:<54}{:<24}wanted\n{text}", "targets", "ours") }
 }
 
-fn what(of: Of) -> &'static str {
+fn what(of: Of, workload: Workload) -> &'static str {
     match of {
-        Figure => "",
+        Figure => workload.unit().name,
         Cpu => "CPU of the stack",
         Machine => "CPU of the machine",
     }
@@ -108,12 +122,4 @@ fn wanted(against: Against, bound: Bound) -> String {
         To(stack) => format!("{bound} {}", stack.name()),
         Beside(idle) => format!("{bound} beside {idle}"),
     }
-}
-
-fn verdict(ratio: Spread, bound: Bound) -> &'static str {
-    let met = match bound {
-        AtLeast(bound) => ratio.middle >= bound,
-        AtMost(bound) => ratio.middle <= bound,
-    };
-    if met { "met" } else { "MISSED" }
 }

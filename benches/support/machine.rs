@@ -1,5 +1,6 @@
 //! What the machine did meanwhile: CPU time by thread and process, and what the hypervisor took.
 
+use rustix::time::{ClockId, clock_gettime};
 use std::process::Command;
 use std::time::Duration;
 
@@ -32,7 +33,12 @@ impl Times {
 
     /// The share of all time that somebody else's machine ran.
     pub fn stolen_share(self) -> f64 {
-        self.stolen / self.all.max(1.0 / TICKS)
+        self.share(self.stolen)
+    }
+
+    /// The share that these seconds are of all time.
+    pub fn share(self, seconds: f64) -> f64 {
+        seconds / self.all.max(1.0 / TICKS)
     }
 }
 
@@ -49,6 +55,16 @@ impl Worker {
     /// This thread.
     pub fn this_thread() -> Worker {
         Worker::Thread(rustix::thread::gettid().as_raw_nonzero().get())
+    }
+
+    /// The CPU time of this process, and of those that work for it.
+    pub fn cpu_with_clients(&self) -> Duration {
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        let here = Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32);
+        match self {
+            Worker::Thread(_) => here,
+            Worker::Processes(_) => here + self.cpu(),
+        }
     }
 
     pub fn cpu(&self) -> Duration {

@@ -14,6 +14,7 @@
 //! 10. [Loss and delay](loss): this stack beside smoltcp and Linux on the same lossy link, and flows that share.
 //! 11. [Under attack](under_attack): floods, guesses and hoarders, and what stands against each.
 //! 12. [What is left to the device](device): super-frames, checksums, waiting, several queues; what each is worth.
+//! 13. [How fast it is](speed): against what that is measured, and how.
 
 pub mod congestion;
 pub mod device;
@@ -25,5 +26,6 @@ pub mod path_of_a_byte;
 pub mod requirements;
 pub mod seeing;
 pub mod simulator;
+pub mod speed;
 pub mod tcp_states;
 pub mod under_attack;

@@ -1,0 +1,55 @@
+//! # How fast it is, and how one knows
+//!
+//! A figure in Gbit/s says more about a machine than about a stack: the same program moved from 65 to 100 Gbit/s between
+//! two runs half an hour apart, because the machine was shared. So everything here is a ratio, and both of its sides were
+//! measured in the same minute.
+//!
+//! ## Against what
+//!
+//! `scripts/bench` runs one workload after the other, each on every stack in turn, round by round:
+//!
+//! | stack | what it is |
+//! |---|---|
+//! | limit | a *blind responder* on the same TAP: it answers each segment by what stands in it and keeps no state worth the name. What a frame costs there is what the path costs; a real stack can approach it, not pass it by much |
+//! | strata | this stack as it is, with nothing tuned |
+//! | smoltcp-tuned | smoltcp with what a user could give it: a device of ours with offloads, buffers of 4 MiB, CUBIC |
+//! | smoltcp | smoltcp as it is shipped: its own TAP, buffers of 64 KiB |
+//! | kernel | Linux to itself over a veth pair; nginx where HTTP is spoken |
+//!
+//! The client is the kernel with ordinary sockets, the same program for all of them, and its congestion control is set to
+//! CUBIC for each socket: where the default is BBR, its pacing would be measured in place of the stack.
+//!
+//! ## What is measured
+//!
+//! - **Bulk** in and out, over 1, 4 and 64 connections; with super-frames and partial checksums, and (`plain`) with
+//!   neither; and with reads in place and writes that hand their bytes over (`owned`).
+//! - **A round trip** of one byte, client and stack on one processor, on one each, and with a stack that never sleeps.
+//!   On two processors most of it is the waking up of whoever sleeps.
+//! - **Requests** of 1 KiB on 1, 32 and 256 connections that stay open, to the plainest server that there can be and, for
+//!   `axum`, to one that is written with it; one thread of the client fills a processor, so the CPU time for each request
+//!   tells more than their number.
+//! - **Connections** that are opened, asked once, and closed by the server, which has TIME-WAIT to keep.
+//! - **Datagrams** of 32 bytes, there and back, 32 of them under way.
+//! - The same beside 10, 10,000 and 100,000 **idle connections**: by default a round trip and requests, with `--beside
+//!   10000,100000` everything. Their peers are simulated by a packet socket, for sockets of the kernel's would end with its
+//!   ports and with the files that a process may open. Each connection is proven by a keepalive probe that the stack
+//!   answers. A stack that cannot hold them within twenty seconds is named, with how far it got.
+//!
+//! CPU time is that of whoever serves, and of the whole machine beside it: much of what a TAP costs happens inside of our own
+//! system calls, and much of what a veth pair costs in nobody's name. Memory for each idle connection is told twice, as what
+//! was asked of the allocator and as what is resident; for the kernel both are its slab.
+//!
+//! ## What is told
+//!
+//! The median over the rounds of the ratio within a round, with the least and the most. Rounds in which the hypervisor gave
+//! a tenth of the time to others are left out, and when other programs took part of the machine the table says how much.
+//! `--save` keeps every sample as a line of JSON, from which `--from` makes the table, the picture (`--svg`) and the page
+//! (`--markdown`) again. At the end each target stands beside what came of it.
+//!
+//! ## Counting in place of timing
+//!
+//! Where a clock says nothing, instructions do. `scripts/instructions` counts what a packet costs in our code alone, in
+//! virtual time and without a device, and `scripts/check` compares that with what was accepted last. `scripts/silence`
+//! counts it a second time in a stack in which [events](crate::manual::seeing) are compiled out: the difference is what they
+//! cost while nobody observes. `cargo bench --bench operations` times single operations: a checksum, a look-up among ten
+//! and among a hundred thousand connections, a timer, a ring, a hole that is filled, one more segment sacked.
