@@ -19,7 +19,7 @@ pub const HEADROOM: usize = 144;
 pub struct FrameId(pub u64);
 
 /// What is known of a frame beside its bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Offload {
     pub checksum: Checksum,
     /// For a super-frame: how many bytes of transport payload each segment of it carries.
@@ -27,7 +27,7 @@ pub struct Offload {
 }
 
 /// The state of a frame's transport checksum.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub enum Checksum {
     /// It is in the bytes; a receiver verifies it.
     #[default]

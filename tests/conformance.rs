@@ -1,39 +1,27 @@
 //! Every script in `tests/conformance/`: what the RFCs ask of a stack, as tests in virtual time.
 
+#[path = "support/scripts.rs"]
+mod scripts;
+
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use strata::sim::script::{self, Options, Outcome};
 
 #[test]
 fn every_script_passes() {
-    every_script_passes_with(&Options::default(), &[]);
+    pass(&scripts::all(), &Options::default());
 }
-
-/// What a stack does otherwise, and may, that fills the frames of its device.
-const OTHERWISE_WITH_OFFLOADS: [&str; 3] = [
-    // A paced frame holds at least two segments.
-    "tests/conformance/congestion/bbr-paced.pkt",
-    "tests/conformance/congestion/pacing-limit.pkt",
-    // Two segments wait for a frame that is worth its while, and count as unsent meanwhile.
-    "tests/conformance/sockets/notsent-lowat.pkt",
-];
 
 #[test]
 fn every_script_passes_with_offloads() {
-    every_script_passes_with(&Options { offload: true, ..Options::default() }, &OTHERWISE_WITH_OFFLOADS);
+    pass(&scripts::with_offloads(), &Options { offload: true, ..Options::default() });
 }
 
-fn every_script_passes_with(options: &Options, but: &[&str]) {
-    let (mut scripts, mut wrong) = (Vec::new(), String::new());
-    collect(Path::new("tests/conformance"), &mut scripts);
-    assert!(scripts.len() >= 70, "only {} scripts were found", scripts.len());
-    for path in &scripts {
+fn pass(scripts: &[PathBuf], options: &Options) {
+    let mut wrong = String::new();
+    for path in scripts {
         let source = fs::read_to_string(path).expect("a script can be read");
-        let path = path.display();
-        if but.contains(&path.to_string().as_str()) {
-            continue;
-        }
         let told = match script::parse(&source) {
             Err(error) => error.to_string(),
             Ok(script) => match script::run(&script, options, None) {
@@ -42,16 +30,14 @@ fn every_script_passes_with(options: &Options, but: &[&str]) {
                 Outcome::Unsupported { line, reason } => format!("{line}: unsupported: {reason}"),
             },
         };
-        writeln!(wrong, "{path}:{told}").expect("a string takes everything");
+        writeln!(wrong, "{}:{told}", path.display()).expect("a string takes everything");
     }
     assert!(wrong.is_empty(), "scripts that did not pass:\n{wrong}");
 }
 
 #[test]
 fn every_script_says_what_it_shows_and_where_that_is_written() {
-    let mut scripts = Vec::new();
-    collect(Path::new("tests/conformance"), &mut scripts);
-    for path in scripts {
+    for path in scripts::all() {
         let source = fs::read_to_string(&path).expect("a script can be read");
         let head: Vec<&str> = source.lines().take_while(|line| line.starts_with("//")).collect();
         let source = head.concat();
@@ -86,26 +72,11 @@ fn a_wrong_script_fails_where_it_is_wrong() {
     }
 }
 
-fn collect(folder: &Path, scripts: &mut Vec<PathBuf>) {
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a readable folder").path()).collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            collect(&path, scripts);
-        } else if path.extension().is_some_and(|extension| extension == "pkt") {
-            scripts.push(path);
-        }
-    }
-}
-
 /// Scripts with lines of others in them: whatever they ask, the runner and the stack give an outcome.
 #[test]
 fn shuffled_scripts_end_in_an_outcome() {
-    let mut scripts = Vec::new();
-    collect(Path::new("tests/conformance"), &mut scripts);
     let sources: Vec<String> =
-        scripts.iter().map(|path| fs::read_to_string(path).expect("a script can be read")).collect();
+        scripts::all().iter().map(|path| fs::read_to_string(path).expect("a script can be read")).collect();
     let lines: Vec<&str> = sources.iter().flat_map(|source| source.lines()).collect();
     let mut random = strata::random::Random::new(35);
     let (mut passed, mut failed) = (0, 0);
@@ -122,7 +93,8 @@ fn shuffled_scripts_end_in_an_outcome() {
         }
         let Ok(script) = script::parse(&shuffled.join("\n")) else { continue };
         assert_eq!(script::parse(&script.to_string()), Ok(script.clone()));
-        match script::run(&script, &Options::default(), None) {
+        let options = Options { offload: random.chance(0.5), ..Options::default() };
+        match script::run(&script, &options, None) {
             Outcome::Passed => passed += 1,
             Outcome::Failed { .. } | Outcome::Unsupported { .. } => failed += 1,
         }

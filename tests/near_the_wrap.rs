@@ -5,9 +5,12 @@
 //! The peer's are moved in the tree of the script; ours follow the clock (RFC 9293 §3.4.1), and so the host is up for
 //! as long as it takes them to come where they are wanted.
 
+#[path = "support/scripts.rs"]
+mod scripts;
+
 use std::fmt::Write;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -24,11 +27,18 @@ const PLACES: [(u32, u32, u32); 3] = [
 
 #[test]
 fn every_script_passes_near_the_wrap() {
-    let mut scripts = Vec::new();
-    collect(Path::new("tests/conformance"), &mut scripts);
+    pass(&scripts::all(), false);
+}
+
+#[test]
+fn every_script_passes_near_the_wrap_with_offloads() {
+    pass(&scripts::with_offloads(), true);
+}
+
+fn pass(scripts: &[PathBuf], offload: bool) {
     let half = scripts.len() / 2;
     let (wrong, moved) = thread::scope(|scope| {
-        let part = |paths| scope.spawn(move || failures(paths));
+        let part = |paths| scope.spawn(move || failures(paths, offload));
         let parts = [part(&scripts[..half]), part(&scripts[half..])].map(|part| part.join().expect("no script panics"));
         (parts[0].0.clone() + &parts[1].0, parts[0].1 + parts[1].1)
     });
@@ -37,7 +47,7 @@ fn every_script_passes_near_the_wrap() {
 }
 
 /// What did not pass, and in how many scripts the stack had a number to be moved.
-fn failures(paths: &[PathBuf]) -> (String, usize) {
+fn failures(paths: &[PathBuf], offload: bool) -> (String, usize) {
     let (mut wrong, mut moved) = (String::new(), 0);
     for path in paths {
         let source = fs::read_to_string(path).expect("a script can be read");
@@ -46,7 +56,8 @@ fn failures(paths: &[PathBuf]) -> (String, usize) {
         moved += usize::from(first.is_some());
         for (ours, theirs, timestamps) in PLACES {
             let steps = first.map_or(0, |first| ours.wrapping_sub(first));
-            let options = Options { uptime: Duration::from_micros(4 * u64::from(steps)), ..Options::default() };
+            let uptime = Duration::from_micros(4 * u64::from(steps));
+            let options = Options { uptime, offload, ..Options::default() };
             if let Some(first) = first {
                 assert_eq!(first_number_at(&script, &options), Some(first.wrapping_add(steps)), "{}", path.display());
             }
@@ -130,19 +141,6 @@ fn shift_ours(tcp: &mut Tcp, by: u32, timestamps: u32) {
             | TcpOption::FastOpen { .. }
             | TcpOption::Md5(_)
             | TcpOption::AccEcn(_) => {}
-        }
-    }
-}
-
-fn collect(folder: &Path, scripts: &mut Vec<PathBuf>) {
-    let mut paths: Vec<PathBuf> =
-        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a readable folder").path()).collect();
-    paths.sort();
-    for path in paths {
-        if path.is_dir() {
-            collect(&path, scripts);
-        } else if path.extension().is_some_and(|extension| extension == "pkt") {
-            scripts.push(path);
         }
     }
 }

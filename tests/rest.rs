@@ -1,15 +1,18 @@
 //! A connection that is folded whenever it rests does on the wire exactly what one does that is never folded, and tells
 //! the same of itself: random exchanges over a path that loses, both ways, side by side.
 
+#[path = "support/way.rs"]
+mod way;
+
 use proptest::prelude::*;
 use std::net::SocketAddr;
 use std::time::Duration;
-use strata::frame::{Offload, Received};
 use strata::random::Random;
 use strata::stack::{Config, Stack, TcpId};
 use strata::tcp::congestion::Algorithm;
 use strata::tcp::{Info, Keepalive};
 use strata::time::Instant;
+use way::{PLAIN, SOFTWARE, Sent, WHOLE, Way};
 
 const DELAY: Duration = Duration::from_millis(7);
 
@@ -23,19 +26,20 @@ enum Step {
 
 /// Two hosts, and what came of what they did.
 struct World {
+    way: Way,
     hosts: [Stack; 2],
     ids: Vec<TcpId>,
     now: Instant,
     path: Random,
     /// In 256.
     loss: u64,
-    frames: Vec<(Instant, bool, Vec<u8>)>,
+    frames: Vec<(Instant, bool, Sent)>,
     infos: Vec<Info>,
     folded: usize,
 }
 
 impl World {
-    fn new(rest_after: Duration, algorithm: Algorithm, keepalive: bool, loss: u64, seed: u64) -> World {
+    fn new(way: Way, rest_after: Duration, algorithm: Algorithm, keepalive: bool, loss: u64, seed: u64) -> World {
         let host = |last: u8| {
             let address = format!("192.0.2.{last}/24").parse().expect("a prefix");
             let mut config =
@@ -43,12 +47,12 @@ impl World {
             config.tcp.congestion = algorithm;
             config.tcp.keepalive =
                 Keepalive { enabled: keepalive, idle: Duration::from_secs(3), ..Keepalive::default() };
-            Stack::new(config, seed + u64::from(last))
+            Stack::new(way.config(config), seed + u64::from(last))
         };
         let (now, path) = (Instant::from_secs(77), Random::new(seed));
         let (frames, infos) = (Vec::new(), Vec::new());
         let mut world =
-            World { hosts: [host(1), host(2)], ids: Vec::new(), now, path, loss: 0, frames, infos, folded: 0 };
+            World { way, hosts: [host(1), host(2)], ids: Vec::new(), now, path, loss: 0, frames, infos, folded: 0 };
         let server: SocketAddr = ([192, 0, 2, 2], 80).into();
         world.hosts.iter_mut().for_each(|host| host.start(now));
         let config = world.hosts[0].config().tcp.clone();
@@ -90,21 +94,23 @@ impl World {
                 break;
             }
             self.timeouts(self.now + DELAY);
-            for (from_server, bytes) in sent {
-                self.frames.push((self.now, from_server, bytes.clone()));
-                let is_arp = bytes[12..14] == [8, 6];
+            let mut arrived: [Vec<Sent>; 2] = Default::default();
+            for (from_server, sent) in sent {
+                self.frames.push((self.now, from_server, sent.clone()));
+                let is_arp = sent.0[12..14] == [8, 6];
                 if is_arp || self.path.below(256) >= self.loss {
-                    let received = Received { bytes: &bytes, offload: Offload::default() };
-                    self.hosts[usize::from(!from_server)].handle_frame(self.now, received);
+                    arrived[usize::from(!from_server)].push(sent);
                 }
+            }
+            for (host, frames) in self.hosts.iter_mut().zip(&arrived) {
+                self.way.take_off_wire(self.now, frames, host);
             }
         }
     }
 
-    fn poll(&mut self, side: usize) -> Vec<(bool, Vec<u8>)> {
-        std::iter::from_fn(|| self.hosts[side].poll_transmit(self.now))
-            .map(|frame| (side == 1, frame.to_vec()))
-            .collect()
+    fn poll(&mut self, side: usize) -> Vec<(bool, Sent)> {
+        let frames = std::iter::from_fn(|| self.hosts[side].poll_transmit(self.now));
+        frames.flat_map(|frame| self.way.put_on_wire(&frame)).map(|sent| (side == 1, sent)).collect()
     }
 
     /// Time moves on while frames are on their way; what is due fires, and what that sends leaves with the next.
@@ -154,9 +160,10 @@ proptest! {
         keepalive in any::<bool>(),
         loss in prop_oneof![Just(0u64), 0u64..80],
         seed in any::<u32>(),
+        way in prop_oneof![Just(PLAIN), Just(SOFTWARE), Just(WHOLE)],
     ) {
         let algorithm = Algorithm::ALL[algorithm];
-        let world = |rest_after| World::new(rest_after, algorithm, keepalive, loss, seed.into());
+        let world = |rest_after| World::new(way, rest_after, algorithm, keepalive, loss, seed.into());
         let (mut folding, mut plain) = (world(Duration::ZERO), world(Duration::MAX));
         for step in steps {
             folding.step(step);
@@ -172,7 +179,7 @@ proptest! {
 /// The comparison means something: connections do get folded on the way.
 #[test]
 fn connections_are_folded_between_the_steps() {
-    let mut world = World::new(Duration::ZERO, Algorithm::CUBIC, false, 0, 1);
+    let mut world = World::new(PLAIN, Duration::ZERO, Algorithm::CUBIC, false, 0, 1);
     for len in [100, 5000] {
         world.step(Step::Send { server: false, len });
         world.step(Step::Read { server: true, most: 10_000 });

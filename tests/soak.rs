@@ -1,16 +1,20 @@
 //! Two stacks, a link that loses, doubles, reorders and corrupts, and applications that do as they please, in virtual
 //! time: what arrives is what was sent, both sides come to rest, and nothing stays behind.
 
+#[path = "support/way.rs"]
+mod way;
+
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
-use strata::device::{SUPER_FRAME, offload};
-use strata::frame::{Frame, Offload, Received};
+use strata::device::offload;
+use strata::frame::Frame;
 use strata::random::Random;
 use strata::stack::{self, ListenerId, Stack, TcpId};
 use strata::tcp::{Config, Keepalive, ReceiveError, SendError};
 use strata::time::Instant;
+use way::{PLAIN, SOFTWARE, Sent, WHOLE, Way};
 
 const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)), 80);
 const CLIENT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1)), 50_000);
@@ -47,8 +51,8 @@ struct Faults {
     duplicate: f64,
     reorder: f64,
     corrupt: f64,
-    /// Hosts leave checksums and segmentation to their devices, and some super-frames cross whole.
-    offload: bool,
+    /// What hosts leave to their devices; where super-frames may cross whole, half of them do.
+    way: Way,
 }
 
 /// One host with its application.
@@ -75,15 +79,10 @@ fn stream(salt: u8, range: std::ops::Range<usize>) -> Vec<u8> {
 }
 
 impl Side {
-    fn new(last: u8, seed: u64, plan: Plan, offload: bool, now: Instant) -> Side {
-        let config = stack::Config {
-            partial_checksum: offload,
-            segmentation: offload.then_some(SUPER_FRAME),
-            mac: [2, 0, 0, 0, 0, last],
-            addresses: vec![format!("192.0.2.{last}/24").parse().expect("a prefix")],
-            ..stack::Config::default()
-        };
-        let mut stack = Stack::new(config, seed);
+    fn new(last: u8, seed: u64, plan: Plan, way: Way, now: Instant) -> Side {
+        let addresses = vec![format!("192.0.2.{last}/24").parse().expect("a prefix")];
+        let config = stack::Config { mac: [2, 0, 0, 0, 0, last], addresses, ..stack::Config::default() };
+        let mut stack = Stack::new(way.config(config), seed);
         stack.start(now);
         Side {
             stack,
@@ -168,14 +167,14 @@ struct World {
     sides: [Side; 2],
     faults: Faults,
     random: Random,
-    wire: BTreeMap<(Instant, u64), (usize, Vec<u8>, Offload)>,
+    wire: BTreeMap<(Instant, u64), (usize, Sent)>,
     sent: Vec<(Instant, Vec<u8>)>,
 }
 
 impl World {
     fn new(seed: u64, start: Instant, faults: Faults, client: Plan, server: Plan) -> World {
-        let mut client = Side::new(1, seed, client, faults.offload, start);
-        let mut server = Side::new(2, seed + 1, server, faults.offload, start);
+        let mut client = Side::new(1, seed, client, faults.way, start);
+        let mut server = Side::new(2, seed + 1, server, faults.way, start);
         server.listener = server.stack.tcp_listen(SERVER, 1, server.plan.config.clone()).ok();
         client.id = client.stack.tcp_connect(start, SERVER, Some(CLIENT), client.plan.config.clone()).ok();
         let random = Random::new(seed);
@@ -210,10 +209,13 @@ impl World {
     }
 
     fn happen(&mut self) {
+        let mut arrived: [Vec<Sent>; 2] = Default::default();
         while let Some(entry) = self.wire.first_entry().filter(|entry| entry.key().0 <= self.now) {
-            let (to, bytes, offload) = entry.remove();
-            let frame = Received { bytes: &bytes, offload };
-            self.sides[to].stack.handle_frame(self.now, frame);
+            let (to, sent) = entry.remove();
+            arrived[to].push(sent);
+        }
+        for (side, frames) in self.sides.iter_mut().zip(&arrived) {
+            self.faults.way.take_off_wire(self.now, frames, &mut side.stack);
         }
         for side in &mut self.sides {
             side.stack.handle_timeout(self.now);
@@ -225,15 +227,13 @@ impl World {
 
     /// The device: some frames go as they are, others as a wire would carry them.
     fn send(&mut self, from: usize, frame: &Frame) {
-        if self.faults.offload && self.random.chance(0.5) {
-            self.carry(from, frame.to_vec(), frame.offload);
-        } else {
-            offload::pieces_of(frame).into_iter().for_each(|bytes| self.carry(from, bytes, Offload::default()));
-        }
+        let whole = self.faults.way.link && self.random.chance(0.5);
+        let way = Way { link: whole, ..self.faults.way };
+        way.put_on_wire(frame).into_iter().for_each(|sent| self.carry(from, sent));
     }
 
     /// A frame on the wire. ARP goes through, so that what is tested is TCP.
-    fn carry(&mut self, from: usize, mut bytes: Vec<u8>, mut offload: Offload) {
+    fn carry(&mut self, from: usize, (mut bytes, mut offload): Sent) {
         self.sent.push((self.now, bytes.clone()));
         let (faults, is_ip) = (self.faults, bytes[12..14] == ETHERTYPE_IPV4);
         let copies = match is_ip {
@@ -251,7 +251,7 @@ impl World {
             let late = if self.random.chance(faults.reorder) { self.random.below(30_000) } else { 0 };
             let at = self.now + Duration::from_micros(2_000 + late);
             let number = self.random.next_u64() >> 32 | (self.sent.len() as u64) << 32;
-            self.wire.insert((at, number), (1 - from, bytes.clone(), offload));
+            self.wire.insert((at, number), (1 - from, (bytes.clone(), offload)));
         }
     }
 
@@ -324,8 +324,8 @@ fn plan() -> impl Strategy<Value = Plan> {
 fn faults() -> impl Strategy<Value = Faults> {
     let share = |most: f64| prop_oneof![Just(0.0), 0.0..most];
     // Not so much that patience with a lost segment ends by chance.
-    (share(0.19), share(0.1), share(0.3), share(0.02), any::<bool>())
-        .prop_map(|(loss, duplicate, reorder, corrupt, offload)| Faults { loss, duplicate, reorder, corrupt, offload })
+    (share(0.19), share(0.1), share(0.3), share(0.02), prop_oneof![Just(PLAIN), Just(SOFTWARE), Just(WHOLE)])
+        .prop_map(|(loss, duplicate, reorder, corrupt, way)| Faults { loss, duplicate, reorder, corrupt, way })
 }
 
 proptest! {

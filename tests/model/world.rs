@@ -1,11 +1,11 @@
 //! Two hosts, what they want from each other, and the frames between them that nobody has decided about yet.
 
+use crate::way::{Sent, Way};
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use strata::event::CloseReason;
-use strata::frame::{Offload, Received};
 use strata::stack::{self, ListenerId, Stack, TcpId};
 use strata::tcp;
 use strata::time::Instant;
@@ -29,6 +29,8 @@ pub struct Exchange {
     pub segments: [usize; 2],
     /// Does a host wait for the end of the other's data before it sends its own and closes?
     pub waits: [bool; 2],
+    /// What the hosts leave to their devices.
+    pub way: Way,
 }
 
 /// What may still go wrong on a path.
@@ -61,7 +63,7 @@ pub enum Step {
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 struct Frame {
     to: usize,
-    bytes: Vec<u8>,
+    content: Sent,
     sent: Instant,
 }
 
@@ -92,7 +94,7 @@ pub struct World {
 impl World {
     /// Both hosts know each other's hardware address, and have been told to open.
     pub fn new(exchange: Exchange, budget: Budget) -> World {
-        let hosts = [0, 1].map(|index| Host::new(index, exchange.segments[index]));
+        let hosts = [0, 1].map(|index| Host::new(index, &exchange));
         let mut world = World { exchange, hosts, frames: Vec::new(), budget };
         for host in &mut world.hosts {
             host.stack.start(host.now);
@@ -253,8 +255,8 @@ impl World {
     fn arrive(&mut self, frame: &Frame) {
         self.advance(frame.to, frame.sent + TRAVEL);
         let host = &mut self.hosts[frame.to];
-        (host.now, &frame.bytes).hash(&mut host.history);
-        host.stack.handle_frame(host.now, Received { bytes: &frame.bytes, offload: Offload::default() });
+        (host.now, &frame.content).hash(&mut host.history);
+        self.exchange.way.take_off_wire(host.now, [&frame.content], &mut host.stack);
         self.settle(frame.to);
     }
 
@@ -263,10 +265,11 @@ impl World {
         let host = &mut self.hosts[index];
         host.act(self.exchange.waits[index]);
         while let Some(frame) = host.stack.poll_transmit(host.now) {
-            self.frames.push(Frame { to: 1 - index, bytes: frame.to_vec(), sent: host.now });
+            let contents = self.exchange.way.put_on_wire(&frame).into_iter();
+            self.frames.extend(contents.map(|content| Frame { to: 1 - index, content, sent: host.now }));
         }
         // ARP is not what is looked at here: it arrives at once.
-        while let Some(at) = self.frames.iter().position(|frame| frame.bytes[12..14] == [0x08, 0x06]) {
+        while let Some(at) = self.frames.iter().position(|frame| frame.content.0[12..14] == [0x08, 0x06]) {
             let frame = self.frames.remove(at);
             self.arrive(&frame);
         }
@@ -285,7 +288,7 @@ impl World {
 }
 
 impl Host {
-    fn new(index: usize, segments: usize) -> Host {
+    fn new(index: usize, exchange: &Exchange) -> Host {
         let address = address(index).ip();
         let config = stack::Config {
             mac: [2, 0, 0, 0, 0, index as u8 + 1],
@@ -293,10 +296,10 @@ impl Host {
             ..stack::Config::default()
         };
         Host {
-            stack: Stack::new(config, 7 + index as u64),
+            stack: Stack::new(exchange.way.config(config), 7 + index as u64),
             listener: None,
             connection: None,
-            unsent: data(index, segments),
+            unsent: data(index, exchange.segments[index]),
             received: Vec::new(),
             ended: false,
             shut: false,
