@@ -4,6 +4,7 @@ use crate::client::{self, Work};
 use crate::stacks::Stack;
 use crate::support::SERVER;
 use crate::support::client::port;
+use crate::support::server::Http;
 use std::fmt;
 use std::time::Duration;
 
@@ -38,8 +39,8 @@ pub struct Workload {
     pub owned: bool,
     /// The stack never sleeps.
     pub busy_poll: bool,
-    /// Our requests go to a handler of `axum`.
-    pub axum: bool,
+    /// Who answers our requests.
+    pub http: Http,
     /// So many connections are open and silent meanwhile.
     pub idle: usize,
 }
@@ -63,7 +64,7 @@ impl Workload {
             owned: false,
             placement: Placement::Free,
             busy_poll: false,
-            axum: false,
+            http: Http::Plain,
             idle: 0,
         }
     }
@@ -81,7 +82,8 @@ impl Workload {
         all.push(Workload { placement: Placement::TwoProcessors, busy_poll: true, ..ping_pong });
         let requests = [1, 32, 256].map(|connections| Workload::of(Task::Requests(connections)));
         all.extend(requests);
-        all.extend(requests.map(|workload| Workload { axum: true, ..workload }));
+        all.extend(requests.map(|workload| Workload { http: Http::Axum, ..workload }));
+        all.extend(requests.map(|workload| Workload { http: Http::AxumOnTokio, ..workload }));
         all.extend([Task::Churn(8), Task::Datagrams].map(Workload::of));
         all
     }
@@ -138,7 +140,7 @@ impl Workload {
     pub fn unsuited(self, stack: Stack) -> Option<&'static str> {
         match stack {
             Stack::Limit | Stack::Strata => None,
-            Stack::SmoltcpTuned | Stack::Smoltcp if self.axum => Some("has no asynchronous sockets"),
+            Stack::SmoltcpTuned | Stack::Smoltcp if self.http != Http::Plain => Some("has no asynchronous sockets"),
             Stack::SmoltcpTuned | Stack::Smoltcp if self.owned => {
                 Some("its reads are in place anyway; nothing to hand over")
             }
@@ -185,7 +187,8 @@ impl fmt::Display for Workload {
             (self.placement == Placement::OneProcessor, "-one-cpu"),
             (self.placement == Placement::TwoProcessors, "-two-cpus"),
             (self.busy_poll, "-busy"),
-            (self.axum, "-axum"),
+            (self.http == Http::Axum, "-axum"),
+            (self.http == Http::AxumOnTokio, "-axum-tokio"),
         ] {
             if is {
                 name.push_str(suffix);

@@ -47,6 +47,8 @@ impl Times {
 pub enum Worker {
     /// A thread of this process, by its number.
     Thread(i32),
+    /// Everything in this process but for this thread, which is the client.
+    AllBut(i32),
     /// Processes with all their threads, by their numbers.
     Processes(Vec<u32>),
 }
@@ -54,30 +56,45 @@ pub enum Worker {
 impl Worker {
     /// This thread.
     pub fn this_thread() -> Worker {
-        Worker::Thread(rustix::thread::gettid().as_raw_nonzero().get())
+        Worker::Thread(this_thread())
+    }
+
+    /// All other threads.
+    pub fn other_threads() -> Worker {
+        Worker::AllBut(this_thread())
     }
 
     /// The CPU time of this process, and of those that work for it.
     pub fn cpu_with_clients(&self) -> Duration {
-        let time = clock_gettime(ClockId::ProcessCPUTime);
-        let here = Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32);
         match self {
-            Worker::Thread(_) => here,
-            Worker::Processes(_) => here + self.cpu(),
+            Worker::Thread(_) | Worker::AllBut(_) => of_this_process(),
+            Worker::Processes(_) => of_this_process() + self.cpu(),
         }
     }
 
     pub fn cpu(&self) -> Duration {
         match self {
-            Worker::Thread(number) => {
-                let path = format!("/proc/self/task/{number}/schedstat");
-                let text = std::fs::read_to_string(path).expect("a thread that lives");
-                let nanos = text.split_whitespace().next().and_then(|nanos| nanos.parse().ok());
-                Duration::from_nanos(nanos.expect("a number"))
-            }
+            Worker::Thread(number) => of_thread(*number),
+            Worker::AllBut(number) => of_this_process() - of_thread(*number),
             Worker::Processes(numbers) => numbers.iter().map(|number| of_process(*number)).sum(),
         }
     }
+}
+
+fn this_thread() -> i32 {
+    rustix::thread::gettid().as_raw_nonzero().get()
+}
+
+fn of_this_process() -> Duration {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    Duration::new(time.tv_sec.unsigned_abs(), time.tv_nsec.unsigned_abs() as u32)
+}
+
+/// A thread of this process.
+fn of_thread(number: i32) -> Duration {
+    let text = std::fs::read_to_string(format!("/proc/self/task/{number}/schedstat")).expect("a thread that lives");
+    let nanos = text.split_whitespace().next().and_then(|nanos| nanos.parse().ok());
+    Duration::from_nanos(nanos.expect("a number"))
 }
 
 /// With its threads that have ended.

@@ -13,17 +13,31 @@ use std::future::Future;
 use std::net::Ipv4Addr;
 use std::sync::LazyLock;
 use std::time::Duration;
+use strata::app::executor::Tokio;
 use strata::device::Device;
 use strata::runtime::asynchronous::{TcpListener, TcpStream, UdpSocket};
 use strata::runtime::sandbox::{self, LinkRequest};
-use strata::runtime::{Host, LocalDriver, Polling, Spawner};
+use strata::runtime::{Driver, Host, LocalDriver, Polling, Spawner};
 use strata::stack;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::runtime::Runtime;
 
 /// A TAP in a namespace that this process enters, with offloads or with plain frames.
 pub fn tap(offload: bool) -> Box<dyn Device> {
     let config = sandbox::Config { offload, ..sandbox::Config::default() };
     sandbox::open(&LinkRequest::Tap { name: None }, true, &config).expect("a TAP in a namespace of our own").device
+}
+
+/// Who answers requests.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Http {
+    /// A handler that just counts them off.
+    #[default]
+    Plain,
+    /// A handler of `axum`, by way of `hyper`, on the driver's thread.
+    Axum,
+    /// The same as `strata serve` does it: on tokio's threads, with the driver on one of its own.
+    AxumOnTokio,
 }
 
 /// How the applications and their driver go about it.
@@ -33,8 +47,8 @@ pub struct Habits {
     pub busy_poll: Duration,
     /// Bulk is read in place and handed over, where it is copied otherwise.
     pub owned: bool,
-    /// Requests go to a handler of `axum`, by way of `hyper`, where they are just counted off otherwise.
-    pub axum: bool,
+    /// Who answers requests.
+    pub http: Http,
 }
 
 /// Serves on `device` from a thread of its own; gives that thread and the host that runs there.
@@ -52,17 +66,27 @@ pub fn serve(device: Box<dyn Device>, config: stack::Config, habits: Habits) -> 
             listen(&host, &spawner, port::DISCARD, discard);
             listen(&host, &spawner, port::SOURCE, source);
         }
-        hold(&host, &spawner);
-        if habits.axum {
-            listen(&host, &spawner, port::HTTP, http_by_axum);
-        } else {
-            listen(&host, &spawner, port::HTTP, http);
+        spawner.spawn(hold(bind(&host, port::IDLE)));
+        match habits.http {
+            Http::Plain => listen(&host, &spawner, port::HTTP, http),
+            Http::Axum | Http::AxumOnTokio => listen(&host, &spawner, port::HTTP, http_by_axum),
         }
         listen(&host, &spawner, port::HTTP_ONCE, http_once);
         tell.send(host.clone()).expect("somebody listens");
         driver.run(datagrams(host)).expect("a device that works");
     });
     (worker, told.recv().expect("a stack that starts"))
+}
+
+/// Serves HTTP alone, by `axum` on tokio; gives the driver, which runs until it is dropped, with the runtime.
+pub fn serve_on_tokio(device: Box<dyn Device>, config: stack::Config) -> (Driver, Runtime) {
+    let driver = Driver::start(config, 7, device, None).expect("a stack");
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
+    let host = driver.host().clone();
+    let (listener, clock) = (bind(&host, port::HTTP), host.clock().clone());
+    runtime.spawn(async move { strata::app::http::serve(listener, PAGES.clone(), clock, Tokio).await });
+    runtime.spawn(hold(bind(&host, port::IDLE)));
+    (driver, runtime)
 }
 
 /// Lets a thread serve, and learns which one it is. `name` is what profilers call it.
@@ -77,14 +101,15 @@ pub fn on_a_thread(name: &str, serve: impl FnOnce() + Send + 'static) -> Worker 
 }
 
 /// Accepts connections and keeps them.
-fn hold(host: &Host, spawner: &Spawner) {
-    let listener = TcpListener::bind(host, (SERVER, port::IDLE).into()).expect("a free port");
-    spawner.spawn(async move {
-        let mut held = Vec::new();
-        while let Ok((stream, _)) = listener.accept().await {
-            held.push(stream);
-        }
-    });
+async fn hold(listener: TcpListener) {
+    let mut held = Vec::new();
+    while let Ok((stream, _)) = listener.accept().await {
+        held.push(stream);
+    }
+}
+
+fn bind(host: &Host, port: u16) -> TcpListener {
+    TcpListener::bind(host, (SERVER, port).into()).expect("a free port")
 }
 
 async fn echo(mut stream: TcpStream) {
@@ -157,7 +182,7 @@ fn listen<F>(host: &Host, spawner: &Spawner, port: u16, serve: fn(TcpStream) -> 
 where
     F: Future<Output = ()> + 'static,
 {
-    let listener = TcpListener::bind(host, (SERVER, port).into()).expect("a free port");
+    let listener = bind(host, port);
     let connections = spawner.clone();
     spawner.spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {

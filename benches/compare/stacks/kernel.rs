@@ -64,6 +64,10 @@ pub fn serve_here(workload: &str) {
     sandbox::enter(!rustix::process::geteuid().is_root()).expect("a namespace of our own");
     println!("namespace");
     std::io::stdin().read_line(&mut String::new()).expect("a word that the link is there");
+    // Of nginx, too: where the default is BBR, its pacing would be measured.
+    if let Err(error) = std::fs::write("/proc/sys/net/ipv4/tcp_congestion_control", "cubic") {
+        eprintln!("the kernel's servers keep their default congestion control: {error}");
+    }
     ip("link set lo up");
     ip(&format!("link set {PEER} address 02:00:00:00:00:02"));
     ip(&format!("address add {SERVER}/24 dev {PEER}"));
