@@ -201,12 +201,21 @@ impl<'a> Context<'a> {
     }
 
     /// Emits an event about the present frame; `event` is evaluated only when somebody listens.
-    #[inline]
+    #[inline(always)]
     pub fn tell<'e>(&mut self, event: impl FnOnce() -> Event<'e>) {
         // `scripts/silence` builds a stack that tells nothing, to count what telling nobody costs.
         if cfg!(strata_silent) {
             return;
         }
+        if self.observer.is_some() {
+            self.tell_observer(event);
+        }
+    }
+
+    /// Out of the way: where nobody observes, an event costs its callers neither registers nor room in their code.
+    #[cold]
+    #[inline(never)]
+    fn tell_observer<'e>(&mut self, event: impl FnOnce() -> Event<'e>) {
         if let Some(observer) = &mut self.observer {
             observer.observe(&Record { at: self.now, frame: self.frame, event: event() });
         }
