@@ -13,6 +13,8 @@ pub struct Batch {
     len: usize,
     limit: usize,
     bytes: usize,
+    /// Who filled it has stopped although there may be more.
+    cut_short: bool,
 }
 
 /// One frame of a batch.
@@ -27,11 +29,21 @@ pub(super) struct Slot {
 impl Batch {
     /// A batch that takes up to `limit` frames.
     pub fn new(limit: usize) -> Batch {
-        Batch { slots: Vec::new(), len: 0, limit, bytes: 0 }
+        Batch { slots: Vec::new(), len: 0, limit, bytes: 0, cut_short: false }
     }
 
+    /// It takes no more this time; the device may hold more.
     pub fn is_full(&self) -> bool {
-        self.len == self.limit || self.bytes >= BATCH_BYTES
+        self.len == self.limit || self.bytes >= BATCH_BYTES || self.cut_short
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// It takes no more this time.
+    pub(super) fn cut_short(&mut self) {
+        self.cut_short = true;
     }
 
     pub fn is_empty(&self) -> bool {
@@ -45,7 +57,7 @@ impl Batch {
 
     /// Forgets the frames and keeps their buffers.
     pub fn clear(&mut self) {
-        (self.len, self.bytes) = (0, 0);
+        (self.len, self.bytes, self.cut_short) = (0, 0, false);
     }
 
     /// Lets `fill` put a frame into the next buffer, which still holds whatever it held before; `Ok(None)` leaves

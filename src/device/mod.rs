@@ -19,6 +19,7 @@
 
 mod batch;
 pub mod coalesce;
+mod expected;
 pub mod fault;
 pub mod link;
 pub mod offload;

@@ -9,6 +9,7 @@
 //! Frames that the kernel itself sends on the interface are not seen: it is reached from its network, not from its
 //! own machine (a veth pair has the kernel at its other end, where it is).
 
+use super::expected::Expected;
 use super::system::{interface, packet};
 use super::transmit::{self, Writer};
 use super::virtio::{self, Waiting};
@@ -32,6 +33,7 @@ pub struct Packet {
     offload: bool,
     /// The end of frames that are longer than the MTU.
     overflow: Box<[u8]>,
+    expected: Expected,
     waiting: Waiting,
     writer: Writer,
     lost: u64,
@@ -82,6 +84,7 @@ impl Packet {
             mtu: facts.mtu,
             offload,
             overflow,
+            expected: Expected::default(),
             waiting,
             writer: Writer::new(offload),
             lost: 0,
@@ -154,8 +157,15 @@ impl Device for Packet {
     }
 
     fn receive(&mut self, _: Instant, batch: &mut Batch) -> io::Result<()> {
-        while !batch.is_full() && batch.fill(|buffer| self.next_frame(buffer))? {}
-        Ok(())
+        if !self.offload {
+            // What came in small is put together in one batch.
+            while !batch.is_full() && batch.fill(|buffer| self.next_frame(buffer))? {}
+            return Ok(());
+        }
+        let mut expected = std::mem::take(&mut self.expected);
+        let read = expected.read(batch, |batch| batch.fill(|buffer| self.next_frame(buffer)));
+        self.expected = expected;
+        read
     }
 
     fn transmit(&mut self, _: Instant, frames: &mut VecDeque<Frame>) -> io::Result<()> {

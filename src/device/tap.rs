@@ -5,6 +5,7 @@
 //! both directions: a frame costs the same whatever its size. Without offloads frames are plain: the kernel finishes
 //! checksums and splits super-frames before it hands them over.
 
+use super::expected::Expected;
 use super::system::{interface, tun};
 use super::transmit::{self, Writer};
 use super::virtio::{self, Waiting};
@@ -29,6 +30,7 @@ pub struct Tap {
     /// How many frames the kernel keeps for us.
     queue_len: usize,
     offload: bool,
+    expected: Expected,
     waiting: Waiting,
     writer: Writer,
     lost: u64,
@@ -123,6 +125,7 @@ impl Tap {
             mtu: 0,
             queue_len: 0,
             offload,
+            expected: Expected::default(),
             waiting: Waiting::default(),
             writer: Writer::new(offload),
             lost: 0,
@@ -187,8 +190,15 @@ impl Device for Tap {
     }
 
     fn receive(&mut self, _: Instant, batch: &mut Batch) -> io::Result<()> {
-        while !batch.is_full() && batch.fill(|buffer| self.next_frame(buffer))? {}
-        Ok(())
+        if !self.offload {
+            // What came in small is put together in one batch.
+            while !batch.is_full() && batch.fill(|buffer| self.next_frame(buffer))? {}
+            return Ok(());
+        }
+        let mut expected = std::mem::take(&mut self.expected);
+        let read = expected.read(batch, |batch| batch.fill(|buffer| self.next_frame(buffer)));
+        self.expected = expected;
+        read
     }
 
     fn transmit(&mut self, _: Instant, frames: &mut VecDeque<Frame>) -> io::Result<()> {

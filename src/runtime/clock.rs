@@ -1,6 +1,7 @@
 //! Where a host takes its time from.
 
 use crate::time::Instant;
+use std::cell::OnceCell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -11,7 +12,10 @@ pub struct Clock(Kind);
 
 #[derive(Clone, Debug)]
 enum Kind {
-    Real { anchor: std::time::Instant, at_anchor: Instant },
+    /// The system's monotonic clock, and what it is behind the epoch.
+    Real {
+        behind: Duration,
+    },
     Virtual(Arc<AtomicU64>),
 }
 
@@ -20,7 +24,7 @@ impl Clock {
     /// counts, so that captures carry true dates and yet time never steps back.
     pub fn real() -> Clock {
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-        Clock(Kind::Real { anchor: std::time::Instant::now(), at_anchor: Instant::ZERO + since_epoch })
+        Clock(Kind::Real { behind: since_epoch.saturating_sub(monotonic().since(Instant::ZERO)) })
     }
 
     /// A clock that stands still until it is set; its clones stand at the same time.
@@ -30,7 +34,7 @@ impl Clock {
 
     pub fn now(&self) -> Instant {
         match &self.0 {
-            Kind::Real { anchor, at_anchor } => *at_anchor + anchor.elapsed(),
+            Kind::Real { behind } => monotonic() + *behind,
             Kind::Virtual(nanos) => Instant::from_nanos(nanos.load(Ordering::Relaxed)),
         }
     }
@@ -46,6 +50,27 @@ impl Clock {
     pub fn advance(&self, to: Instant) {
         let Kind::Virtual(nanos) = &self.0 else { panic!("only virtual time can be set") };
         nanos.fetch_max(to.as_nanos(), Ordering::Relaxed);
+    }
+}
+
+fn monotonic() -> Instant {
+    let at = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    Instant::from_nanos(at.tv_sec as u64 * 1_000_000_000 + at.tv_nsec as u64)
+}
+
+/// The time of a call, read when it is first asked for: many calls never ask.
+pub struct Moment<'a> {
+    clock: &'a Clock,
+    read: OnceCell<Instant>,
+}
+
+impl<'a> Moment<'a> {
+    pub fn of(clock: &'a Clock) -> Moment<'a> {
+        Moment { clock, read: OnceCell::new() }
+    }
+
+    pub fn now(&self) -> Instant {
+        *self.read.get_or_init(|| self.clock.now())
     }
 }
 

@@ -1,6 +1,6 @@
 //! One host as programs see it: a stack behind the one lock, with those who wait for its sockets.
 
-use super::clock::Clock;
+use super::clock::{Clock, Moment};
 use super::waiters::{Direction, Seat, Wait, Waiters, Wakers};
 use crate::device::Batch;
 use crate::event::Observer;
@@ -61,6 +61,8 @@ enum Presence {
 
 /// What [`Host::collect`] left behind.
 pub(super) struct Exchange {
+    /// When it was.
+    pub now: Instant,
     pub deadline: Option<Instant>,
     pub wakers: Wakers,
     /// There was nothing to send and nobody to wake.
@@ -173,9 +175,9 @@ impl Host {
     /// Does something with the stack; what it sets in motion goes out at the driver's next turn.
     pub(super) fn with<T>(&self, act: impl FnOnce(&mut Stack, Instant) -> T) -> T {
         let mut state = self.lock();
-        let now = self.now();
-        let result = act(&mut state.stack, now);
-        self.settle(state, now);
+        let moment = Moment::of(&self.0.clock);
+        let result = act(&mut state.stack, moment.now());
+        self.settle(state, &moment);
         result
     }
 
@@ -184,19 +186,19 @@ impl Host {
         &self,
         socket: SocketId,
         wait: Wait<'_>,
-        attempt: impl FnOnce(&mut Stack, Instant) -> Poll<io::Result<T>>,
+        attempt: impl FnOnce(&mut Stack, &Moment<'_>) -> Poll<io::Result<T>>,
     ) -> Poll<io::Result<T>> {
         let mut state = self.lock();
         if let Some((kind, sentence)) = &state.ended {
             return Poll::Ready(Err(io::Error::new(*kind, sentence.clone())));
         }
-        let now = self.now();
-        let result = attempt(&mut state.stack, now);
+        let moment = Moment::of(&self.0.clock);
+        let result = attempt(&mut state.stack, &moment);
         let replaced = match (&result, wait) {
             (Poll::Pending, Some(waiter)) => state.waiters.register(socket, waiter),
             (Poll::Pending | Poll::Ready(_), _) => None,
         };
-        self.settle(state, now);
+        self.settle(state, &moment);
         drop(replaced);
         result
     }
@@ -221,9 +223,9 @@ impl Host {
         let mut left = Wakers::new();
         let mut state = self.lock();
         state.waiters.take(socket, |_| true, &mut left);
-        let now = self.now();
-        close(&mut state.stack, now);
-        self.settle(state, now);
+        let moment = Moment::of(&self.0.clock);
+        close(&mut state.stack, moment.now());
+        self.settle(state, &moment);
         left.into_iter().for_each(Waker::wake);
     }
 
@@ -268,7 +270,7 @@ impl Host {
         let deadline = state.stack.next_deadline();
         let idle = outgoing.frames.len() == before && wakers.is_empty();
         state.driver = if idle { Presence::AsleepUntil(deadline) } else { Presence::Awake };
-        Exchange { deadline, wakers, idle }
+        Exchange { now, deadline, wakers, idle }
     }
 
     /// What the driver waits on beside its device.
@@ -292,10 +294,14 @@ impl Host {
         }
     }
 
-    /// Ends a caller's hold of the lock: collects what it set in motion, then wakes whom that concerns.
-    fn settle(&self, mut state: MutexGuard<'_, State>, now: Instant) {
-        let State { stack, outgoing, .. } = &mut *state;
-        outgoing.fill(stack, now);
+    /// Ends a caller's hold of the lock: collects what it set in motion, then wakes whom that concerns. A driver that is
+    /// awake does so itself before it sleeps, and sends together what several calls have brought about.
+    fn settle(&self, mut state: MutexGuard<'_, State>, moment: &Moment<'_>) {
+        let State { stack, outgoing, driver, .. } = &mut *state;
+        if *driver == Presence::Awake {
+            return;
+        }
+        outgoing.fill(stack, moment.now());
         let wakers = state.take_ready();
         let ring = state.wants_driver();
         if ring {

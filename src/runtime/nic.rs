@@ -75,7 +75,7 @@ impl Nic {
             let exchange = host.collect(&mut self.outgoing);
             let (waiting, full) = (self.outgoing.frames.len(), self.outgoing.is_full());
             if waiting > 0 || self.device.next_deadline().is_some() {
-                self.device.transmit(host.now(), &mut self.outgoing.frames)?;
+                self.device.transmit(exchange.now, &mut self.outgoing.frames)?;
                 self.outgoing.taken();
             }
             busy |= !exchange.wakers.is_empty() || self.outgoing.frames.len() < waiting;

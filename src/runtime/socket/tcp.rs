@@ -142,9 +142,9 @@ impl TcpSocket {
 
     /// Bytes that are handed over instead of copied: ready once all of them are taken.
     pub fn poll_write_bytes(&self, wait: Wait<'_>, data: &mut Bytes) -> Poll<io::Result<()>> {
-        self.host.poll(self.socket_id(), wait, |stack, now| {
+        self.host.poll(self.socket_id(), wait, |stack, moment| {
             while !data.is_empty() {
-                match stack.tcp_send_bytes(now, self.id, data) {
+                match stack.tcp_send_bytes(moment.now(), self.id, data) {
                     Ok(_) => {}
                     Err(SendError::WouldBlock) => return Poll::Pending,
                     Err(error @ SendError::Shutdown) => return Poll::Ready(Err(error.into_io())),
@@ -159,7 +159,7 @@ impl TcpSocket {
         if data.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.host.poll(self.socket_id(), wait, |stack, now| match stack.tcp_send(now, self.id, data) {
+        self.host.poll(self.socket_id(), wait, |stack, moment| match stack.tcp_send(moment.now(), self.id, data) {
             Ok(len) => Poll::Ready(Ok(len)),
             Err(SendError::WouldBlock) => Poll::Pending,
             Err(error @ SendError::Shutdown) => Poll::Ready(Err(error.into_io())),

@@ -76,7 +76,7 @@ impl UdpSocket {
     }
 
     pub fn poll_send(&self, wait: Wait<'_>, to: Option<SocketAddr>, data: &[u8]) -> Poll<io::Result<usize>> {
-        self.host.poll(self.socket_id(), wait, |stack, now| match stack.udp_send(now, self.id, to, data) {
+        self.host.poll(self.socket_id(), wait, |stack, moment| match stack.udp_send(moment.now(), self.id, to, data) {
             Ok(len) => Poll::Ready(Ok(len)),
             Err(UdpSendError::WouldBlock) => Poll::Pending,
             Err(error) => Poll::Ready(Err(error.into_io())),
@@ -96,8 +96,8 @@ impl UdpSocket {
                 format!("datagrams of {segment_size} bytes: a train has datagrams of 1 to 65535 bytes"),
             )));
         };
-        self.host.poll(self.socket_id(), wait, |stack, now| {
-            match stack.udp_send_segments(now, self.id, to, data, segment_size) {
+        self.host.poll(self.socket_id(), wait, |stack, moment| {
+            match stack.udp_send_segments(moment.now(), self.id, to, data, segment_size) {
                 Ok(len) => Poll::Ready(Ok(len)),
                 Err(UdpSendError::WouldBlock) => Poll::Pending,
                 Err(error) => Poll::Ready(Err(error.into_io())),
