@@ -5,57 +5,59 @@ use super::fold::{Fold, Folder, Unfolder, folded};
 use crate::time::{Instant, nanos};
 use std::time::Duration;
 
-/// The estimator of one connection. It counts in nanoseconds: a [`Duration`] divides slowly.
+/// The estimator of one connection.
 #[derive(Clone, Debug)]
 pub struct RttEstimator {
     /// SRTT and RTTVAR; none before the first sample.
-    estimate: Option<(u64, u64)>,
+    estimate: Option<(Duration, Duration)>,
     /// Before any doubling.
-    base: u64,
+    base: Duration,
     backoff: u32,
-    min: u64,
-    max: u64,
+    min: Duration,
+    max: Duration,
     shortest: Minimum,
-    slop: u64,
+    slop: Duration,
 }
 
 folded!(RttEstimator { estimate, base, backoff, min, max, shortest, slop });
 
 impl RttEstimator {
     pub fn new(config: &Config) -> RttEstimator {
-        let (min, max) = (nanos(config.min_rto.min(config.max_rto)), nanos(config.max_rto));
+        let (min, max) = (config.min_rto.min(config.max_rto), config.max_rto);
         RttEstimator {
             estimate: None,
             // RFC 6298 §2.1: one second until there is a sample.
-            base: nanos(config.initial_rto).clamp(min, max),
+            base: config.initial_rto.clamp(min, max),
             backoff: 0,
             min,
             max,
             shortest: Minimum::default(),
-            slop: nanos(config.rto_slop),
+            slop: config.rto_slop,
         }
     }
 
     /// Takes in a sample of a segment that was sent once (Karn's rule is the caller's: RFC 6298 §3).
     pub fn sample(&mut self, rtt: Duration) {
+        // In nanoseconds: spans divide slowly.
         let rtt = nanos(rtt);
-        let (srtt, rttvar) = match self.estimate {
+        let (srtt, rttvar) = match self.estimate.map(|(srtt, rttvar)| (nanos(srtt), nanos(rttvar))) {
             // RFC 6298 §2.2
             None => (rtt, rtt / 2),
             // RFC 6298 §2.3, alpha = 1/8 and beta = 1/4
             Some((srtt, rttvar)) => (srtt - srtt / 8 + rtt / 8, rttvar - rttvar / 4 + srtt.abs_diff(rtt) / 4),
         };
+        let (srtt, rttvar) = (Duration::from_nanos(srtt), Duration::from_nanos(rttvar));
         self.estimate = Some((srtt, rttvar));
         // RFC 6298 §2.3 to §2.5, with the minimum in the place of the clock's granularity, as Linux has it: the timeout
         // keeps its distance from the round trip on a path that never varies.
-        self.base = srtt.saturating_add(self.min.max(rttvar.saturating_mul(4))).min(self.max);
+        self.base = (srtt + self.min.max(rttvar * 4)).min(self.max);
     }
 
     /// The timeout as it stands, doubled as often as it ran out.
     pub fn rto(&self) -> Duration {
-        let slop = if self.estimate.is_none() && self.backoff == 0 { 0 } else { self.slop };
-        let doubled = self.base.saturating_mul(1 << self.backoff);
-        Duration::from_nanos(doubled.saturating_add(slop).min(self.max))
+        let slop = if self.estimate.is_none() && self.backoff == 0 { Duration::ZERO } else { self.slop };
+        let base = if self.backoff == 0 { self.base } else { self.base.saturating_mul(1 << self.backoff) };
+        (base + slop).min(self.max)
     }
 
     /// RFC 6298 §5.5: back off the timer.
@@ -75,7 +77,7 @@ impl RttEstimator {
     /// RFC 6298 §5.7: after a SYN that timed out, data begins with three seconds.
     pub fn restart_after_syn_timeout(&mut self) {
         self.backoff = 0;
-        self.base = nanos(Duration::from_secs(3)).clamp(self.min, self.max);
+        self.base = Duration::from_secs(3).clamp(self.min, self.max);
     }
 
     /// A round trip, for the minimum alone.
@@ -89,11 +91,11 @@ impl RttEstimator {
     }
 
     pub fn srtt(&self) -> Option<Duration> {
-        self.estimate.map(|(srtt, _)| Duration::from_nanos(srtt))
+        self.estimate.map(|(srtt, _)| srtt)
     }
 
     pub fn rttvar(&self) -> Duration {
-        self.estimate.map_or(Duration::ZERO, |(_, rttvar)| Duration::from_nanos(rttvar))
+        self.estimate.map_or(Duration::ZERO, |(_, rttvar)| rttvar)
     }
 }
 
