@@ -8,8 +8,8 @@
 //! it, and queues that mark early. **Not for the Internet**: beside Reno and CUBIC it takes nearly all (§4.1). Losses are
 //! answered as Reno does (§3.5); where ECN was not agreed on it *is* Reno.
 
-use super::{Acknowledged, Congested, CongestionControl, Reno, Start, Window};
-use crate::tcp::fold::{Fold, Folder, Unfolder, folded};
+use super::{Acknowledged, Congested, CongestionControl, Reno, Start, common_parts};
+use crate::tcp::fold::folded;
 
 /// alpha counts in these.
 const ONE: u64 = 1 << 10;
@@ -47,22 +47,7 @@ impl Dctcp {
 }
 
 impl CongestionControl for Dctcp {
-    fn window(&self) -> &Window {
-        self.reno.window()
-    }
-
-    fn window_mut(&mut self) -> &mut Window {
-        self.reno.window_mut()
-    }
-
-    fn fold(&self, to: &mut Folder) -> bool {
-        Fold::fold(self, to);
-        true
-    }
-
-    fn unfold(&mut self, from: &mut Unfolder<'_>) {
-        *self = Fold::unfold(from);
-    }
+    common_parts!(reno.window);
 
     fn wants_each_mark(&self) -> bool {
         true

@@ -158,6 +158,29 @@ pub trait CongestionControl: Send + Debug {
     fn unfold(&mut self, _from: &mut Unfolder<'_>) {}
 }
 
+/// What the controllers here say in the same words: where their window is, and that they are written down field by field.
+macro_rules! common_parts {
+    ($($window:ident).+) => {
+        fn window(&self) -> &$crate::tcp::congestion::Window {
+            &self.$($window).+
+        }
+
+        fn window_mut(&mut self) -> &mut $crate::tcp::congestion::Window {
+            &mut self.$($window).+
+        }
+
+        fn fold(&self, to: &mut $crate::tcp::fold::Folder) -> bool {
+            $crate::tcp::fold::Fold::fold(self, to);
+            true
+        }
+
+        fn unfold(&mut self, from: &mut $crate::tcp::fold::Unfolder<'_>) {
+            *self = $crate::tcp::fold::Fold::unfold(from);
+        }
+    };
+}
+use common_parts;
+
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;

@@ -1,8 +1,8 @@
 //! No congestion control: a window that is always open. For a link that one has for oneself, and as the control of an
 //! experiment.
 
-use super::{Acknowledged, Congested, CongestionControl, Start, Window};
-use crate::tcp::fold::{Fold, Folder, Unfolder, folded};
+use super::{Acknowledged, Congested, CongestionControl, Start, Window, common_parts};
+use crate::tcp::fold::folded;
 use crate::time::Instant;
 use std::time::Duration;
 
@@ -25,22 +25,7 @@ impl Unlimited {
 }
 
 impl CongestionControl for Unlimited {
-    fn window(&self) -> &Window {
-        &self.window
-    }
-
-    fn window_mut(&mut self) -> &mut Window {
-        &mut self.window
-    }
-
-    fn fold(&self, to: &mut Folder) -> bool {
-        Fold::fold(self, to);
-        true
-    }
-
-    fn unfold(&mut self, from: &mut Unfolder<'_>) {
-        *self = Fold::unfold(from);
-    }
+    common_parts!(window);
 
     fn on_acknowledged(&mut self, _ack: &Acknowledged) {}
 

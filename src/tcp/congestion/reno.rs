@@ -1,11 +1,11 @@
 //! Reno: slow start and congestion avoidance (RFC 5681), with the window halved once for each loss event (RFC 6582).
 
-use super::{Acknowledged, Congested, CongestionControl, Start, Window};
-use crate::tcp::fold::{Fold, Folder, Unfolder, folded};
+use super::{Acknowledged, Congested, CongestionControl, Start, Window, common_parts};
+use crate::tcp::fold::folded;
 
 #[derive(Clone, Debug)]
 pub struct Reno {
-    window: Window,
+    pub(super) window: Window,
     /// Bytes acknowledged in congestion avoidance since the window last grew (RFC 5681 §3.1, from RFC 3465).
     counted: u64,
 }
@@ -29,22 +29,7 @@ impl Reno {
 }
 
 impl CongestionControl for Reno {
-    fn window(&self) -> &Window {
-        &self.window
-    }
-
-    fn window_mut(&mut self) -> &mut Window {
-        &mut self.window
-    }
-
-    fn fold(&self, to: &mut Folder) -> bool {
-        Fold::fold(self, to);
-        true
-    }
-
-    fn unfold(&mut self, from: &mut Unfolder<'_>) {
-        *self = Fold::unfold(from);
-    }
+    common_parts!(window);
 
     fn on_acknowledged(&mut self, ack: &Acknowledged) {
         // RFC 7661 §4.1: a window that the application does not use is not shown to be sustainable.

@@ -49,9 +49,9 @@ mod startup;
 #[cfg(test)]
 mod tests;
 
-use super::{Acknowledged, Congested, CongestionControl, LostSegment, RateSample, Start, Window};
+use super::{Acknowledged, Congested, CongestionControl, LostSegment, RateSample, Start, Window, common_parts};
 use crate::random::Random;
-use crate::tcp::fold::{Fold, Folder, Unfolder, folded};
+use crate::tcp::fold::folded;
 use crate::time::Instant;
 use ambient::Ambient;
 use bounds::{Bounds, Undo};
@@ -230,22 +230,7 @@ impl Bbr {
 }
 
 impl CongestionControl for Bbr {
-    fn window(&self) -> &Window {
-        &self.window
-    }
-
-    fn window_mut(&mut self) -> &mut Window {
-        &mut self.window
-    }
-
-    fn fold(&self, to: &mut Folder) -> bool {
-        Fold::fold(self, to);
-        true
-    }
-
-    fn unfold(&mut self, from: &mut Unfolder<'_>) {
-        *self = Fold::unfold(from);
-    }
+    common_parts!(window);
 
     fn pacing_rate(&self) -> Option<u64> {
         Some(self.pacing_rate)

@@ -26,8 +26,8 @@ mod curve;
 mod tests;
 
 use super::hystart::HyStart;
-use super::{Acknowledged, Congested, CongestionControl, Start, Window};
-use crate::tcp::fold::{Fold, Folder, Unfolder, folded};
+use super::{Acknowledged, Congested, CongestionControl, Start, Window, common_parts};
+use crate::tcp::fold::folded;
 use crate::time::Instant;
 use curve::{Epoch, micros};
 
@@ -141,22 +141,7 @@ impl Cubic {
 }
 
 impl CongestionControl for Cubic {
-    fn window(&self) -> &Window {
-        &self.window
-    }
-
-    fn window_mut(&mut self) -> &mut Window {
-        &mut self.window
-    }
-
-    fn fold(&self, to: &mut Folder) -> bool {
-        Fold::fold(self, to);
-        true
-    }
-
-    fn unfold(&mut self, from: &mut Unfolder<'_>) {
-        *self = Fold::unfold(from);
-    }
+    common_parts!(window);
 
     fn phase(&self) -> &'static str {
         match (self.window.in_slow_start(), self.region) {
