@@ -12,6 +12,7 @@ use strata::event::{CongestionState, Event, Observer, Record, SendReason, Spurio
 use strata::random::Random;
 use strata::stack::{self, Stack, TcpId};
 use strata::tcp::Config;
+use strata::tcp::congestion::Algorithm;
 use strata::time::Instant;
 use way::{Sent, Way, on_ways};
 
@@ -28,6 +29,7 @@ on_ways! { plain = PLAIN, offloads = SOFTWARE => {
     a_segment_that_was_only_late_gives_its_window_back,
     a_path_that_is_slow_for_a_moment_is_not_taken_for_one_that_loses,
     three_of_a_hundred_packets_lost_are_repaired_by_sack_and_never_by_waiting,
+    bbr_tells_what_a_path_loses_however_little_is_sent,
 } }
 
 /// What becomes of a packet on its way.
@@ -85,6 +87,8 @@ struct Facts {
     duplicates: u32,
     spurious: Vec<SpuriousCause>,
     recoveries: u32,
+    /// The estimates of what the path loses however little is sent, in thousandths.
+    ambient: Vec<u32>,
 }
 
 impl Observer for Told {
@@ -101,6 +105,7 @@ impl Observer for Told {
             TcpEvent::Duplicate { .. } => facts.duplicates += 1,
             TcpEvent::Spurious { why } => facts.spurious.push(why),
             TcpEvent::Recovery { to: CongestionState::Recovery, .. } => facts.recoveries += 1,
+            TcpEvent::AmbientLoss { to, .. } => facts.ambient.push(to),
             _ => {}
         }
     }
@@ -393,4 +398,21 @@ fn three_of_a_hundred_packets_lost_are_repaired_by_sack_and_never_by_waiting(way
     assert!(took < Duration::from_secs(35), "{took:?}");
     assert!(facts.timeouts.len() < 10, "{} timeouts", facts.timeouts.len());
     println!("16 MiB under 3% loss: {took:?}, {} timeouts, {} probes", facts.timeouts.len(), facts.probes);
+}
+
+fn bbr_tells_what_a_path_loses_however_little_is_sent(way: Way) {
+    for share in [0.0, 0.02] {
+        let mut random = Random::new(12);
+        let rule = move |packet: &Packet| {
+            if packet.data_way && random.chance(share) { Fate::Lost } else { Fate::Arrives }
+        };
+        let config = Config { congestion: Algorithm::BBR, ..large() };
+        let mut story = Story::new(way, &config, millis(20), rule).with_queue(1_250_000, 200);
+        story.transfer(8 << 20);
+        let ambient = story.facts(0).ambient;
+        match ambient.last() {
+            None => assert!(share == 0.0, "of {share} it should have been told"),
+            Some(last) => assert!(share > 0.0 && (10..=25).contains(last), "{share}: {ambient:?}"),
+        }
+    }
 }

@@ -200,6 +200,12 @@ impl<'a> Context<'a> {
         Context { now, random, pool, partial_checksum: false, frame: None, frames, observer }
     }
 
+    /// Somebody listens: what is found out for them alone is worth the trouble.
+    #[inline]
+    pub fn is_observed(&self) -> bool {
+        !cfg!(strata_silent) && self.observer.is_some()
+    }
+
     /// Emits an event about the present frame; `event` is evaluated only when somebody listens.
     #[inline(always)]
     pub fn tell<'e>(&mut self, event: impl FnOnce() -> Event<'e>) {

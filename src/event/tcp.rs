@@ -209,6 +209,11 @@ pub enum TcpEvent {
         from: &'static str,
         to: &'static str,
     },
+    /// What the path loses however little is sent, as the controller judges by what it has seen, in thousandths.
+    AmbientLoss {
+        from: u32,
+        to: u32,
+    },
     TimerSet {
         timer: TimerKind,
         at: Instant,

@@ -190,6 +190,9 @@ fn tcp_facts(event: &TcpEvent) -> Value {
         TcpEvent::Lost { bytes, again } => json!({ "bytes": bytes, "again": again }),
         TcpEvent::DuplicateSack { segments } => json!({ "segments": segments }),
         TcpEvent::Reordering { segments } => json!({ "segments": segments }),
+        TcpEvent::AmbientLoss { from, to } => {
+            json!({ "from": f64::from(*from) / 1000.0, "to": f64::from(*to) / 1000.0 })
+        }
         TcpEvent::CongestionPhase { from, to } => json!({ "from": from, "to": to }),
         TcpEvent::Marked => json!({}),
         TcpEvent::MarksTold { packets, bytes, exact } => json!({ "packets": packets, "bytes": bytes, "exact": exact }),

@@ -29,7 +29,11 @@ pub fn weight(event: &Event<'_>) -> Weight {
         | Event::Stripped { .. }
         | Event::Prepended { .. } => Weight::Shown,
         Event::Tcp {
-            event: TcpEvent::TimerSet { .. } | TcpEvent::TimerStopped { .. } | TcpEvent::DeliveryRate { .. },
+            event:
+                TcpEvent::TimerSet { .. }
+                | TcpEvent::TimerStopped { .. }
+                | TcpEvent::DeliveryRate { .. }
+                | TcpEvent::AmbientLoss { .. },
             ..
         } => Weight::Detail,
         Event::Dropped { .. }
@@ -198,6 +202,9 @@ fn tcp(at: Instant, event: &TcpEvent) -> String {
         TcpEvent::EcnTrouble { what } => format!("accurate ECN: {what}"),
         TcpEvent::Marked => "marked by the network: congestion experienced (ECN)".into(),
         TcpEvent::CongestionPhase { from, to } => format!("congestion control: {from} -> {to}"),
+        TcpEvent::AmbientLoss { from, to } => {
+            format!("lost however little is sent: {} % -> {} %", f64::from(*from) / 10.0, f64::from(*to) / 10.0)
+        }
         TcpEvent::DeliveryRate { rate, delivered, interval, application_limited } => {
             let limited = if *application_limited { ", limited by the application" } else { "" };
             let delivered = count(*delivered as usize, "byte");
@@ -357,6 +364,7 @@ mod tests {
                 }),
                 "our SYN: ISN 0x00000001",
             ),
+            (tcp(TcpEvent::AmbientLoss { from: 0, to: 12 }), "lost however little is sent: 0 % -> 1.2 %"),
             (
                 tcp(TcpEvent::SynCookie { sent: false, mss: Some(1460), window_scale: None, sack: true }),
                 "a SYN-ACK's cookie is back: MSS 1460, SACK",

@@ -71,6 +71,7 @@ impl Connection {
             min_rtt: self.rtt.min_rtt(),
             round_starts,
             cwnd_limited: self.cwnd_limited(),
+            super_frames: self.super_frame.is_some(),
             rate: heard.rate.as_ref().map(rate_sample),
         };
         let slow_start = self.congestion.cwnd() < self.congestion.ssthresh();
@@ -167,10 +168,14 @@ impl Connection {
         change: impl FnOnce(&mut dyn CongestionControl, Instant),
     ) {
         let (from, phase) = (self.congestion.cwnd(), self.congestion.phase());
+        let ambient = if cx.is_observed() { self.congestion.ambient_loss() } else { 0 };
         change(&mut *self.congestion, cx.now);
         let now = self.congestion.phase();
         if phase != now {
             self.tell(cx, || TcpEvent::CongestionPhase { from: phase, to: now });
+        }
+        if cx.is_observed() && self.congestion.ambient_loss() != ambient {
+            self.tell(cx, || TcpEvent::AmbientLoss { from: ambient, to: self.congestion.ambient_loss() });
         }
         let (to, ssthresh) = (self.congestion.cwnd(), self.congestion.ssthresh());
         if from != to {

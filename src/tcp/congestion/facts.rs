@@ -45,6 +45,8 @@ pub struct Acknowledged {
     pub round_starts: bool,
     /// The window, not the application or the peer, was what held us back.
     pub cwnd_limited: bool,
+    /// Segments may leave together, in a super-frame, and then wait for each other.
+    pub super_frames: bool,
     /// How fast data arrives, where that could be measured.
     pub rate: Option<RateSample>,
 }
@@ -65,6 +67,7 @@ impl Acknowledged {
             min_rtt: None,
             round_starts: false,
             cwnd_limited: false,
+            super_frames: false,
             rate: None,
         }
     }

@@ -91,6 +91,11 @@ pub trait CongestionControl: Send + Debug {
         if self.cwnd() < self.ssthresh() { "slow start" } else { "congestion avoidance" }
     }
 
+    /// What the path loses however little is sent, in thousandths, as far as the controller tells that from congestion.
+    fn ambient_loss(&self) -> u32 {
+        0
+    }
+
     /// An acknowledgement came that told of anything, during recovery too; `on_acknowledged` may follow for the same.
     fn on_delivered(&mut self, _ack: &Acknowledged) {}
 

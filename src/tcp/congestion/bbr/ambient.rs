@@ -40,19 +40,34 @@ pub struct Ambient {
 
 folded!(Ambient { carried, lost, passed, open });
 
+/// What a packet has found in front of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Queue {
+    /// No round trip was measured.
+    Unseen,
+    Absent,
+    /// No more than what left together with it.
+    OfItsOwn,
+    There,
+}
+
 impl Ambient {
     /// Judged lost; the next acknowledgement will show what the queue was like.
     pub fn lose(&mut self, bytes: u64) {
         self.open.1 += bytes;
     }
 
-    /// So much was delivered; `queued` if that could be seen.
-    pub fn deliver(&mut self, bytes: u64, queued: Option<bool>, mss: u64) {
+    /// So much was delivered, through a queue if that could be seen.
+    pub fn deliver(&mut self, bytes: u64, queue: Queue, mss: u64) {
         self.open.0 += bytes;
-        let Some(queued) = queued else { return };
-        let (delivered, lost) = std::mem::take(&mut self.open);
+        let (delivered, lost) = match queue {
+            Queue::Unseen => return,
+            // It has carried that in any case; of what was lost the next one tells.
+            Queue::OfItsOwn => (std::mem::take(&mut self.open.0), 0),
+            Queue::Absent | Queue::There => std::mem::take(&mut self.open),
+        };
         self.passed += delivered + lost;
-        if !queued {
+        if queue != Queue::There {
             self.carried += delivered + lost;
             self.lost += lost;
         }
@@ -66,6 +81,11 @@ impl Ambient {
         (self.lost.saturating_mul(WHOLE) / (self.carried + PRIOR * mss).max(1)).min(MOST)
     }
 
+    /// The same for those who look on.
+    pub fn thousandths(&self, mss: u64) -> u32 {
+        (self.share(mss) * 1000 / WHOLE) as u32
+    }
+
     /// How much of `bytes` may be lost with nobody to blame, chance included.
     pub fn explains(&self, bytes: u64, mss: u64) -> u64 {
         let expected = u128::from(bytes) * u128::from(self.share(mss)) / u128::from(WHOLE);
@@ -76,17 +96,25 @@ impl Ambient {
 }
 
 impl Bbr {
-    /// What an acknowledgement tells of has found a queue, or none.
+    /// What an acknowledgement tells of has found a queue, or none. In a super-frame the last segment waits for the others.
     pub(super) fn learn_ambient(&mut self, ack: &Acknowledged) {
-        let queued = ack.rtt.map(|rtt| self.is_queued(rtt) || matches!(self.state, State::Refill | State::Up));
-        self.ambient.deliver(ack.bytes, queued, self.window.mss);
+        let mss = self.window.mss;
+        let own = if ack.super_frames { self.send_quantum() } else { mss };
+        let queue = match ack.rtt {
+            None => Queue::Unseen,
+            Some(_) if matches!(self.state, State::Refill | State::Up) => Queue::There,
+            Some(rtt) if self.is_queued(rtt, own) => Queue::There,
+            Some(rtt) if self.is_queued(rtt, mss) => Queue::OfItsOwn,
+            Some(_) => Queue::Absent,
+        };
+        self.ambient.deliver(ack.bytes, queue, mss);
     }
 
-    /// So long a round trip had a wait in it.
-    pub(super) fn is_queued(&self, rtt: Duration) -> bool {
+    /// So long a round trip had a wait in it, for more than `own` bytes.
+    pub(super) fn is_queued(&self, rtt: Duration, own: u64) -> bool {
         let Some(shortest) = self.min_rtt.min() else { return true };
         let waited = rtt.saturating_sub(shortest);
-        waited > shortest / TOLERANCE && volume(self.max_bw.max(), waited) > self.window.mss
+        waited > shortest / TOLERANCE && volume(self.max_bw.max(), waited) > own
     }
 }
 
@@ -96,16 +124,17 @@ mod tests {
     use super::*;
     use crate::tcp::congestion::Start;
     use crate::tcp::congestion::testing::start;
+    use crate::time::Instant;
 
     const MSS: u64 = 1000;
 
     /// So many segments, of which one in `each` is lost.
-    fn carry(ambient: &mut Ambient, segments: u64, each: u64, queued: bool) {
+    fn carry(ambient: &mut Ambient, segments: u64, each: u64, queue: Queue) {
         for n in 1..=segments {
             if n % each == 0 {
                 ambient.lose(MSS);
             } else {
-                ambient.deliver(MSS, Some(queued), MSS);
+                ambient.deliver(MSS, queue, MSS);
             }
         }
     }
@@ -114,7 +143,7 @@ mod tests {
     fn what_is_lost_without_a_queue_is_explained_and_chance_with_it() {
         let mut ambient = Ambient::default();
         assert_eq!(ambient.explains(1_000_000, MSS), 0, "a path is free of loss until it has shown some");
-        carry(&mut ambient, 3000, 50, false);
+        carry(&mut ambient, 3000, 50, Queue::Absent);
         let share = ambient.share(MSS);
         assert!((175..=200).contains(&share), "2 %, less what is taken for granted: {share}");
         // 1000 segments: 19 of them expected, and two standard deviations of 4.3.
@@ -127,18 +156,18 @@ mod tests {
     #[test]
     fn what_is_lost_beside_a_queue_teaches_nothing_and_lets_the_rest_fade() {
         let mut ambient = Ambient::default();
-        carry(&mut ambient, 3000, 10, true);
+        carry(&mut ambient, 3000, 10, Queue::There);
         assert_eq!(ambient.share(MSS), 0);
-        carry(&mut ambient, 1000, 50, false);
+        carry(&mut ambient, 1000, 50, Queue::Absent);
         let (fresh, mut faded) = (ambient.share(MSS), ambient);
-        carry(&mut faded, 5000, 10, true);
+        carry(&mut faded, 5000, 10, Queue::There);
         assert!(faded.share(MSS) < fresh / 3, "{fresh} {}", faded.share(MSS));
     }
 
     #[test]
     fn no_more_than_a_tenth_is_believed() {
         let mut ambient = Ambient::default();
-        carry(&mut ambient, 3000, 2, false);
+        carry(&mut ambient, 3000, 2, Queue::Absent);
         assert_eq!(ambient.share(MSS), MOST);
     }
 
@@ -146,9 +175,9 @@ mod tests {
     fn a_loss_counts_where_the_next_round_trip_shows_whether_there_was_a_queue() {
         let mut ambient = Ambient::default();
         ambient.lose(MSS);
-        ambient.deliver(9 * MSS, None, MSS);
+        ambient.deliver(9 * MSS, Queue::Unseen, MSS);
         assert_eq!((ambient.carried, ambient.lost), (0, 0), "no round trip was measured");
-        ambient.deliver(10 * MSS, Some(false), MSS);
+        ambient.deliver(10 * MSS, Queue::Absent, MSS);
         assert_eq!((ambient.carried, ambient.lost), (20 * MSS, MSS));
     }
 
@@ -166,8 +195,28 @@ mod tests {
             bbr.max_bw = MaxBandwidth::default();
             bbr.max_bw.update(rate);
             let rtt = Duration::from_millis(32) + Duration::from_micros(waited_us);
-            assert_eq!(bbr.is_queued(rtt), expected, "{rate} {waited_us}");
+            assert_eq!(bbr.is_queued(rtt, MSS), expected, "{rate} {waited_us}");
         }
-        assert!(Bbr::new(&start()).is_queued(Duration::ZERO), "nobody knows");
+        assert!(Bbr::new(&start()).is_queued(Duration::ZERO, MSS), "nobody knows");
+    }
+
+    #[test]
+    fn the_end_of_a_super_frame_waits_for_its_beginning() {
+        let mut bbr = Bbr::new(&Start { rtt: Some(Duration::from_millis(32)), ..start() });
+        bbr.max_bw.update(500_000);
+        // Two segments leave together, and each takes 2 ms. What was lost before counts where there is surely no queue.
+        for (waited_us, super_frames, carried, lost) in [
+            (2000, true, 2000, 1000),
+            (4000, true, 1000, 0),
+            (4002, true, 0, 0),
+            (2000, false, 2000, 1000),
+            (4000, false, 0, 0),
+        ] {
+            let mut bbr = bbr.clone();
+            bbr.ambient.lose(1000);
+            let rtt = Some(Duration::from_millis(32) + Duration::from_micros(waited_us));
+            bbr.learn_ambient(&Acknowledged { bytes: 1000, rtt, super_frames, ..Acknowledged::new(Instant::ZERO) });
+            assert_eq!((bbr.ambient.carried, bbr.ambient.lost), (carried, lost), "{waited_us} {super_frames}");
+        }
     }
 }

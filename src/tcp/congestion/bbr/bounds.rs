@@ -148,7 +148,7 @@ impl Bbr {
     /// Are the losses of the round congestion? Beside a queue all that are more than ambient, without one only many.
     fn is_congested(&self) -> bool {
         let Round { delivered, lost, shortest, marked } = self.bounds.round;
-        let queued = shortest.is_none_or(|rtt| self.is_queued(rtt));
+        let queued = shortest.is_none_or(|rtt| self.is_queued(rtt, self.window.mss));
         let bytes = delivered + lost;
         let tolerable = if queued { self.ambient.explains(bytes, self.window.mss) } else { self.tolerable(bytes) };
         marked || lost > tolerable || lost > 0 && !self.sack

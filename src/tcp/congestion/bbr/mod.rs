@@ -244,6 +244,10 @@ impl CongestionControl for Bbr {
         self.state.name()
     }
 
+    fn ambient_loss(&self) -> u32 {
+        self.ambient.thousandths(self.window.mss)
+    }
+
     /// §5.3.4.3: samples during ProbeRTT are low because we send little.
     fn holds_rate_down(&self) -> bool {
         self.state == State::ProbeRtt
