@@ -6,6 +6,30 @@
 //! A [`Record`] names the frame that the event is about, when there is one. A view that wants to say something about
 //! a frame gathers the records with its [`FrameId`] until [`Event::FrameHandled`] or [`Event::FrameSent`] closes it.
 
+/// Words that stand for something: each variant with what a view says for it. With all of them in order, and what each
+/// says as it is and displayed.
+macro_rules! words {
+    ($(#[$meta:meta])* pub enum $name:ident { $($(#[$doc:meta])* $variant:ident => $text:literal,)* }) => {
+        $(#[$meta])*
+        pub enum $name { $($(#[$doc])* $variant,)* }
+
+        impl $name {
+            pub const ALL: [$name; [$(stringify!($variant),)*].len()] = [$($name::$variant,)*];
+
+            /// In words.
+            pub const fn text(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.text())
+            }
+        }
+    };
+}
+
 mod drop;
 mod tcp;
 #[cfg(test)]
@@ -21,7 +45,6 @@ use crate::frame::{Frame, FrameId, Offload};
 use crate::pool::Pool;
 use crate::random::Random;
 use crate::time::Instant;
-use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -44,34 +67,17 @@ pub struct Record<'a> {
     pub event: Event<'a>,
 }
 
-/// The layers of the figure, outermost first.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Layer {
-    Ethernet,
-    Arp,
-    Ipv4,
-    Ipv6,
-    Icmp,
-    Udp,
-    Tcp,
-}
-
-impl Layer {
-    pub const ALL: [Layer; 7] =
-        [Layer::Ethernet, Layer::Arp, Layer::Ipv4, Layer::Ipv6, Layer::Icmp, Layer::Udp, Layer::Tcp];
-}
-
-impl fmt::Display for Layer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Layer::Ethernet => "Ethernet",
-            Layer::Arp => "ARP",
-            Layer::Ipv4 => "IPv4",
-            Layer::Ipv6 => "IPv6",
-            Layer::Icmp => "ICMP",
-            Layer::Udp => "UDP",
-            Layer::Tcp => "TCP",
-        })
+words! {
+    /// The layers of the figure, outermost first.
+    #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+    pub enum Layer {
+        Ethernet => "Ethernet",
+        Arp => "ARP",
+        Ipv4 => "IPv4",
+        Ipv6 => "IPv6",
+        Icmp => "ICMP",
+        Udp => "UDP",
+        Tcp => "TCP",
     }
 }
 
@@ -119,29 +125,17 @@ pub enum Event<'a> {
     Tcp { connection: FourTuple, event: TcpEvent },
 }
 
-/// The states of a neighbour cache entry (RFC 4861 §7.3.2); `Unknown` is no entry, `Failed` one that was given up.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum NeighbourState {
-    Unknown,
-    Incomplete,
-    Reachable,
-    Stale,
-    Delay,
-    Probe,
-    Failed,
-}
-
-impl fmt::Display for NeighbourState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            NeighbourState::Unknown => "UNKNOWN",
-            NeighbourState::Incomplete => "INCOMPLETE",
-            NeighbourState::Reachable => "REACHABLE",
-            NeighbourState::Stale => "STALE",
-            NeighbourState::Delay => "DELAY",
-            NeighbourState::Probe => "PROBE",
-            NeighbourState::Failed => "FAILED",
-        })
+words! {
+    /// The states of a neighbour cache entry (RFC 4861 §7.3.2); `Unknown` is no entry, `Failed` one that was given up.
+    #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+    pub enum NeighbourState {
+        Unknown => "UNKNOWN",
+        Incomplete => "INCOMPLETE",
+        Reachable => "REACHABLE",
+        Stale => "STALE",
+        Delay => "DELAY",
+        Probe => "PROBE",
+        Failed => "FAILED",
     }
 }
 
