@@ -10,9 +10,6 @@ use std::task::Waker;
 /// How many frames are read before they are handled.
 const BATCH: usize = 64;
 
-/// How often a turn asks for frames before it looks at the device again.
-const ROUNDS: usize = 4;
-
 /// A device and its queues; whoever owns it takes the turns.
 pub struct Nic {
     device: Box<dyn Device>,
@@ -70,25 +67,16 @@ impl Nic {
 
     /// The second half: sends what that, and the applications since, have brought about.
     pub(super) fn transmit(&mut self, host: &Host) -> io::Result<Turn> {
-        let mut busy = false;
-        for _ in 0..ROUNDS {
-            let exchange = host.collect(&mut self.outgoing);
-            let (waiting, full) = (self.outgoing.frames.len(), self.outgoing.is_full());
-            if waiting > 0 || self.device.next_deadline().is_some() {
-                self.device.transmit(exchange.now, &mut self.outgoing.frames)?;
-                self.outgoing.taken();
-            }
-            busy |= !exchange.wakers.is_empty() || self.outgoing.frames.len() < waiting;
-            exchange.wakers.into_iter().for_each(Waker::wake);
-            if exchange.idle {
-                let deadline = earliest([exchange.deadline, self.device.next_deadline()]);
-                return Ok(Turn { busy, idle: true, blocked: !self.outgoing.frames.is_empty(), deadline });
-            }
-            if full {
-                break;
-            }
+        let exchange = host.collect(&mut self.outgoing);
+        let waiting = self.outgoing.frames.len();
+        if waiting > 0 || self.device.next_deadline().is_some() {
+            self.device.transmit(exchange.now, &mut self.outgoing.frames)?;
+            self.outgoing.taken();
         }
-        Ok(Turn { busy, idle: false, blocked: !self.outgoing.frames.is_empty(), deadline: None })
+        let busy = !exchange.wakers.is_empty() || self.outgoing.frames.len() < waiting;
+        exchange.wakers.into_iter().for_each(Waker::wake);
+        let deadline = earliest([exchange.deadline, self.device.next_deadline()]);
+        Ok(Turn { busy, idle: exchange.idle, blocked: !self.outgoing.frames.is_empty(), deadline })
     }
 
     pub(super) fn descriptor(&self) -> Option<BorrowedFd<'_>> {
