@@ -40,3 +40,4 @@ pub use local::{LocalDriver, Spawner};
 pub use nic::{Nic, Turn};
 pub use ping::PingSocket;
 pub use polling::Polling;
+pub use socket::TcpSocket;

@@ -19,7 +19,6 @@
 //! }
 //! ```
 
-mod options;
 mod tcp;
 mod udp;
 

@@ -9,6 +9,7 @@ use std::fmt;
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
@@ -16,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connection. Shutting down the writer sends FIN after what is buffered.
 pub struct TcpStream {
-    pub(super) socket: Arc<TcpSocket>,
+    socket: Arc<TcpSocket>,
     seat: Seat,
 }
 
@@ -65,27 +66,8 @@ impl TcpStream {
 
     /// A look at the connection that does not keep it open.
     pub fn watch(&self) -> Watch {
-        let (local, peer) = (self.socket.local_addr(), self.socket.peer_addr());
+        let (local, peer) = (self.socket.local(), self.socket.remote());
         Watch { socket: Arc::downgrade(&self.socket), local, peer }
-    }
-
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.socket.peer_addr())
-    }
-
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.socket.local_addr())
-    }
-
-    /// Turns Nagle's algorithm off (`true`) or on.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.socket.configure(|config| config.nagle = !nodelay);
-        Ok(())
-    }
-
-    /// Any setting of the connection.
-    pub fn configure(&self, change: impl FnOnce(&mut Config)) {
-        self.socket.configure(change);
     }
 
     /// Reads without a copy: `read` is shown what has come, as far as it lies in one piece, and nothing at the end of the
@@ -115,10 +97,14 @@ impl TcpStream {
     pub async fn write_bytes(&self, data: &mut Bytes) -> io::Result<()> {
         poll_fn(|cx| self.socket.poll_write_bytes(self.seat.wait(Direction::Write, cx.waker()), data)).await
     }
+}
 
-    /// The figures of the connection, with the meanings of Linux's `tcp_info`.
-    pub fn info(&self) -> Info {
-        self.socket.info()
+/// Addresses, settings and figures.
+impl Deref for TcpStream {
+    type Target = TcpSocket;
+
+    fn deref(&self) -> &TcpSocket {
+        &self.socket
     }
 }
 
@@ -155,7 +141,7 @@ impl Drop for TcpStream {
 
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TcpStream({} <-> {})", self.socket.local_addr(), self.socket.peer_addr())
+        write!(f, "TcpStream({} <-> {})", self.socket.local(), self.socket.remote())
     }
 }
 
@@ -205,7 +191,7 @@ impl TcpListener {
     /// The next connection, and who opened it.
     pub async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let socket = self.socket.call(Direction::Read).finish(|wait| self.socket.poll_accept(wait)).await?;
-        let peer = socket.peer_addr();
+        let peer = socket.remote();
         Ok((TcpStream::adopt(Arc::new(socket)), peer))
     }
 

@@ -31,7 +31,6 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
-mod options;
 mod tcp;
 mod udp;
 mod wait;

@@ -4,17 +4,18 @@ use super::wait::{Patience, wait};
 use crate::runtime::host::Host;
 use crate::runtime::socket::{BACKLOG, ListenerSocket, TcpSocket};
 use crate::runtime::waiters::Direction;
-use crate::tcp::{Config, Info, Keepalive};
+use crate::tcp::Config;
 use bytes::Bytes;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr};
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A connection, with blocking calls; `&TcpStream` reads and writes as well.
 pub struct TcpStream {
-    pub(super) socket: Arc<TcpSocket>,
+    socket: Arc<TcpSocket>,
     patience: Arc<Patience>,
 }
 
@@ -51,7 +52,7 @@ impl TcpStream {
     }
 
     fn wait_for(socket: TcpSocket, timeout: Option<Duration>) -> io::Result<TcpStream> {
-        let remote = socket.peer_addr();
+        let remote = socket.remote();
         let stream = TcpStream::adopt(socket);
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         wait(stream.socket.call(Direction::Write), deadline, |wait| stream.socket.poll_established(wait))?
@@ -76,26 +77,8 @@ impl TcpStream {
         Ok(TcpStream { socket: self.socket.clone(), patience: self.patience.clone() })
     }
 
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.socket.peer_addr())
-    }
-
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        Ok(self.socket.local_addr())
-    }
-
     pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         self.socket.shutdown(how)
-    }
-
-    /// Turns Nagle's algorithm off (`true`) or on.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.socket.configure(|config| config.nagle = !nodelay);
-        Ok(())
-    }
-
-    pub fn nodelay(&self) -> io::Result<bool> {
-        Ok(!self.socket.config().nagle)
     }
 
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
@@ -117,37 +100,6 @@ impl TcpStream {
     pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
         self.patience.set_nonblocking(nonblocking);
         Ok(())
-    }
-
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        let ttl = hops(ttl)?;
-        self.socket.configure(|config| config.ttl = ttl);
-        Ok(())
-    }
-
-    pub fn ttl(&self) -> io::Result<u32> {
-        Ok(u32::from(self.socket.config().ttl))
-    }
-
-    /// Probes a silent peer: the first time after `idle`, then every `interval`, and gives up after `count`.
-    pub fn set_keepalive(&self, idle: Duration, interval: Duration, count: u32) -> io::Result<()> {
-        self.socket.configure(|config| config.keepalive = Keepalive { enabled: true, idle, interval, count });
-        Ok(())
-    }
-
-    /// Any other setting of the connection.
-    pub fn configure(&self, change: impl FnOnce(&mut Config)) {
-        self.socket.configure(change);
-    }
-
-    /// The figures of the connection, with the meanings of Linux's `tcp_info`.
-    pub fn info(&self) -> Info {
-        self.socket.info()
-    }
-
-    /// The error that ended the connection, once.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        Ok(self.socket.take_error())
     }
 
     /// Reads without a copy: `read` is shown what has come, as far as it lies in one piece, and nothing at the end of the
@@ -176,19 +128,18 @@ impl TcpStream {
 impl Drop for TcpStream {
     fn drop(&mut self) {
         let last = Arc::strong_count(&self.socket) == 1;
-        if let Some(time) = self.socket.linger().filter(|time| last && !time.is_zero()) {
+        if let Some(time) = self.socket.lingers().filter(|time| last && !time.is_zero()) {
             self.wait_for_the_end(time);
         }
     }
 }
 
-/// Times to live beyond 255 do not exist.
-pub fn hops(ttl: u32) -> io::Result<u8> {
-    match u8::try_from(ttl) {
-        Ok(0) | Err(_) => {
-            Err(io::Error::new(ErrorKind::InvalidInput, format!("a time to live of {ttl}; it goes from 1 to 255")))
-        }
-        Ok(ttl) => Ok(ttl),
+/// Addresses, settings and figures.
+impl Deref for TcpStream {
+    type Target = TcpSocket;
+
+    fn deref(&self) -> &TcpSocket {
+        &self.socket
     }
 }
 
@@ -226,7 +177,7 @@ impl Write for TcpStream {
 
 impl fmt::Debug for TcpStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "TcpStream({} <-> {})", self.socket.local_addr(), self.socket.peer_addr())
+        write!(f, "TcpStream({} <-> {})", self.socket.local(), self.socket.remote())
     }
 }
 
@@ -257,7 +208,7 @@ impl TcpListener {
     /// The next connection, and who opened it.
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let socket = self.patience.finish(self.socket.call(Direction::Read), |wait| self.socket.poll_accept(wait))?;
-        let peer = socket.peer_addr();
+        let peer = socket.remote();
         Ok((TcpStream::adopt(socket), peer))
     }
 

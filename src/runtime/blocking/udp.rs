@@ -1,9 +1,8 @@
 //! `UdpSocket`.
 
-use super::tcp::hops;
 use super::wait::Patience;
 use crate::runtime::host::Host;
-use crate::runtime::socket::{Segments, UdpSocket as Socket};
+use crate::runtime::socket::{Segments, UdpSocket as Socket, hops};
 use crate::runtime::waiters::Direction;
 use std::io;
 use std::net::SocketAddr;

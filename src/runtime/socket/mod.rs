@@ -7,6 +7,7 @@ mod tcp;
 mod udp;
 
 pub use listener::{BACKLOG, ListenerSocket};
+pub use options::hops;
 pub use tcp::TcpSocket;
 pub use udp::{Segments, UdpSocket};
 

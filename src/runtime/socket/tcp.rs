@@ -1,45 +1,52 @@
 //! A connection, as its application holds it.
 
 use super::Call;
-use crate::event::CloseReason;
-use crate::runtime::error::{Kind, close_kind, closed};
+use crate::event::{CloseReason, TcpState};
+use crate::runtime::error::{Kind, closed};
 use crate::runtime::host::Host;
 use crate::runtime::waiters::{Direction, Wait};
 use crate::stack::{SocketId, Stack, TcpId};
-use crate::tcp::{Config, Info, ReceiveError, SendError, Status};
+use crate::tcp::{Config, ReceiveError, SendError, Status};
 use bytes::Bytes;
 use std::io::{self, ErrorKind};
 use std::net::{Shutdown, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::task::Poll;
 
-/// Shared by the clones of a stream; the last one to go lets the stack close the connection.
+/// A connection, shared by the handles to it; the last one to go lets the stack close the connection.
+///
+/// Both [blocking](crate::runtime::blocking::TcpStream) and [asynchronous](crate::runtime::asynchronous::TcpStream)
+/// streams are such handles: what does not wait is here.
 pub struct TcpSocket {
     host: Host,
     id: TcpId,
     /// `shutdown(Read)`: what has arrived may still be read, then the stream ends.
     read_shut: AtomicBool,
     /// `take_error` reports the end of a connection once.
-    error_taken: AtomicBool,
+    pub(super) error_taken: AtomicBool,
     /// `SO_LINGER`, in milliseconds; see `options`.
     pub(super) linger: AtomicU32,
 }
 
 impl TcpSocket {
     /// Takes over a connection that the stack has just opened or accepted.
-    pub fn adopt(host: &Host, id: TcpId) -> TcpSocket {
+    pub(in crate::runtime) fn adopt(host: &Host, id: TcpId) -> TcpSocket {
         let (read_shut, error_taken) = (AtomicBool::new(false), AtomicBool::new(false));
         let linger = AtomicU32::new(super::options::OFF);
         TcpSocket { host: host.clone(), id, read_shut, error_taken, linger }
     }
 
     /// Begins to open a connection; [`poll_established`](TcpSocket::poll_established) waits for it.
-    pub fn connect(host: &Host, remote: SocketAddr, local: Option<SocketAddr>) -> io::Result<TcpSocket> {
+    pub(in crate::runtime) fn connect(
+        host: &Host,
+        remote: SocketAddr,
+        local: Option<SocketAddr>,
+    ) -> io::Result<TcpSocket> {
         TcpSocket::connect_with(host, remote, local, |_| {})
     }
 
     /// The same; `change` may adjust what the connection starts with, from the stack's own settings.
-    pub fn connect_with(
+    pub(in crate::runtime) fn connect_with(
         host: &Host,
         remote: SocketAddr,
         local: Option<SocketAddr>,
@@ -57,7 +64,7 @@ impl TcpSocket {
     }
 
     /// The same with data for the SYN (RFC 7413), and how much of it was taken.
-    pub fn connect_with_data(
+    pub(in crate::runtime) fn connect_with_data(
         host: &Host,
         remote: SocketAddr,
         data: &[u8],
@@ -75,15 +82,15 @@ impl TcpSocket {
         Ok((TcpSocket::adopt(host, id), taken))
     }
 
-    pub fn host(&self) -> &Host {
+    pub(in crate::runtime) fn host(&self) -> &Host {
         &self.host
     }
 
-    pub fn call(&self, direction: Direction) -> Call<'_> {
+    pub(in crate::runtime) fn call(&self, direction: Direction) -> Call<'_> {
         Call::new(&self.host, self.socket_id(), direction)
     }
 
-    pub fn socket_id(&self) -> SocketId {
+    pub(in crate::runtime) fn socket_id(&self) -> SocketId {
         SocketId::Tcp(self.id)
     }
 
@@ -91,15 +98,15 @@ impl TcpSocket {
         self.id
     }
 
-    pub fn local_addr(&self) -> SocketAddr {
+    pub(in crate::runtime) fn local(&self) -> SocketAddr {
         self.host.inspect(|stack| stack.tcp_local_addr(self.id))
     }
 
-    pub fn peer_addr(&self) -> SocketAddr {
+    pub(in crate::runtime) fn remote(&self) -> SocketAddr {
         self.host.inspect(|stack| stack.tcp_remote_addr(self.id))
     }
 
-    pub fn poll_established(&self, wait: Wait<'_>) -> Poll<io::Result<()>> {
+    pub(in crate::runtime) fn poll_established(&self, wait: Wait<'_>) -> Poll<io::Result<()>> {
         self.host.poll(self.socket_id(), wait, |stack, _| {
             let status = stack.tcp_status(self.id);
             match status.closed {
@@ -113,7 +120,7 @@ impl TcpSocket {
         })
     }
 
-    pub fn poll_read(&self, wait: Wait<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
+    pub(in crate::runtime) fn poll_read(&self, wait: Wait<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
         if into.is_empty() {
             return Poll::Ready(Ok(0));
         }
@@ -127,7 +134,7 @@ impl TcpSocket {
 
     /// The same without a copy; `read` is taken once it has been called, with nothing at the end of the stream. It runs
     /// under the host's lock.
-    pub fn poll_read_with<T, F>(&self, wait: Wait<'_>, read: &mut Option<F>) -> Poll<io::Result<T>>
+    pub(in crate::runtime) fn poll_read_with<T, F>(&self, wait: Wait<'_>, read: &mut Option<F>) -> Poll<io::Result<T>>
     where
         F: FnOnce(&[u8]) -> (usize, T),
     {
@@ -141,7 +148,7 @@ impl TcpSocket {
     }
 
     /// Bytes that are handed over instead of copied: ready once all of them are taken.
-    pub fn poll_write_bytes(&self, wait: Wait<'_>, data: &mut Bytes) -> Poll<io::Result<()>> {
+    pub(in crate::runtime) fn poll_write_bytes(&self, wait: Wait<'_>, data: &mut Bytes) -> Poll<io::Result<()>> {
         self.host.poll(self.socket_id(), wait, |stack, moment| {
             while !data.is_empty() {
                 match stack.tcp_send_bytes(moment.now(), self.id, data) {
@@ -155,7 +162,7 @@ impl TcpSocket {
         })
     }
 
-    pub fn poll_write(&self, wait: Wait<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
+    pub(in crate::runtime) fn poll_write(&self, wait: Wait<'_>, data: &[u8]) -> Poll<io::Result<usize>> {
         if data.is_empty() {
             return Poll::Ready(Ok(0));
         }
@@ -168,7 +175,7 @@ impl TcpSocket {
     }
 
     /// As `shutdown(2)` has it: writing ends with a FIN after what is buffered, reading ends after what has arrived.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+    pub(in crate::runtime) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         if self.status().closed.is_some() {
             return Err(io::Error::new(ErrorKind::NotConnected, "the connection is over already"));
         }
@@ -183,7 +190,7 @@ impl TcpSocket {
     }
 
     /// Sends FIN after what is buffered; once more, or after the end, does nothing.
-    pub fn finish_writing(&self) {
+    pub(in crate::runtime) fn finish_writing(&self) {
         self.host.with(|stack, now| {
             if stack.tcp_status(self.id).closed.is_none() {
                 stack.tcp_shutdown(now, self.id);
@@ -191,29 +198,17 @@ impl TcpSocket {
         });
     }
 
-    pub fn status(&self) -> Status {
+    pub(in crate::runtime) fn status(&self) -> Status {
         self.host.inspect(|stack| stack.tcp_status(self.id))
     }
 
-    pub fn info(&self) -> Info {
-        // A stream is made when its handshake is complete, or before it has begun.
-        let none = |state| Info { state, ..Info::default() };
-        self.host.inspect(|stack| stack.tcp_info(self.id).unwrap_or_else(|| none(stack.tcp_status(self.id).state)))
-    }
-
-    pub fn config(&self) -> Config {
-        self.host.inspect(|stack| stack.tcp_config(self.id).clone())
-    }
-
-    pub fn configure(&self, change: impl FnOnce(&mut Config)) {
-        self.host.with(|stack, now| stack.tcp_configure(now, self.id, change));
-    }
-
-    /// The error that ended the connection, the first time that somebody asks.
-    pub fn take_error(&self) -> Option<io::Error> {
-        let reason = self.status().closed?;
-        let news = reason != CloseReason::Finished && !self.error_taken.swap(true, Ordering::AcqRel);
-        news.then(|| io::Error::new(close_kind(reason), reason.to_string()))
+    /// The peer has acknowledged everything, our FIN included, or never will.
+    pub(in crate::runtime) fn poll_finished(&self, wait: Wait<'_>) -> Poll<io::Result<()>> {
+        self.host.poll(self.socket_id(), wait, |stack, _| {
+            let state = stack.tcp_status(self.id).state;
+            let finished = matches!(state, TcpState::FinWait2 | TcpState::TimeWait | TcpState::Closed);
+            if finished { Poll::Ready(Ok(())) } else { Poll::Pending }
+        })
     }
 
     fn ended(&self, stack: &Stack, reason: CloseReason, doing: &str) -> io::Error {
@@ -224,7 +219,7 @@ impl TcpSocket {
 
 impl Drop for TcpSocket {
     fn drop(&mut self) {
-        let aborts = self.linger().is_some_and(|time| time.is_zero());
+        let aborts = self.lingers().is_some_and(|time| time.is_zero());
         self.host.release(self.socket_id(), |stack, now| {
             if aborts { stack.tcp_abort(now, self.id) } else { stack.tcp_close(now, self.id) }
         });
