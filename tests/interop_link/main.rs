@@ -6,6 +6,11 @@
 
 mod cases;
 mod frames;
+mod links;
+mod namespaces;
+mod offloads;
+mod queues;
+mod traffic;
 
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode, Stdio};
