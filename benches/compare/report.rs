@@ -75,10 +75,13 @@ impl Results {
         self.found.push(Found { stack, workload, round, outcome });
     }
 
-    /// What would come of it again.
+    /// What would come of it again: who could not hold so many idle connections once cannot whatever else is asked.
     pub fn lasting(&self, stack: Stack, workload: Workload) -> Option<Outcome> {
-        let missing = self.missing(stack, workload).find(|missing| missing.lasting)?;
-        Some(Err(missing.clone()))
+        let known = |other: &Workload| *other == workload || other.idle == workload.idle && workload.idle > 0;
+        let suited = |other: &Workload| other.unsuited(stack).is_none();
+        let others = self.workloads().into_iter().filter(|other| known(other) && suited(other));
+        let missing = others.flat_map(|other| self.missing(stack, other)).find(|missing| missing.lasting);
+        missing.map(|missing| Err(missing.clone()))
     }
 
     fn missing(&self, stack: Stack, workload: Workload) -> impl Iterator<Item = &Missing> {

@@ -80,6 +80,9 @@ pub fn take(stack: Stack, workload: Workload, spans: Spans) -> Outcome {
         let (times, cpu) = (Times::now(), served.worker.cpu());
         let work = workload.run(spans.work);
         let (cpu, times) = (served.worker.cpu() - cpu, Times::now().since(times));
+        if work.amount == 0.0 {
+            return Err(Missing { reason: "nothing got through".into(), lasting: false });
+        }
         let ours = (served.worker.cpu_with_clients() - all).as_secs_f64();
         Ok(Sample {
             figure: work.figure,

@@ -1,6 +1,6 @@
 //! The kernel's end: ordinary sockets, whatever answers them.
 
-use rustix::net::sockopt;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with, sockopt};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
@@ -33,34 +33,37 @@ pub fn response() -> Vec<u8> {
 }
 
 pub fn connect(server: Ipv4Addr, port: u16) -> TcpStream {
-    let address = SocketAddr::from((server, port));
     let patience = Instant::now() + Duration::from_secs(10);
     let stream = loop {
-        match TcpStream::connect_timeout(&address, Duration::from_secs(5)) {
+        match open(server, port) {
             Ok(stream) => break stream,
             // Its thread may not have got so far, or a rival's only socket of that kind may be busy.
             Err(_) if Instant::now() < patience => std::thread::sleep(Duration::from_millis(10)),
             Err(error) => panic!("the stack under test does not answer on port {port}: {error}"),
         }
     };
-    use_cubic(&stream);
     stream.set_nodelay(true).expect("an option");
     stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
     stream.set_write_timeout(Some(Duration::from_secs(10))).expect("a timeout");
     stream
 }
 
-/// The machine's default may be BBR, whose pacing would be measured in place of the stack.
-pub fn use_cubic(stream: &TcpStream) {
-    if let Err(error) = sockopt::set_tcp_congestion(stream, "cubic") {
+/// A connection with CUBIC: the machine's default may be BBR, whose pacing would be measured in place of the stack. It is
+/// chosen before the connection is opened, for one that began with BBR goes on pacing whatever it is told later.
+fn open(server: Ipv4Addr, port: u16) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::from(socket_with(AddressFamily::INET, SocketType::STREAM, SocketFlags::CLOEXEC, None)?);
+    if let Err(error) = sockopt::set_tcp_congestion(&stream, "cubic") {
         eprintln!("the kernel's end keeps its default congestion control: {error}");
     }
+    // The time that connecting may take.
+    stream.set_write_timeout(Some(Duration::from_secs(5)))?;
+    rustix::net::connect(&stream, &SocketAddr::from((server, port)))?;
+    Ok(stream)
 }
 
 /// A connection for one request: opened, used once, closed by the server. Gives what came.
 pub fn fetch_once(server: Ipv4Addr, response: &mut Vec<u8>) -> std::io::Result<usize> {
-    let mut stream = TcpStream::connect((server, port::HTTP_ONCE))?;
-    use_cubic(&stream);
+    let mut stream = open(server, port::HTTP_ONCE)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     stream.write_all(REQUEST)?;
     stream.read_to_end(response)

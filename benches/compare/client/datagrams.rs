@@ -14,6 +14,11 @@ pub fn datagrams(server: Ipv4Addr, span: Duration) -> Work {
     socket.connect((server, port::ECHO)).expect("a route");
     socket.set_read_timeout(Some(Duration::from_millis(200))).expect("a timeout");
     let (datagram, mut answer) = ([7u8; 32], [0u8; 64]);
+    // An interface that has just got its carrier drops what it is given for up to a second.
+    let patience = Instant::now() + Duration::from_secs(10);
+    while socket.send(&datagram).is_err() || socket.recv(&mut answer).is_err() {
+        assert!(Instant::now() < patience, "the stack under test does not answer on port {}", port::ECHO);
+    }
     let (start, mut pairs, mut under_way) = (Instant::now(), 0u64, 0);
     while start.elapsed() < span {
         while under_way < UNDER_WAY {

@@ -64,15 +64,13 @@ pub fn serve_here(workload: &str) {
     sandbox::enter(!rustix::process::geteuid().is_root()).expect("a namespace of our own");
     println!("namespace");
     std::io::stdin().read_line(&mut String::new()).expect("a word that the link is there");
-    // Of nginx, too: where the default is BBR, its pacing would be measured.
-    if let Err(error) = std::fs::write("/proc/sys/net/ipv4/tcp_congestion_control", "cubic") {
-        eprintln!("the kernel's servers keep their default congestion control: {error}");
-    }
     ip("link set lo up");
     ip(&format!("link set {PEER} address 02:00:00:00:00:02"));
     ip(&format!("address add {SERVER}/24 dev {PEER}"));
     ip(&format!("link set {PEER} up"));
-    ip(&format!("route add default via {CLIENT}"));
+    // Whatever answers, nginx too, does so with CUBIC from the start: the default may be BBR, whose pacing stays.
+    ip(&format!("route replace 192.0.2.0/24 dev {PEER} src {SERVER} congctl cubic"));
+    ip(&format!("route add default via {CLIENT} congctl cubic"));
     if workload.plain {
         without_offloads(PEER);
     }
@@ -82,7 +80,6 @@ pub fn serve_here(workload: &str) {
         while stream.read(&mut into).is_ok_and(|len| len > 0) {}
     });
     listen(port::SOURCE, |mut stream| {
-        crate::support::client::use_cubic(&stream);
         let zeroes = vec![0; 256 * 1024];
         while stream.write_all(&zeroes).is_ok() {}
     });
