@@ -76,6 +76,18 @@
 //! them. Ports, ping identifiers and IP identifications that a stack chooses by itself are of its own share, so that no two
 //! choose the same; the secrets are shared, so that each knows the cookies of all.
 //!
+//! Where the tasks that serve are to run beside their queue, [`LocalDriver::queues`](crate::runtime::LocalDriver::queues)
+//! gives a host for each queue, and each goes to a thread that drives it and its tasks: nothing is handed from thread to
+//! thread, neither a segment nor a wake-up.
+//!
+//! There are no queues on a packet socket. The kernel would share out what comes among several sockets
+//! (`PACKET_FANOUT`), but unlike a TAP it does not learn from what goes out: by its own hash, whose key it keeps to itself,
+//! all but one in N of the connections that we open would have their answers on a wrong queue for as long as they last, a
+//! stray with every segment. A classic BPF program (`PACKET_FANOUT_CBPF`) could share out by ports that we choose ourselves;
+//! fragments, which have none but in the first of them, would all have to go to one queue. It has not been built: on two
+//! processors the queues of a TAP bring nothing either, and a card with several receive queues, where it should pay, has
+//! not been at hand to measure with.
+//!
 //! What it brings depends on who else needs the processors. On two of them, with the clients on the same machine, nothing:
 //! the kernel's half of each transfer already runs on the second one, inside of our own system calls. Four downloads at once
 //! took a fifth to a third longer with two queues than with one there, and requests on 64 connections came out even within

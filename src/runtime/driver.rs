@@ -54,15 +54,7 @@ impl Driver {
         devices: Vec<Box<dyn Device>>,
         observers: Vec<Box<dyn Observer>>,
     ) -> io::Result<Vec<Driver>> {
-        let (count, mut observers) = (devices.len(), observers.into_iter());
-        let begun = devices.into_iter().enumerate().map(|(index, device)| {
-            let share = stack::Share { index: index as u16, count: count as u16 };
-            begin(of_share(config.clone(), share), seed, device, observers.next())
-        });
-        let begun = begun.collect::<io::Result<Vec<_>>>()?;
-        if count > 1 {
-            Host::join(&begun.iter().map(|(host, _)| host.clone()).collect::<Vec<_>>());
-        }
+        let begun = begin_queues(config, seed, devices, observers)?;
         begun.into_iter().map(|(host, nic)| Self::spawn(host, nic)).collect()
     }
 
@@ -154,6 +146,25 @@ pub(super) fn begin(
     host.set_observer(observer);
     host.start();
     Ok((host, Nic::new(device)))
+}
+
+/// One for each queue of a link, which know each other.
+pub(super) fn begin_queues(
+    config: &stack::Config,
+    seed: u64,
+    devices: Vec<Box<dyn Device>>,
+    observers: Vec<Box<dyn Observer>>,
+) -> io::Result<Vec<(Host, Nic)>> {
+    let (count, mut observers) = (devices.len(), observers.into_iter());
+    let begun = devices.into_iter().enumerate().map(|(index, device)| {
+        let share = stack::Share { index: index as u16, count: count as u16 };
+        begin(of_share(config.clone(), share), seed, device, observers.next())
+    });
+    let begun = begun.collect::<io::Result<Vec<_>>>()?;
+    if count > 1 {
+        Host::join(&begun.iter().map(|(host, _)| host.clone()).collect::<Vec<_>>());
+    }
+    Ok(begun)
 }
 
 fn drive(host: &Host, nic: Nic, rest: Rest, stop: &AtomicBool) -> io::Result<()> {

@@ -3,7 +3,7 @@
 //! Where a [`Driver`](super::Driver) has to wake whoever waits in another thread, a [`LocalDriver`] goes on with the
 //! tasks that the first half of a turn has made ready, and then takes its second half.
 
-use super::driver::begin;
+use super::driver::{begin, begin_queues};
 use super::host::Host;
 use super::nic::Nic;
 use super::polling::{Choice, Polling, Rest};
@@ -51,6 +51,25 @@ pub struct LocalDriver {
     polling: Choice,
 }
 
+/// A host on one of several queues, on its way to the thread that is to drive it.
+pub struct LocalQueue {
+    host: Host,
+    nic: Nic,
+}
+
+impl LocalQueue {
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// Its driver, which stays on the thread that makes it.
+    pub fn into_driver(self) -> LocalDriver {
+        let LocalQueue { host, nic } = self;
+        let (tasks, spawned) = (FuturesUnordered::new(), Spawner::default());
+        LocalDriver { host, nic, tasks, spawned, polling: Choice::default() }
+    }
+}
+
 /// Adds tasks to the driver that it came from.
 #[derive(Clone, Default)]
 pub struct Spawner(Rc<RefCell<Vec<Task>>>);
@@ -79,8 +98,19 @@ impl LocalDriver {
         observer: Option<Box<dyn Observer>>,
     ) -> io::Result<LocalDriver> {
         let (host, nic) = begin(config, seed, device, observer)?;
-        let (tasks, spawned) = (FuturesUnordered::new(), Spawner::default());
-        Ok(LocalDriver { host, nic, tasks, spawned, polling: Choice::default() })
+        Ok(LocalQueue { host, nic }.into_driver())
+    }
+
+    /// Hosts on several queues of one link, each for a thread of its own and with its share of the connections, as those
+    /// of [`Driver::start_queues`](super::Driver::start_queues).
+    pub fn queues(
+        config: &stack::Config,
+        seed: u64,
+        devices: Vec<Box<dyn Device>>,
+        observers: Vec<Box<dyn Observer>>,
+    ) -> io::Result<Vec<LocalQueue>> {
+        let begun = begin_queues(config, seed, devices, observers)?;
+        Ok(begun.into_iter().map(|(host, nic)| LocalQueue { host, nic }).collect())
     }
 
     /// What it does when nothing is to be done; at first it [sleeps](Polling::Sleep).

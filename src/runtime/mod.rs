@@ -36,7 +36,7 @@ pub use clock::Clock;
 pub use driver::Driver;
 pub(crate) use driver::suit;
 pub use host::Host;
-pub use local::{LocalDriver, Spawner};
+pub use local::{LocalDriver, LocalQueue, Spawner};
 pub use nic::{Nic, Turn};
 pub use ping::PingSocket;
 pub use polling::Polling;

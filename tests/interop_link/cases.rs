@@ -36,6 +36,7 @@ cases! {
     Root offloads::trains_of_datagrams_go_both_ways_in_plain_frames;
     User traffic::super_frames_pass_whole;
     Root queues::two_queues_share_the_connections;
+    Root queues::two_queues_with_their_tasks_beside_them;
     User traffic::tags_come_back;
     User traffic::frames_too_long_are_lost;
     User traffic::the_kernel_is_quiet;

@@ -1,22 +1,72 @@
 //! Several queues of one link.
 
+use std::cell::Cell;
 use std::io::{Read, Write};
 use std::net::UdpSocket;
+use std::rc::Rc;
 use std::time::Duration;
+use strata::device::Device;
 use strata::runtime::sandbox::{self, Config, LinkRequest};
+use strata::runtime::{LocalDriver, LocalQueue, asynchronous};
 
 /// As many connections in each direction, over all queues.
 const CONNECTIONS: usize = 60;
 /// Longer than the kernel remembers on which queue a flow was answered.
 const FORGOTTEN: Duration = Duration::from_millis(3_500);
 
-/// Kernel clients on connections that every queue serves, connections and datagrams of our own from every queue, and
-/// all of that again after the kernel has forgotten the flows: nobody is reset, nothing is lost.
-pub fn two_queues_share_the_connections() {
+fn two_queues() -> Vec<Box<dyn Device>> {
     let config = Config { queues: 2, ..Config::default() };
     let opened = sandbox::open(&LinkRequest::Tap { name: None }, true, &config).expect("a TAP with two queues");
     let devices: Vec<_> = std::iter::once(opened.device).chain(opened.more).collect();
     assert_eq!(devices.len(), 2);
+    devices
+}
+
+/// Two threads, each with a queue and the tasks that serve on it: kernel clients are served by both, and hear the end when
+/// the threads are told to stop.
+pub fn two_queues_with_their_tasks_beside_them() {
+    let queues = LocalDriver::queues(&strata::stack::Config::default(), 7, two_queues(), Vec::new());
+    let (mut stops, mut threads) = (Vec::new(), Vec::new());
+    for queue in queues.expect("a stack on each queue") {
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        stops.push(stop);
+        threads.push(std::thread::spawn(move || serve_beside(queue, stopped)));
+    }
+    let clients = (0..CONNECTIONS).map(|_| {
+        // A thread may not have come to its listener yet.
+        let served = || std::net::TcpStream::connect("192.0.2.2:7").ok();
+        let patience = std::iter::repeat_with(|| std::thread::sleep(Duration::from_millis(10))).take(500);
+        served().or_else(|| patience.into_iter().find_map(|()| served())).expect("served")
+    });
+    let clients: Vec<_> = clients.collect();
+    clients.iter().for_each(|stream| there_and_back(stream, stream));
+    stops.into_iter().for_each(|stop| stop.send(()).expect("the thread waits for it"));
+    let shares: Vec<usize> = threads.into_iter().map(|thread| thread.join().expect("no panic")).collect();
+    assert!(shares[0] + shares[1] == CONNECTIONS && shares.iter().all(|share| *share > CONNECTIONS / 6), "{shares:?}");
+}
+
+/// Gives how many connections came to this queue.
+fn serve_beside(queue: LocalQueue, stopped: tokio::sync::oneshot::Receiver<()>) -> usize {
+    let mut driver = queue.into_driver();
+    let listener = asynchronous::TcpListener::bind(driver.host(), "0.0.0.0:7".parse().expect("an address"));
+    let (listener, spawner) = (listener.expect("a free port"), driver.spawner());
+    let accepted = Rc::new(Cell::new(0));
+    let count = accepted.clone();
+    spawner.clone().spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            count.set(count.get() + 1);
+            let mut echo = stream.handle();
+            spawner.spawn(async move { drop(tokio::io::copy(&mut stream, &mut echo).await) });
+        }
+    });
+    assert!(driver.run(stopped).expect("a device that works").is_ok());
+    accepted.get()
+}
+
+/// Kernel clients on connections that every queue serves, connections and datagrams of our own from every queue, and
+/// all of that again after the kernel has forgotten the flows: nobody is reset, nothing is lost.
+pub fn two_queues_share_the_connections() {
+    let devices = two_queues();
     let drivers = strata::runtime::Driver::start_queues(&strata::stack::Config::default(), 7, devices, Vec::new());
     let drivers = drivers.expect("a stack on each queue");
     let accepted = [0; 2].map(|_| std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0)));
