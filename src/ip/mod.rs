@@ -3,7 +3,7 @@
 //! Up: [`Ip::handle`] strips the header of what the link hands up, checks it (RFC 791, RFC 1122 §3.2.1), holds
 //! fragments until they are whole, and gives a [`Packet`] for the transport that its protocol names. Down:
 //! [`Ip::send`] takes an [`Outgoing`], finds the next hop, fragments when it must and may, prepends the header and
-//! hands the frame to the [`Link`](link::Link).
+//! hands the frame to the [`Link`](crate::link::Link).
 //!
 //! Invariants: a packet that goes up comes from a unicast address and goes to one of ours or to a broadcast; nothing
 //! larger than the path MTU goes down, but for super-frames, of which each segment fits; what strangers can make us

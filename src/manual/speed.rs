@@ -16,8 +16,10 @@
 //! | smoltcp | smoltcp as it is shipped: its own TAP, buffers of 64 KiB |
 //! | kernel | Linux to itself over a veth pair; nginx where HTTP is spoken |
 //!
-//! The client is the kernel with ordinary sockets, the same program for all of them, and its congestion control is set to
-//! CUBIC for each socket: where the default is BBR, its pacing would be measured in place of the stack.
+//! The client is the kernel with ordinary sockets, the same program for all of them, and each socket is told to use CUBIC
+//! before it is opened; the kernel's servers get it by their route. Where the default is BBR, its pacing would be measured
+//! in place of the stack, and a socket that was opened with BBR goes on pacing under CUBIC: that alone halved what every
+//! stack took in, until it was found.
 //!
 //! ## What is measured
 //!
@@ -25,12 +27,12 @@
 //!   neither; and with reads in place and writes that hand their bytes over (`owned`).
 //! - **A round trip** of one byte, client and stack on one processor, on one each, and with a stack that never sleeps.
 //!   On two processors most of it is the waking up of whoever sleeps.
-//! - **Requests** of 1 KiB on 1, 32 and 256 connections that stay open, to the plainest server that there can be and, for
-//!   `axum`, to one that is written with it; one thread of the client fills a processor, so the CPU time for each request
-//!   tells more than their number.
+//! - **Requests** of 1 KiB on 1, 32 and 256 connections that stay open, to the plainest server that there can be; to one
+//!   that is written with `axum`, on the driver's thread; and to the same on tokio's threads, as `strata serve` has it. One
+//!   thread of the client fills a processor, so the CPU time for each request tells more than their number.
 //! - **Connections** that are opened, asked once, and closed by the server, which has TIME-WAIT to keep.
 //! - **Datagrams** of 32 bytes, there and back, 32 of them under way.
-//! - The same beside 10, 10,000 and 100,000 **idle connections**: by default a round trip and requests, with `--beside
+//! - **The same beside** 10, 10,000 and 100,000 idle connections: by default a round trip and requests, with `--beside
 //!   10000,100000` everything. Their peers are simulated by a packet socket, for sockets of the kernel's would end with its
 //!   ports and with the files that a process may open. Each connection is proven by a keepalive probe that the stack
 //!   answers. A stack that cannot hold them within twenty seconds is named, with how far it got.
