@@ -9,7 +9,8 @@
 //! After each frame the next one waits until the frame's length over the rate has passed, however the frame came to be:
 //! new data, retransmission or probe. What must go at once does not wait: probes, and the first retransmission of a
 //! recovery. Frames are made smaller too: no longer than a millisecond of the rate (Linux's `tso_autosize`;
-//! draft-ietf-ccwg-bbr §5.6.3), so that what leaves together is never more than that, or two segments.
+//! draft-ietf-ccwg-bbr §5.6.3), so that what leaves together is never more than that, or two segments. That holds where
+//! nobody paces as well, or a third of a window would leave in one burst, and a short queue on a slow path keep half of it.
 
 use super::connection::Connection;
 use crate::event::{Context, TimerKind};
@@ -17,8 +18,8 @@ use std::time::Duration;
 
 /// Linux's `tcp_pacing_ss_ratio` and `tcp_pacing_ca_ratio`, in percent of a window each round trip: the window must be
 /// able to double, or to grow, within one.
-const SLOW_START: u128 = 200;
-const CONGESTION_AVOIDANCE: u128 = 120;
+const SLOW_START: u64 = 200;
+const CONGESTION_AVOIDANCE: u64 = 120;
 /// draft-ietf-ccwg-bbr §5.6.3: a frame takes a millisecond at most.
 const FRAMES_EACH_SECOND: u64 = 1000;
 const NANOS: u128 = 1_000_000_000;
@@ -45,12 +46,12 @@ impl Connection {
     }
 
     /// The window over the round trip, and somewhat more, as Linux has it.
-    fn window_rate(&self) -> Option<u64> {
+    pub(super) fn window_rate(&self) -> Option<u64> {
         let srtt = self.rtt.srtt().filter(|srtt| !srtt.is_zero())?;
         let (cwnd, ssthresh) = (self.cwnd(), self.congestion.ssthresh());
         let percent = if cwnd < ssthresh / 2 { SLOW_START } else { CONGESTION_AVOIDANCE };
         let window = cwnd.max(self.recovery.outstanding());
-        u64::try_from(u128::from(window) * percent * NANOS / 100 / srtt.as_nanos()).ok()
+        Some(window.saturating_mul(percent * (NANOS as u64 / 100)) / u64::try_from(srtt.as_nanos()).ok()?)
     }
 
     /// Data has to wait for its time.

@@ -204,12 +204,14 @@ impl Connection {
         if whole > 0 { Ok(snd.nxt + whole) } else { Err(Held::Small) }
     }
 
-    /// The most data of one frame: as many full segments as the device splits a frame into and the pacing rate allows,
-    /// or one.
+    /// The most data of one frame: as many full segments as the device splits a frame into and the rate allows, or one.
+    /// Also a rate that nobody paces: a frame leaves in one burst, and on a slow path that would overflow a short queue.
     fn frame_capacity(&self, mss: u64) -> u64 {
+        let Some(len) = self.super_frame else { return mss };
         let headers = headers(self.tuple.remote.ip()) + self.options_len();
-        let room = self.super_frame.map_or(0, |len| len.saturating_sub(headers)) as u64;
-        let room = self.pacing_rate().map_or(room, |rate| room.min(quantum(rate, mss)));
+        let room = len.saturating_sub(headers) as u64;
+        let rate = self.pacing_rate().or_else(|| self.window_rate());
+        let room = rate.map_or(room, |rate| room.min(quantum(rate, mss)));
         if self.says_cwr() { mss } else { (room - room % mss).max(mss) }
     }
 

@@ -95,7 +95,7 @@ impl File {
 /// A list of names, or a table of names with settings.
 fn hosts(file: &mut Reader, tcp: &Config) -> Result<Vec<Host>, Problem> {
     let path = file.path("hosts");
-    let named = |name: String| Host { name, tcp: tcp.clone() };
+    let named = |name: String| Host { name, tcp: tcp.clone(), offload: false };
     match file.take("hosts") {
         Some(Value::Table(table)) => {
             let with_settings = |(name, value): (String, Value)| {

@@ -58,6 +58,8 @@ pub struct Experiment {
 pub struct Host {
     pub name: String,
     pub tcp: Config,
+    /// It leaves checksums and segmentation to its device, which does both in software.
+    pub offload: bool,
 }
 
 /// A cable between two hosts or switches.
@@ -104,7 +106,7 @@ impl Default for Experiment {
 impl Host {
     /// A host with default settings.
     pub fn named(name: impl Into<String>) -> Host {
-        Host { name: name.into(), tcp: Config::default() }
+        Host { name: name.into(), tcp: Config::default(), offload: false }
     }
 }
 

@@ -4,6 +4,7 @@ use super::flow::Course;
 use super::outcome::{FlowOutcome, LinkOutcome, Outcome, WireOutcome, fairness};
 use super::sender::Senders;
 use super::{Amount, Experiment, Flow, Host, Problem};
+use crate::device::SUPER_FRAME;
 use crate::event::Observer;
 use crate::probe::Fanout;
 use crate::random::Random;
@@ -73,6 +74,8 @@ impl Laboratory {
                 addresses: vec![ipnet::Ipv4Net::new(address, 24).expect("a prefix length of IPv4").into()],
                 mtu,
                 tcp: host.tcp.clone(),
+                partial_checksum: host.offload,
+                segmentation: host.offload.then_some(SUPER_FRAME),
                 ..stack::Config::default()
             };
             let mut observer = Fanout::new().with(senders.clone());
