@@ -118,6 +118,9 @@ impl Connection {
     }
 
     pub(super) fn tell_report(&self, cx: &mut Context<'_>, report: &Report, from: CongestionState) {
+        if !cx.is_observed() {
+            return;
+        }
         let bytes = report.acknowledged;
         if bytes > 0 {
             self.tell(cx, || TcpEvent::Acknowledged { bytes, in_flight: self.recovery.outstanding() });
