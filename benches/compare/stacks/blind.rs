@@ -41,9 +41,11 @@ const ALL_AHEAD: usize = 16 << 20;
 const PLAIN_ALL_AHEAD: usize = 1 << 20;
 /// On a path of plain frames, how many are acknowledged at once.
 const PLAIN_ACKS: u32 = 16;
-/// So many acknowledgements of the same tell of a loss (RFC 5681 §3.2); and when nothing at all is heard, this.
+/// So many acknowledgements of the same tell of a loss (RFC 5681 §3.2). Where all is quiet, or so many frames have come and
+/// none of them has moved a connection on, what was lost was the last that it had.
 const DUPLICATES: u32 = 3;
 const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
+const PATIENCE: u32 = 8192;
 
 pub fn serve<T>(workload: Workload, client: impl FnOnce(&Served) -> T) -> T {
     let config = sandbox::Config { offload: !workload.plain, ..sandbox::Config::default() };
@@ -59,6 +61,8 @@ pub fn serve<T>(workload: Workload, client: impl FnOnce(&Served) -> T) -> T {
             acks_at_once: if workload.plain && matches!(workload.task, Task::BulkIn(_)) { PLAIN_ACKS } else { 1 },
             unanswered: None,
             ahead: ahead(workload),
+            givers: Vec::new(),
+            heard: 0,
         };
         blind.run(workload.busy_poll);
     });
@@ -74,6 +78,8 @@ struct Flow {
     window: u16,
     scale: u8,
     duplicates: u32,
+    /// What was acknowledged when it was looked after last.
+    looked: u32,
     /// Segments that wait for an acknowledgement, and what it will say.
     unanswered: u32,
     acknowledgement: u32,
@@ -91,6 +97,9 @@ struct Blind<'a> {
     unanswered: Option<(Ipv4Addr, u16)>,
     /// How far a connection that sends by itself runs ahead of what is acknowledged.
     ahead: Option<u32>,
+    /// The ports of the clients that it sends to so; and how many frames have come since they were looked after.
+    givers: Vec<u16>,
+    heard: u32,
 }
 
 /// A segment that has arrived.
@@ -117,14 +126,20 @@ impl Blind<'_> {
         loop {
             let mut pieces = [IoSliceMut::new(&mut header), IoSliceMut::new(&mut frame)];
             match rustix::io::readv(self.tap, &mut pieces) {
-                Ok(len) => self.handle(&frame[..len - VIRTIO]),
+                Ok(len) => {
+                    self.handle(&frame[..len - VIRTIO]);
+                    self.heard += 1;
+                    if self.heard >= PATIENCE {
+                        self.look_after(false);
+                    }
+                }
                 Err(rustix::io::Errno::AGAIN) if self.unanswered.is_some() => self.acknowledge(),
                 Err(rustix::io::Errno::AGAIN) if busy => std::hint::spin_loop(),
                 Err(rustix::io::Errno::AGAIN) => {
                     let mut waited = [PollFd::from_borrowed_fd(self.tap, PollFlags::IN)];
                     let limit = self.ahead.map(|_| &QUIET);
                     if rustix::event::poll(&mut waited, limit).expect("a descriptor") == 0 {
-                        self.go_back();
+                        self.look_after(true);
                     }
                 }
                 Err(error) => panic!("the TAP: {error}"),
@@ -152,6 +167,9 @@ impl Blind<'_> {
         if segment.flags & SYN != 0 {
             let flow = Flow { sent: 1, acknowledged: 1, scale: window_scale(segment.options), ..Flow::default() };
             self.flows[usize::from(segment.ports.0)] = flow;
+            if segment.ports.1 == port::SOURCE {
+                self.givers.push(segment.ports.0);
+            }
             return self.send(segment, SYN | ACK, 0, &[]);
         }
         match segment.ports.1 {
@@ -225,11 +243,15 @@ impl Blind<'_> {
         self.flows[at] = flow;
     }
 
-    /// Nothing is heard: whatever was not acknowledged is sent again.
-    fn go_back(&mut self) {
-        for port in 0..=u16::MAX {
+    /// Sends again from where a connection was acknowledged last, when `all` is quiet or that one is.
+    fn look_after(&mut self, all: bool) {
+        self.heard = 0;
+        for at in 0..self.givers.len() {
+            let port = self.givers[at];
             let flow = &mut self.flows[usize::from(port)];
-            if flow.sent == flow.acknowledged {
+            let stuck = flow.sent != flow.acknowledged && (all || flow.looked == flow.acknowledged);
+            flow.looked = flow.acknowledged;
+            if !stuck {
                 continue;
             }
             (flow.sent, flow.duplicates) = (flow.acknowledged, 0);
