@@ -174,11 +174,11 @@ fn marks_slow_flows_down_and_nothing_is_sent_again() {
 
 #[test]
 fn dctcp_keeps_a_queue_that_marks_early_short() {
-    let mean = |algorithm, ecn| {
+    let mean = |algorithm, ecn, offload| {
         let marking = Shape { mark: Some(10), ..bottleneck(100) };
         let mut experiment = dumbbell(marking, &[algorithm, algorithm], 10);
         experiment.hosts.iter_mut().for_each(|host| {
-            (host.tcp.ecn, host.tcp.congestion) = (ecn, algorithm);
+            (host.tcp.ecn, host.tcp.congestion, host.offload) = (ecn, algorithm, offload);
         });
         let outcome = run(&experiment);
         let sum: f64 = outcome.flows.iter().map(share).sum();
@@ -187,8 +187,8 @@ fn dctcp_keeps_a_queue_that_marks_early_short() {
         outcome.flows[0].mean_rtt.expect("measured")
     };
     // Each mark told by itself, or counted.
-    for ecn in [Ecn::Request, Ecn::RequestAccurate] {
-        assert!(mean(Algorithm::DCTCP, ecn) < Duration::from_millis(65), "41 ms, and ten packets of 1.2 ms");
+    for (ecn, offload) in [(Ecn::Request, false), (Ecn::RequestAccurate, false), (Ecn::RequestAccurate, true)] {
+        assert!(mean(Algorithm::DCTCP, ecn, offload) < Duration::from_millis(65), "41 ms, and ten packets of 1.2 ms");
     }
 }
 
