@@ -131,6 +131,8 @@ impl Peers {
                 answers.push_back(frame(segment(number, ISN + 1, Some(theirs))));
             }
             (Peer::Opened(theirs), false, true) if tcp.sequence_number == theirs => *peer = Peer::Proven,
+            // Its queue of connections was full, and all that it knew of this one stood in a SYN cookie.
+            (Peer::Opened(_), _, _) if tcp.rst => *peer = Peer::Unopened,
             _ => {}
         }
         true
