@@ -14,29 +14,30 @@ const STREAM: usize = 16 * 1024;
 /// After so many batches in a row that were full the next one may be larger.
 const FULL_BATCHES: u32 = 4;
 
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Expected {
     frames: usize,
     full: u32,
-}
-
-impl Default for Expected {
-    fn default() -> Expected {
-        Expected { frames: MOST, full: 0 }
-    }
+    super_frames: bool,
 }
 
 impl Expected {
+    /// Of a device with `super_frames`. Where frames come in small all of them are wanted, for what comes in one batch is
+    /// put together.
+    pub fn of(super_frames: bool) -> Expected {
+        Expected { frames: MOST, full: 0, super_frames }
+    }
+
     /// Lets `next` put frames into `batch`, one at a time, as long as it finds one and so many are expected.
     pub fn read(&mut self, batch: &mut Batch, mut next: impl FnMut(&mut Batch) -> io::Result<bool>) -> io::Result<()> {
         let (before, bytes) = (batch.len(), batch.bytes());
         while !batch.is_full() && next(batch)? {
-            if batch.len() - before >= self.frames {
+            if self.super_frames && batch.len() - before >= self.frames {
                 batch.cut_short();
             }
         }
         if batch.bytes() - bytes >= STREAM {
-            *self = Expected::default();
+            *self = Expected::of(self.super_frames);
         } else {
             self.learn(batch.len() - before, batch.is_full());
         }
@@ -61,7 +62,7 @@ mod tests {
     /// So many frames are there at each time; how many reads it takes, and how many frames they bring.
     #[test]
     fn no_more_is_read_than_came_the_last_time_until_that_was_too_few_for_a_while() {
-        let (mut expected, mut batch) = (Expected::default(), Batch::new(64));
+        let (mut expected, mut batch) = (Expected::of(true), Batch::new(64));
         let mut left = 0;
         for (arrive, reads, brought) in [
             (1, 2, 1),

@@ -11,8 +11,8 @@
 //!   coalesce a wrapper around those with plain frames                   trains of segments become super-frames
 //! ```
 //!
-//! What a frame leaves to the device ([`Offload`](crate::frame::Offload)) and the device cannot do is done in software first ([`offload`]).
-//! A capture is no wrapper: it is an observer of the stack's events, and stands in `probe`.
+//! What a frame leaves to the device ([`Offload`](crate::frame::Offload)) and the device cannot do is done in software
+//! first ([`offload`]). A capture is no wrapper: it is an observer of the stack's events, and stands in `probe`.
 //!
 //! Invariants: no call blocks; frames keep their order unless a fault says otherwise; a frame that the other side
 //! cannot take is lost, as on a wire, and an error is what ends the device.

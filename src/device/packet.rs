@@ -84,7 +84,7 @@ impl Packet {
             mtu: facts.mtu,
             offload,
             overflow,
-            expected: Expected::default(),
+            expected: Expected::of(offload),
             waiting,
             writer: Writer::new(offload),
             lost: 0,
@@ -157,12 +157,7 @@ impl Device for Packet {
     }
 
     fn receive(&mut self, _: Instant, batch: &mut Batch) -> io::Result<()> {
-        if !self.offload {
-            // What came in small is put together in one batch.
-            while !batch.is_full() && batch.fill(|buffer| self.next_frame(buffer))? {}
-            return Ok(());
-        }
-        let mut expected = std::mem::take(&mut self.expected);
+        let mut expected = self.expected;
         let read = expected.read(batch, |batch| batch.fill(|buffer| self.next_frame(buffer)));
         self.expected = expected;
         read

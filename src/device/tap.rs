@@ -125,7 +125,7 @@ impl Tap {
             mtu: 0,
             queue_len: 0,
             offload,
-            expected: Expected::default(),
+            expected: Expected::of(offload),
             waiting: Waiting::default(),
             writer: Writer::new(offload),
             lost: 0,
@@ -190,12 +190,7 @@ impl Device for Tap {
     }
 
     fn receive(&mut self, _: Instant, batch: &mut Batch) -> io::Result<()> {
-        if !self.offload {
-            // What came in small is put together in one batch.
-            while !batch.is_full() && batch.fill(|buffer| self.next_frame(buffer))? {}
-            return Ok(());
-        }
-        let mut expected = std::mem::take(&mut self.expected);
+        let mut expected = self.expected;
         let read = expected.read(batch, |batch| batch.fill(|buffer| self.next_frame(buffer)));
         self.expected = expected;
         read
