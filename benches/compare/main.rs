@@ -31,6 +31,9 @@ struct Arguments {
     /// How often each workload is run on each stack.
     #[arg(long, default_value_t = 5)]
     rounds: usize,
+    /// More of them, or fewer, for one workload: `bulk-in-1=20`. For one whose ratio moves much between rounds.
+    #[arg(long, value_name = "WORKLOAD=ROUNDS", value_delimiter = ',', value_parser = rounds_of)]
+    rounds_of: Vec<(Workload, usize)>,
     /// How long one sample takes, in milliseconds.
     #[arg(long, default_value_t = 1500)]
     span: u64,
@@ -77,6 +80,18 @@ impl Arguments {
         Spans { work: Duration::from_millis(self.span), opening: Duration::from_secs(self.patience) }
     }
 
+    fn rounds(&self, workload: Workload) -> usize {
+        let own = self.rounds_of.iter().find(|(of, _)| *of == workload);
+        own.map_or(self.rounds, |(_, rounds)| *rounds)
+    }
+
+    /// The rounds of a group, in each every workload of it that has so many.
+    fn turns(&self, group: &[Workload]) -> impl Iterator<Item = (usize, Workload)> {
+        let most = group.iter().map(|workload| self.rounds(*workload)).max().unwrap_or(0);
+        let of = move |round| group.iter().filter(move |workload| round < self.rounds(**workload));
+        (0..most).flat_map(move |round| of(round).map(move |workload| (round, *workload)))
+    }
+
     /// The workloads that are wanted, and the stacks.
     fn plan(&self) -> (Vec<Vec<Workload>>, Vec<Stack>) {
         let chosen = |workload: &Workload| begins(&self.only, &workload.to_string());
@@ -87,6 +102,12 @@ impl Arguments {
             .filter(|stack| self.stacks.is_empty() || self.stacks.iter().any(|name| name == stack.name()));
         (groups.filter(|group| !group.is_empty()).collect(), stacks.collect())
     }
+}
+
+fn rounds_of(text: &str) -> Result<(Workload, usize), String> {
+    let (name, rounds) = text.split_once('=').ok_or("not WORKLOAD=ROUNDS")?;
+    let workload = Workload::named(name).ok_or_else(|| format!("no workload is called {name}; --list names them"))?;
+    Ok((workload, rounds.parse().map_err(|error| format!("{rounds}: {error}"))?))
 }
 
 fn begins(wanted: &[String], name: &str) -> bool {
@@ -144,22 +165,18 @@ fn measure(arguments: &Arguments, groups: &[Vec<Workload>], stacks: &[Stack]) ->
     eprintln!("{}", estimate(arguments, groups, stacks));
     let mut results = Results::default();
     for group in groups {
-        for round in 0..arguments.rounds {
-            for workload in group {
-                // Nobody is always the first.
-                for at in 0..stacks.len() {
-                    let stack = stacks[(at + round) % stacks.len()];
-                    let known = results.lasting(stack, *workload);
-                    let outcome = known.unwrap_or_else(|| sample::take_in_child(stack, *workload, arguments.spans()));
-                    let line = sample::to_json(stack, *workload, round, &outcome);
-                    if arguments.json {
-                        println!("{line}");
-                    }
-                    if let Some(file) = &mut file {
-                        writeln!(file, "{line}").expect("a file that can be written");
-                    }
-                    results.add(stack, *workload, round, outcome);
+        for (round, workload) in arguments.turns(group) {
+            for stack in turn(round, workload, stacks) {
+                let known = results.lasting(stack, workload);
+                let outcome = known.unwrap_or_else(|| sample::take_in_child(stack, workload, arguments.spans()));
+                let line = sample::to_json(stack, workload, round, &outcome);
+                if arguments.json {
+                    println!("{line}");
                 }
+                if let Some(file) = &mut file {
+                    writeln!(file, "{line}").expect("a file that can be written");
+                }
+                results.add(stack, workload, round, outcome);
             }
         }
         if !arguments.json {
@@ -169,17 +186,26 @@ fn measure(arguments: &Arguments, groups: &[Vec<Workload>], stacks: &[Stack]) ->
     results
 }
 
+/// The stacks that are asked in a round. Nobody is always the first.
+fn turn(round: usize, workload: Workload, stacks: &[Stack]) -> Vec<Stack> {
+    let mut stacks: Vec<Stack> = stacks.iter().copied().filter(|stack| workload.concerns(*stack)).collect();
+    let first = round % stacks.len().max(1);
+    stacks.rotate_left(first);
+    stacks
+}
+
 /// How much there is to do.
 fn estimate(arguments: &Arguments, groups: &[Vec<Workload>], stacks: &[Stack]) -> String {
     /// Beside the work: a process, a namespace and a stack; and for each idle connection.
     const START: f64 = 0.4;
     const EACH: f64 = 40e-6;
     let seconds = |workload: &Workload| {
-        let suited = stacks.iter().filter(|stack| workload.unsuited(**stack).is_none()).count() as f64;
+        let asked = turn(0, *workload, stacks).into_iter();
+        let suited = asked.filter(|stack| workload.unsuited(*stack).is_none()).count() as f64;
         let idle = if workload.idle > 0 { 3.0 + workload.idle as f64 * EACH } else { 0.0 };
-        suited * (START + arguments.span as f64 / 1e3 + idle)
+        arguments.rounds(*workload) as f64 * suited * (START + arguments.span as f64 / 1e3 + idle)
     };
-    let all: f64 = groups.iter().flatten().map(seconds).sum::<f64>() * arguments.rounds as f64;
+    let all: f64 = groups.iter().flatten().map(seconds).sum();
     let count = groups.iter().flatten().count();
     format!("{count} workloads, {} rounds: about {:.0} minutes", arguments.rounds, (all / 60.0).ceil())
 }

@@ -110,6 +110,7 @@ fn line(text: &mut String, (from_x, from_y): (f64, f64), (to_x, to_y): (f64, f64
 fn colour(stack: Stack) -> &'static str {
     match stack {
         Stack::Limit => "#d0d0d0",
+        Stack::LimitCopying => "#b0b0b0",
         Stack::Strata => "#2c7fb8",
         Stack::SmoltcpTuned => "#fdae61",
         Stack::Smoltcp => "#fee0a3",

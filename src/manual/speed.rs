@@ -11,6 +11,7 @@
 //! | stack | what it is |
 //! |---|---|
 //! | limit | a *blind responder* on the same TAP: it answers each segment by what stands in it and keeps no state worth the name. What a frame costs there is what the path costs; a real stack can approach it, not pass it by much |
+//! | limit-copying | the same with the one copy that it takes to read into an application's memory or write from it, in one bulk transfer: what of the distance to the limit nobody who copies could save |
 //! | strata | this stack as it is, with nothing tuned |
 //! | smoltcp-tuned | smoltcp with what a user could give it: a device of ours with offloads, buffers of 4 MiB, CUBIC |
 //! | smoltcp | smoltcp as it is shipped: its own TAP, buffers of 64 KiB |
@@ -46,7 +47,8 @@
 //! The median over the rounds of the ratio within a round, with the least and the most. Rounds in which the hypervisor gave
 //! a tenth of the time to others are left out, and when other programs took part of the machine the table says how much.
 //! `--save` keeps every sample as a line of JSON, from which `--from` makes the table, the picture (`--svg`) and the page
-//! (`--markdown`) again. At the end each target stands beside what came of it.
+//! (`--markdown`) again. `--rounds-of` gives a workload whose ratio moves much more rounds than the others. At the end each
+//! target stands beside what came of it.
 //!
 //! ## What came of it
 //!

@@ -4,6 +4,10 @@
 //! scale, nothing checked. Only where it sends by itself it remembers how far it has got, and where the client has lost
 //! something it sends everything from there again. What a frame costs here is what the path costs; a real stack can
 //! approach it.
+//!
+//! It sends the same bytes over and over, and looks at none. An application that reads and writes has bytes of its own, and
+//! any stack must copy them once, into its send buffer or out of its frames. With that copy, and nothing else, it shows
+//! how much of the distance between a stack and the limit no stack could save.
 
 use super::Served;
 use crate::memory::Memory;
@@ -14,6 +18,7 @@ use crate::workload::{Task, Workload};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use std::io::{IoSlice, IoSliceMut};
 use std::net::Ipv4Addr;
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use strata::runtime::sandbox::{self, LinkRequest};
 use strata::wire::checksum::Sum;
@@ -46,8 +51,11 @@ const PLAIN_ACKS: u32 = 16;
 const DUPLICATES: u32 = 3;
 const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 const PATIENCE: u32 = 8192;
+/// What an application reads into and writes from, and the ring that it is copied to: a send buffer's first size here.
+const APPLICATION: usize = 256 << 10;
+const RING: usize = 512 << 10;
 
-pub fn serve<T>(workload: Workload, client: impl FnOnce(&Served) -> T) -> T {
+pub fn serve<T>(workload: Workload, copying: bool, client: impl FnOnce(&Served) -> T) -> T {
     let config = sandbox::Config { offload: !workload.plain, ..sandbox::Config::default() };
     let link = sandbox::open(&LinkRequest::Tap { name: None }, true, &config).expect("a TAP in a namespace of our own");
     let worker = on_a_thread("stack", move || {
@@ -56,7 +64,8 @@ pub fn serve<T>(workload: Workload, client: impl FnOnce(&Served) -> T) -> T {
             tap: descriptor,
             flows: vec![Flow::default(); 1 << 16],
             response: response(),
-            zeroes: vec![0; SUPER_FRAME],
+            outgoing: vec![0; if copying { RING } else { SUPER_FRAME }],
+            copying: copying.then(Copying::new),
             largest: if workload.plain { MSS } else { SUPER_FRAME },
             acks_at_once: if workload.plain && matches!(workload.task, Task::BulkIn(_)) { PLAIN_ACKS } else { 1 },
             unanswered: None,
@@ -90,7 +99,9 @@ struct Blind<'a> {
     tap: BorrowedFd<'a>,
     flows: Vec<Flow>,
     response: Vec<u8>,
-    zeroes: Vec<u8>,
+    /// What is sent by itself.
+    outgoing: Vec<u8>,
+    copying: Option<Copying>,
     largest: usize,
     acks_at_once: u32,
     /// Who was heard from last and waits for an acknowledgement.
@@ -100,6 +111,39 @@ struct Blind<'a> {
     /// The ports of the clients that it sends to so; and how many frames have come since they were looked after.
     givers: Vec<u16>,
     heard: u32,
+}
+
+/// The application's memory, how far it has got in it, and how far in the ring.
+struct Copying {
+    memory: Vec<u8>,
+    at: usize,
+    in_ring: usize,
+}
+
+impl Copying {
+    fn new() -> Copying {
+        Copying { memory: vec![0; APPLICATION], at: 0, in_ring: 0 }
+    }
+
+    /// The application reads.
+    fn read(&mut self, data: &[u8]) {
+        let to = next(&mut self.at, data.len(), APPLICATION);
+        std::hint::black_box(&mut self.memory[to]).copy_from_slice(data);
+    }
+
+    /// The application writes `len` bytes; where in the ring they are.
+    fn write(&mut self, len: usize, ring: &mut [u8]) -> Range<usize> {
+        let to = next(&mut self.in_ring, len, ring.len());
+        ring[to.clone()].copy_from_slice(&self.memory[next(&mut self.at, len, APPLICATION)]);
+        to
+    }
+}
+
+/// The next piece of something that begins again where there is no room for a whole one.
+fn next(at: &mut usize, len: usize, size: usize) -> Range<usize> {
+    let from = if *at + len > size { 0 } else { *at };
+    *at = from + len;
+    from..*at
 }
 
 /// A segment that has arrived.
@@ -191,6 +235,9 @@ impl Blind<'_> {
         if segment.data.is_empty() {
             return;
         }
+        if let Some(copying) = &mut self.copying {
+            copying.read(segment.data);
+        }
         let who = (segment.source, segment.ports.0);
         if self.unanswered.is_some_and(|waiting| waiting != who) {
             self.acknowledge();
@@ -237,7 +284,11 @@ impl Blind<'_> {
             if room < self.largest {
                 break;
             }
-            self.send(segment, ACK, flow.sent, &self.zeroes[..self.largest]);
+            let piece = match &mut self.copying {
+                Some(copying) => copying.write(self.largest, &mut self.outgoing),
+                None => 0..self.largest,
+            };
+            self.send(segment, ACK, flow.sent, &self.outgoing[piece]);
             flow.sent = flow.sent.wrapping_add(self.largest as u32);
         }
         self.flows[at] = flow;

@@ -17,6 +17,8 @@ use crate::workload::Workload;
 pub enum Stack {
     /// The blind responder: what the path carries.
     Limit,
+    /// The same with the one copy that a read or a write into the application's own memory takes.
+    LimitCopying,
     /// Ours, with default settings.
     Strata,
     /// smoltcp with a device of ours that has offloads, 4 MiB buffers and CUBIC.
@@ -29,11 +31,13 @@ pub enum Stack {
 
 impl Stack {
     /// From the first, which is what the others are compared with.
-    pub const ALL: [Stack; 5] = [Stack::Limit, Stack::Strata, Stack::SmoltcpTuned, Stack::Smoltcp, Stack::Kernel];
+    pub const ALL: [Stack; 6] =
+        [Stack::Limit, Stack::LimitCopying, Stack::Strata, Stack::SmoltcpTuned, Stack::Smoltcp, Stack::Kernel];
 
     pub fn name(self) -> &'static str {
         match self {
             Stack::Limit => "limit",
+            Stack::LimitCopying => "limit-copying",
             Stack::Strata => "strata",
             Stack::SmoltcpTuned => "smoltcp-tuned",
             Stack::Smoltcp => "smoltcp",
@@ -47,13 +51,14 @@ impl Stack {
 
     /// The limit answers by what stands in a segment, whether there is a connection or not.
     pub fn keeps_state(self) -> bool {
-        self != Stack::Limit
+        !matches!(self, Stack::Limit | Stack::LimitCopying)
     }
 
     /// Serves in a namespace of this process while `client` runs; `client` learns who does the work.
     pub fn serve<T>(self, workload: Workload, client: impl FnOnce(&Served) -> T) -> T {
         match self {
-            Stack::Limit => blind::serve(workload, client),
+            Stack::Limit => blind::serve(workload, false, client),
+            Stack::LimitCopying => blind::serve(workload, true, client),
             Stack::Strata => ours::serve(workload, client),
             Stack::SmoltcpTuned => rival::serve_tuned(workload, client),
             Stack::Smoltcp => rival::serve_as_shipped(workload, client),
