@@ -22,6 +22,19 @@ const TUNED_BUFFER: usize = 4 << 20;
 /// Where nothing goes that way; and, tuned, on a socket that will be idle.
 const SMALL_BUFFER: usize = 1024;
 
+/// What a user can give it, beside the device.
+struct Settings {
+    /// Of a connection that carries bulk, and of one that is idle.
+    buffer: usize,
+    idle: usize,
+    congestion: tcp::CongestionControl,
+}
+
+const SHIPPED: Settings =
+    Settings { buffer: SHIPPED_BUFFER, idle: SHIPPED_BUFFER, congestion: tcp::CongestionControl::None };
+const TUNED: Settings =
+    Settings { buffer: TUNED_BUFFER, idle: SMALL_BUFFER, congestion: tcp::CongestionControl::Cubic };
+
 /// Its own TAP, 64 KiB buffers, and the congestion control that it has by default: none.
 pub fn serve_as_shipped<T>(workload: Workload, client: impl FnOnce(&Served) -> T) -> T {
     sandbox::enter(!rustix::process::geteuid().is_root()).expect("a namespace of our own");
@@ -33,35 +46,29 @@ pub fn serve_as_shipped<T>(workload: Workload, client: impl FnOnce(&Served) -> T
     for command in [&interface[..], "link set lo up", &mac, &up, &address] {
         run(Command::new("ip").args(command.split(' ')));
     }
-    let before = Memory::here();
-    let worker = on_a_thread("stack", move || {
-        let device = TunTapInterface::new(INTERFACE, Medium::Ethernet).expect("a TAP");
-        let fd = device.as_raw_fd();
-        let sleep = move |delay| wait(fd, delay).expect("a readable descriptor");
-        serve(
-            device,
-            &sockets(workload, SHIPPED_BUFFER, SHIPPED_BUFFER, tcp::CongestionControl::None),
-            workload.busy_poll,
-            sleep,
-        );
-    });
-    client(&Served::here(worker, before))
+    let device = || TunTapInterface::new(INTERFACE, Medium::Ethernet).expect("a TAP");
+    serve(workload, device, &SHIPPED, client)
 }
 
 /// A device of ours with checksums and segmentation left to the kernel, 4 MiB buffers, CUBIC.
 pub fn serve_tuned<T>(workload: Workload, client: impl FnOnce(&Served) -> T) -> T {
     let link = sandbox::open(&LinkRequest::Tap { name: None }, true, &sandbox::Config::default()).expect("a TAP");
+    serve(workload, || Offloading::new(link.device), &TUNED, client)
+}
+
+/// On a thread that opens its `device` itself: not every one can be handed from thread to thread.
+fn serve<T, D: Device + AsRawFd>(
+    workload: Workload,
+    device: impl FnOnce() -> D + Send + 'static,
+    settings: &'static Settings,
+    client: impl FnOnce(&Served) -> T,
+) -> T {
     let before = Memory::here();
     let worker = on_a_thread("stack", move || {
-        let device = Offloading::new(link.device);
-        let fd = device.descriptor().as_raw_fd();
+        let device = device();
+        let fd = device.as_raw_fd();
         let sleep = move |delay| wait(fd, delay).expect("a readable descriptor");
-        serve(
-            device,
-            &sockets(workload, TUNED_BUFFER, SMALL_BUFFER, tcp::CongestionControl::Cubic),
-            workload.busy_poll,
-            sleep,
-        );
+        answer(device, &sockets(workload, settings), workload.busy_poll, sleep);
     });
     client(&Served::here(worker, before))
 }
@@ -73,7 +80,7 @@ struct Sockets {
     congestion: tcp::CongestionControl,
 }
 
-fn sockets(workload: Workload, buffer: usize, idle: usize, congestion: tcp::CongestionControl) -> Sockets {
+fn sockets(workload: Workload, &Settings { buffer, idle, congestion }: &Settings) -> Sockets {
     let mut tcp = vec![(port::ECHO, SHIPPED_BUFFER, SHIPPED_BUFFER)];
     tcp.extend((0..64).map(|_| (port::DISCARD, buffer, SMALL_BUFFER)));
     tcp.extend((0..64).map(|_| (port::SOURCE, SMALL_BUFFER, buffer)));
@@ -85,7 +92,7 @@ fn sockets(workload: Workload, buffer: usize, idle: usize, congestion: tcp::Cong
     Sockets { tcp, congestion }
 }
 
-fn serve<D: Device>(mut device: D, wanted: &Sockets, busy: bool, sleep: impl Fn(Option<smoltcp::time::Duration>)) {
+fn answer<D: Device>(mut device: D, wanted: &Sockets, busy: bool, sleep: impl Fn(Option<smoltcp::time::Duration>)) {
     let config = Config::new(EthernetAddress([2, 0, 0, 0, 0, 2]).into());
     let mut interface = Interface::new(config, &mut device, Instant::now());
     interface.update_ip_addrs(|addresses| {

@@ -5,7 +5,7 @@ use smoltcp::time::Instant;
 use std::cell::RefCell;
 use std::io::{IoSlice, IoSliceMut};
 use std::num::{NonZeroU16, NonZeroUsize};
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use strata::device::Device;
 
 const VIRTIO: usize = 10;
@@ -24,12 +24,18 @@ impl Offloading {
         Offloading { device, received: vec![0; 70_000], sent: RefCell::new(vec![0; 70_000]) }
     }
 
-    pub fn descriptor(&self) -> BorrowedFd<'_> {
+    fn descriptor(&self) -> BorrowedFd<'_> {
         self.device.descriptor().expect("a TAP has one")
     }
 
     fn sender(&self) -> Sender<'_> {
         Sender { tap: self.descriptor(), buffer: &self.sent, segment_size: None }
+    }
+}
+
+impl AsRawFd for Offloading {
+    fn as_raw_fd(&self) -> RawFd {
+        self.descriptor().as_raw_fd()
     }
 }
 
