@@ -215,7 +215,7 @@ impl Connection {
         }
         let (inserted, acknowledge) = self.rcv.accept(seq, segment.data, cx.pool);
         if !self.sack && self.rcv.nxt == before {
-            self.rcv.reports.owe_repeats(segment.packets);
+            self.rcv.owe_repeats(segment.data.len(), segment.packets);
         }
         match inserted {
             Inserted::InOrder { bytes, .. } => {

@@ -9,6 +9,9 @@ use crate::pool::Pool;
 use smallvec::SmallVec;
 use std::ops::Range;
 
+/// So many acknowledgements of the same tell of a loss (RFC 5681 §3.2).
+const DUPLICATE_THRESHOLD: u32 = 3;
+
 /// The receive sequence space (RFC 9293 §3.3.1, figure 4), as positions.
 #[derive(Clone, Debug)]
 pub struct Receiver {
@@ -184,6 +187,14 @@ impl Receiver {
         // The peer contradicts itself: there is data where it had put its FIN.
         self.fin = self.fin.filter(|fin| *fin >= self.nxt);
         (inserted, acknowledge)
+    }
+
+    /// A peer without SACK has sent `len` bytes past a hole, by the device's word in so many packets. One acknowledgement
+    /// for each moves the peer's window on (RFC 5681 §3.2); but a device may say anything, and full segments are what it
+    /// counts in. However small they are, as many as tell of a loss are due.
+    pub fn owe_repeats(&mut self, len: usize, packets: u32) {
+        let full = u32::try_from(len.div_ceil(self.mss)).unwrap_or(u32::MAX);
+        self.reports.owe_repeats(packets.min(full.max(DUPLICATE_THRESHOLD)));
     }
 
     /// A segment from `start` on brings the peer's FIN at `end`. If both are in order, what had come beyond is no data.

@@ -60,7 +60,7 @@ impl Reports {
         }
     }
 
-    /// So many segments came past a hole, of a peer without SACK.
+    /// A peer without SACK is to get so many acknowledgements more for what it sent past a hole.
     pub fn owe_repeats(&mut self, segments: u32) {
         self.repeats = self.repeats.saturating_add(segments);
     }

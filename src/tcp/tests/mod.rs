@@ -124,7 +124,12 @@ impl End {
     }
 
     fn rcv_segment(&mut self, header: Header, data: &[u8]) {
-        let segment = Segment { header, data, ecn: 0, packets: 1 };
+        self.rcv_train(header, data, 1);
+    }
+
+    /// A frame of which the device says that it crossed the wire in so many packets.
+    fn rcv_train(&mut self, header: Header, data: &[u8], packets: u32) {
+        let segment = Segment { header, data, ecn: 0, packets };
         let outcome = self.with(|shape, cx| match shape {
             Shape::Opening(opening) => opening.handle_segment(cx, &segment),
             Shape::Connection(connection) => {

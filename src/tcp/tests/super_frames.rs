@@ -87,3 +87,29 @@ fn a_fin_goes_with_the_last_segment() {
     end.rcv(". 1:1(0) ack 3002 win 391");
     assert_eq!(end.conn().state(), State::FinWait2);
 }
+
+// RFC 5681 §3.2 and §4.2: a peer without SACK counts acknowledgements; what a device says of packets is only its word.
+#[test]
+fn a_train_past_a_hole_is_answered_as_often_as_its_length_has_full_segments() {
+    let table = [
+        // Past a hole: bytes, packets by the device's word, acknowledgements. A full segment has 1460 bytes.
+        (8_760, 6, 6),
+        (8_760, 8_760, 6),
+        (8_761, u32::MAX, 7),
+        // Three tell of a loss, however small the segments are.
+        (300, 3, 3),
+        (300, 2, 2),
+        (300, 300, 3),
+        (300, 1, 1),
+    ];
+    for (len, packets, expected) in table {
+        let mut end = End::established(plain(), 77, 0xffff_f000);
+        let (header, data) = parse(&format!(". 1001:{}({len}) ack 1 win 10000", 1001 + len), 77, 0xffff_f000);
+        end.rcv_train(header, &data, packets);
+        let mut sent = 0;
+        while sent < 1000 && end.poll().is_some() {
+            sent += 1;
+        }
+        assert_eq!(sent, expected, "{len} bytes in {packets} packets");
+    }
+}
