@@ -1,5 +1,6 @@
 //! Frames that have arrived, and what one read of a device hands over.
 
+use super::Buffer;
 use crate::frame::{Offload, Received};
 use std::io;
 
@@ -20,7 +21,7 @@ pub struct Batch {
 /// One frame of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
-    pub bytes: Vec<u8>,
+    pub buffer: Buffer,
     pub offload: Offload,
     /// Its data stands in the train of another slot.
     pub joined: bool,
@@ -62,30 +63,31 @@ impl Batch {
 
     /// Lets `fill` put a frame into the next buffer, which still holds whatever it held before; `Ok(None)` leaves
     /// the batch as it was.
-    pub fn fill(&mut self, fill: impl FnOnce(&mut Vec<u8>) -> io::Result<Option<Offload>>) -> io::Result<bool> {
+    pub fn fill(&mut self, fill: impl FnOnce(&mut Buffer) -> io::Result<Option<Offload>>) -> io::Result<bool> {
         if self.len == self.slots.len() {
             self.slots.push(Slot::default());
         }
         let slot = &mut self.slots[self.len];
-        let Some(offload) = fill(&mut slot.bytes)? else { return Ok(false) };
+        let Some(offload) = fill(&mut slot.buffer)? else { return Ok(false) };
         (slot.offload, slot.joined) = (offload, false);
         self.len += 1;
-        self.bytes += slot.bytes.len();
+        self.bytes += slot.buffer.len();
         Ok(true)
     }
 
     /// Adds a copy of a frame.
     pub fn push(&mut self, bytes: &[u8], offload: Offload) {
         let pushed = self.fill(|buffer| {
-            buffer.clear();
-            buffer.extend_from_slice(bytes);
-            Ok(Some(offload))
+            buffer.read(0, |buffer| {
+                buffer.extend_from_slice(bytes);
+                Ok(Some(offload))
+            })
         });
         debug_assert!(matches!(pushed, Ok(true)), "copying cannot fail");
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Received<'_>> {
         let frames = self.slots[..self.len].iter().filter(|slot| !slot.joined);
-        frames.map(|slot| Received { bytes: &slot.bytes, offload: slot.offload })
+        frames.map(|slot| Received { bytes: &slot.buffer, offload: slot.offload })
     }
 }

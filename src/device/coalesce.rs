@@ -68,9 +68,9 @@ impl Batch {
         let mut trains = SmallVec::<[(usize, Train); TRAINS]>::new();
         for index in first..self.len() {
             let slot = &self.slots[index];
-            let Some(segment) = Segment::find(&slot.bytes).filter(|_| slot.offload.segment_size.is_none()) else {
+            let Some(segment) = Segment::find(&slot.buffer).filter(|_| slot.offload.segment_size.is_none()) else {
                 // A segment in another guise may be of an open train, and must not overtake it.
-                if !is_surely_no_segment(&self.slots[index].bytes) {
+                if !is_surely_no_segment(&self.slots[index].buffer) {
                     self.finish(&mut trains);
                 }
                 continue;
@@ -94,8 +94,11 @@ impl Batch {
         let (head, slot) = (&mut before[*head], &mut after[0]);
         let good = |checksum| checksum != Checksum::Full;
         let (head_good, slot_good) = (good(head.offload.checksum), good(slot.offload.checksum));
-        slot.joined = train.join(&mut head.bytes, head_good, &slot.bytes, segment, slot_good);
-        slot.joined
+        let Some(place) = train.join(&head.buffer, head_good, &slot.buffer, segment, slot_good) else { return false };
+        head.buffer.truncate(place);
+        head.buffer.extend_from_slice(&slot.buffer[segment.data()]);
+        slot.joined = true;
+        true
     }
 
     fn finish(&mut self, trains: &mut SmallVec<[(usize, Train); TRAINS]>) {
@@ -104,7 +107,7 @@ impl Batch {
 
     fn end(&mut self, head: usize, train: Train) {
         let slot = &mut self.slots[head];
-        if let Some(segment_size) = train.finish(&mut slot.bytes) {
+        if let Some(segment_size) = train.finish(&mut slot.buffer) {
             slot.offload.segment_size = Some(segment_size);
             slot.offload.checksum = Checksum::Good;
         }

@@ -110,7 +110,7 @@ impl Device for End {
             && let Some((bytes, offload)) = queue.take_due(now)
         {
             batch.fill(|buffer| {
-                *buffer = bytes;
+                *buffer = bytes.into();
                 Ok(Some(offload))
             })?;
         }

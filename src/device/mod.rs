@@ -18,6 +18,7 @@
 //! cannot take is lost, as on a wire, and an error is what ends the device.
 
 mod batch;
+mod buffer;
 pub mod coalesce;
 mod expected;
 pub mod fault;
@@ -35,6 +36,7 @@ mod transmit;
 mod virtio;
 
 pub use batch::Batch;
+pub use buffer::Buffer;
 pub use coalesce::Coalesce;
 
 use crate::frame::Frame;

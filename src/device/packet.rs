@@ -13,7 +13,7 @@ use super::expected::Expected;
 use super::system::{interface, packet};
 use super::transmit::{self, Writer};
 use super::virtio::{self, Waiting};
-use super::{Batch, Capabilities, Device, LINK_HEADER_LEN, SUPER_FRAME};
+use super::{Batch, Buffer, Capabilities, Device, LINK_HEADER_LEN, SUPER_FRAME};
 use crate::frame::{Checksum, Frame, Offload};
 use crate::time::Instant;
 use std::collections::VecDeque;
@@ -96,17 +96,21 @@ impl Packet {
     }
 
     /// The next frame that is meant for `buffer`; none when nothing is there.
-    fn next_frame(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<Offload>> {
+    fn next_frame(&mut self, buffer: &mut Buffer) -> io::Result<Option<Offload>> {
         let room = self.mtu + LINK_HEADER_LEN;
         if let Some(facts) = self.waiting.take(buffer) {
             return Ok(Some(facts));
         }
         loop {
-            match packet::receive(self.socket.as_fd(), buffer, room, &mut self.overflow) {
-                Ok(message) if message.outgoing => {}
-                Ok(message) if message.truncated => self.lost += 1,
-                Ok(message) => {
-                    let facts = facts(&message, buffer);
+            let received = buffer.read(0, |bytes| {
+                let message = packet::receive(self.socket.as_fd(), bytes, room, &mut self.overflow)?;
+                let facts = facts(&message, bytes);
+                Ok((message, facts))
+            });
+            match received {
+                Ok((message, _)) if message.outgoing => {}
+                Ok((message, _)) if message.truncated => self.lost += 1,
+                Ok((_, facts)) => {
                     return Ok(Some(if self.offload { facts } else { self.waiting.split(facts, buffer) }));
                 }
                 Err(error) => match error.raw_os_error() {

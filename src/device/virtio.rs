@@ -1,8 +1,8 @@
 //! The virtio-net header (virtio 1.2 §5.1.6): the offload facts of a frame, as the kernel hands them over and takes
 //! them before each frame; and what both devices do that have it, the TAP and the packet socket.
 
-use super::offload;
 use super::transmit::{Sent, Writer};
+use super::{Buffer, offload};
 use crate::frame::{Checksum, Frame, Offload};
 use crate::wire::ethernet::ether_type;
 use crate::wire::protocol;
@@ -57,16 +57,20 @@ impl Waiting {
     }
 
     /// The next frame that waits, moved into `buffer`.
-    pub fn take(&mut self, buffer: &mut Vec<u8>) -> Option<Offload> {
-        *buffer = self.0.pop_front()?;
+    pub fn take(&mut self, buffer: &mut Buffer) -> Option<Offload> {
+        *buffer = self.0.pop_front()?.into();
         Some(Offload::default())
     }
 
     /// Splits what `buffer` holds: the first piece stays, the others wait.
-    pub fn split(&mut self, facts: Offload, buffer: &mut Vec<u8>) -> Offload {
-        let mut pieces = offload::pieces(std::mem::take(buffer), facts).into_iter();
-        *buffer = pieces.next().unwrap_or_default();
-        self.0.extend(pieces);
+    pub fn split(&mut self, mut facts: Offload, buffer: &mut Buffer) -> Offload {
+        if facts.segment_size.is_some() {
+            let mut pieces = offload::pieces(std::mem::take(buffer).into_vec(), facts).into_iter();
+            *buffer = pieces.next().unwrap_or_default().into();
+            self.0.extend(pieces);
+        } else {
+            offload::finish_checksum(buffer, &mut facts);
+        }
         Offload::default()
     }
 }

@@ -163,7 +163,7 @@ impl<D: Device> Device for Fault<D> {
             && let Some(packet) = self.incoming.dequeue(now)
         {
             batch.fill(|buffer| {
-                *buffer = packet.bytes;
+                *buffer = packet.bytes.into();
                 Ok(Some(packet.offload))
             })?;
         }

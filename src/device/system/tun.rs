@@ -3,6 +3,7 @@
 use super::checked;
 use super::interface::request;
 use crate::device::virtio::HEADER_LEN;
+use rustix::buffer::spare_capacity;
 use std::ffi::{CStr, c_short, c_uint};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -38,20 +39,10 @@ pub fn set_offloads(node: BorrowedFd<'_>, on: bool) -> io::Result<()> {
     set(TCP_OFFLOADS | UDP_OFFLOADS).or_else(|_| set(TCP_OFFLOADS))
 }
 
-/// Reads one frame of at most `room` bytes into `buffer`, and the header before it.
+/// Reads a header, which is given, and the frame behind it into `buffer`, which is empty and gets room for a frame of
+/// `room` bytes at least.
 pub fn receive(node: BorrowedFd<'_>, buffer: &mut Vec<u8>, room: usize) -> io::Result<[u8; HEADER_LEN]> {
-    let mut header = [0u8; HEADER_LEN];
-    buffer.clear();
-    buffer.reserve(room);
-    let pieces = [
-        libc::iovec { iov_base: header.as_mut_ptr().cast(), iov_len: HEADER_LEN },
-        libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: room },
-    ];
-    // SAFETY: both pieces name memory that lives across the call, and `buffer` has `room` bytes of capacity.
-    let received = unsafe { libc::readv(node.as_raw_fd(), pieces.as_ptr(), pieces.len() as _) };
-    let received = usize::try_from(received).map_err(|_| io::Error::last_os_error())?;
-    let len = received.checked_sub(HEADER_LEN).ok_or(io::ErrorKind::UnexpectedEof)?;
-    // SAFETY: the kernel fills the pieces in order, so that this many bytes of `buffer` are written, and `room` at most.
-    unsafe { buffer.set_len(len.min(room)) };
-    Ok(header)
+    buffer.reserve(HEADER_LEN + room);
+    rustix::io::read(node, spare_capacity(buffer))?;
+    buffer.first_chunk().copied().ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }

@@ -100,7 +100,7 @@ impl Device for Port {
             && let Some(bytes) = wire.take(now)
         {
             batch.fill(|buffer| {
-                *buffer = bytes;
+                *buffer = bytes.into();
                 Ok(Some(Offload::default()))
             })?;
         }

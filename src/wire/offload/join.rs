@@ -8,12 +8,13 @@ use super::place::{Place, be16};
 use crate::wire::checksum::Sum;
 use crate::wire::tcp::Flags;
 use std::num::NonZeroU16;
+use std::ops::Range;
 
 /// Ethernet without a tag and IPv4 without options: where TCP begins.
 const IP: usize = 14;
 const TCP: usize = 34;
 /// Both addresses and both ports, next to each other.
-const FLOW: std::ops::Range<usize> = 26..38;
+const FLOW: Range<usize> = 26..38;
 /// The longest IP packet.
 const LONGEST: usize = 65_535;
 
@@ -64,6 +65,11 @@ impl Segment {
         })
     }
 
+    /// Where its data lies in the frame.
+    pub fn data(&self) -> Range<usize> {
+        self.data..self.end
+    }
+
     fn len(&self) -> usize {
         self.end - self.data
     }
@@ -105,27 +111,26 @@ impl Train {
         self.first.flow == segment.flow
     }
 
-    /// Puts the segment of the frame `next` behind the others, whose first frame `train` is. False when it must stand for
-    /// itself; then nothing may follow this train any more. `good` says of either frame that its checksum was found
-    /// good already.
-    pub fn join(&mut self, train: &mut Vec<u8>, good: bool, next: &[u8], segment: &Segment, next_good: bool) -> bool {
+    /// Lets the segment of the frame `next` follow the others, whose first frame `train` is: gives where in the train its
+    /// data belongs, behind which nothing is the train's. None when it must stand for itself; then nothing may follow
+    /// this train any more. `good` says of either frame that its checksum was found good already.
+    pub fn join(&mut self, train: &[u8], good: bool, next: &[u8], segment: &Segment, next_good: bool) -> Option<usize> {
         let joins = !self.closed && self.is_followed_by(train, next, segment) && {
             self.verified = self.verified || self.first.is_good(train, good);
             self.verified && segment.is_good(next, next_good)
         };
         if !joins {
             self.closed = true;
-            return false;
+            return None;
         }
-        train.truncate(self.first.end + (self.next_seq.wrapping_sub(self.first.seq) as usize - self.first.len()));
-        train.extend_from_slice(&next[segment.data..segment.end]);
+        let place = self.first.data + self.next_seq.wrapping_sub(self.first.seq) as usize;
         self.next_seq = self.next_seq.wrapping_add(segment.len() as u32);
         self.last_identification = segment.identification;
         self.flags |= segment.flags;
         self.count += 1;
         let is_last = segment.has(Flags::FIN | Flags::PSH) || segment.len() < usize::from(self.segment_size.get());
         self.closed = is_last;
-        true
+        Some(place)
     }
 
     fn is_followed_by(&self, train: &[u8], next: &[u8], segment: &Segment) -> bool {
