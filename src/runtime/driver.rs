@@ -1,8 +1,10 @@
-//! The driver: one thread that owns a device and takes its host's turns in real time.
+//! The driver: one thread that owns a device, takes its host's turns in real time, and runs the tasks that it is given.
 
 use super::host::Host;
+use super::local::{LocalDriver, LocalQueue};
 use super::nic::Nic;
-use super::polling::{Choice, Polling, Rest};
+use super::polling::{Choice, Polling};
+use super::tasks::SendSpawner;
 use crate::device::{Capabilities, Coalesce, Device, SUPER_FRAME};
 use crate::event::Observer;
 use crate::stack;
@@ -10,6 +12,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
+use tokio::runtime::Handle;
 
 /// A running host: stops when it is dropped.
 ///
@@ -25,6 +28,7 @@ use std::thread::JoinHandle;
 /// ```
 pub struct Driver {
     host: Host,
+    spawner: SendSpawner,
     stop: Arc<AtomicBool>,
     polling: Choice,
     thread: Option<JoinHandle<io::Result<()>>>,
@@ -38,8 +42,7 @@ impl Driver {
         device: Box<dyn Device>,
         observer: Option<Box<dyn Observer>>,
     ) -> io::Result<Driver> {
-        let (host, nic) = begin(config, seed, device, observer)?;
-        Self::spawn(host, nic)
+        Self::spawn(LocalQueue::new(begin(config, seed, device, observer)?))
     }
 
     /// Starts a host on several queues of one link, each with a thread and connections of its own. Gives a driver for each
@@ -54,23 +57,29 @@ impl Driver {
         devices: Vec<Box<dyn Device>>,
         observers: Vec<Box<dyn Observer>>,
     ) -> io::Result<Vec<Driver>> {
-        let begun = begin_queues(config, seed, devices, observers)?;
-        begun.into_iter().map(|(host, nic)| Self::spawn(host, nic)).collect()
+        LocalDriver::queues(config, seed, devices, observers)?.into_iter().map(Self::spawn).collect()
     }
 
-    fn spawn(host: Host, nic: Nic) -> io::Result<Driver> {
+    fn spawn(queue: LocalQueue) -> io::Result<Driver> {
+        let (host, spawner, polling) = (queue.host().clone(), queue.send_spawner(), queue.polling().clone());
         let stop = Arc::new(AtomicBool::new(false));
-        let polling = Choice::default();
-        let rest = Rest::new(polling.clone());
-        let (of_thread, stop_of_thread) = (host.clone(), stop.clone());
-        let thread = std::thread::Builder::new()
-            .name("strata-driver".into())
-            .spawn(move || drive(&of_thread, nic, rest, &stop_of_thread))?;
-        Ok(Driver { host, stop, polling, thread: Some(thread) })
+        let (told, tokio) = (stop.clone(), Handle::try_current().ok());
+        let thread = std::thread::Builder::new().name("strata-driver".into()).spawn(move || {
+            let _within = tokio.as_ref().map(Handle::enter);
+            queue.into_driver().drive(|| told.load(Ordering::Acquire))
+        })?;
+        Ok(Driver { host, spawner, stop, polling, thread: Some(thread) })
     }
 
     pub fn host(&self) -> &Host {
         &self.host
+    }
+
+    /// Adds tasks to its thread, where they are served without a hop to another. They should neither block nor compute
+    /// for long, for the stack waits meanwhile. A driver that was started within a runtime of tokio lends them its
+    /// timers, its files and its threads for what blocks.
+    pub fn spawner(&self) -> &SendSpawner {
+        &self.spawner
     }
 
     /// What its thread does from now on when nothing is to be done; at first it [sleeps](Polling::Sleep).
@@ -165,35 +174,4 @@ pub(super) fn begin_queues(
         Host::join(&begun.iter().map(|(host, _)| host.clone()).collect::<Vec<_>>());
     }
     Ok(begun)
-}
-
-fn drive(host: &Host, nic: Nic, rest: Rest, stop: &AtomicBool) -> io::Result<()> {
-    let name = nic.device().describe();
-    // Also when the loop panics: nobody must wait for a host that no longer moves.
-    let _ended = EndOnDrop(host);
-    let result = run(host, nic, rest, stop)
-        .map_err(|error| io::Error::new(error.kind(), format!("{name} failed, the stack has stopped: {error}")));
-    match &result {
-        Ok(()) => host.end(io::ErrorKind::NotConnected, "the stack was stopped".into()),
-        Err(error) => host.end(error.kind(), error.to_string()),
-    }
-    result
-}
-
-struct EndOnDrop<'a>(&'a Host);
-
-impl Drop for EndOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.end(io::ErrorKind::Other, "the driver has ended unexpectedly".into());
-    }
-}
-
-fn run(host: &Host, mut nic: Nic, mut rest: Rest, stop: &AtomicBool) -> io::Result<()> {
-    while !stop.load(Ordering::Acquire) {
-        let turn = nic.turn(host)?;
-        if turn.idle {
-            rest.take(host, &nic, turn, turn.busy)?;
-        }
-    }
-    Ok(())
 }

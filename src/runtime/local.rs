@@ -1,30 +1,27 @@
 //! Driver and applications on one thread: a request is served without a hop between threads.
 //!
-//! Where a [`Driver`](super::Driver) has to wake whoever waits in another thread, a [`LocalDriver`] goes on with the
-//! tasks that the first half of a turn has made ready, and then takes its second half.
+//! Where others have to wake whoever waits in another thread, a [`LocalDriver`] goes on with the tasks that the first
+//! half of a turn has made ready, and then takes its second half.
+
+#[cfg(test)]
+mod tests;
 
 use super::driver::{begin, begin_queues};
 use super::host::Host;
 use super::nic::Nic;
 use super::polling::{Choice, Polling, Rest};
+use super::tasks::{Desk, SendSpawner, Spawner, Tasks};
 use crate::device::Device;
 use crate::event::Observer;
 use crate::stack;
-use futures::future::LocalBoxFuture;
-use futures::stream::{FuturesUnordered, StreamExt};
 use std::cell::RefCell;
 use std::future::Future;
 use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
 
-type Task = LocalBoxFuture<'static, ()>;
-
-/// How many times in a row tasks may make each other ready before the device is looked at again.
-const ROUNDS: usize = 64;
-
-/// A host in real time, with the tasks that use it, on the thread that calls [`run`](LocalDriver::run).
+/// A host in real time, with the tasks that use it, on the thread that calls [`run`](LocalDriver::run). When it is
+/// dropped the host ends, and with it every call that waits in another thread.
 ///
 /// ```no_run
 /// # fn device() -> Box<dyn strata::device::Device> { unimplemented!() }
@@ -43,49 +40,45 @@ const ROUNDS: usize = 64;
 /// })?;
 /// # Ok::<(), std::io::Error>(())
 /// ```
+///
+/// Tasks that need tokio's timers, files or threads for what blocks find them when [`run`](LocalDriver::run) is called
+/// within a runtime of tokio ([`Handle::enter`](tokio::runtime::Handle::enter)).
 pub struct LocalDriver {
     host: Host,
     nic: Nic,
-    tasks: FuturesUnordered<Task>,
-    spawned: Spawner,
+    tasks: Tasks,
     polling: Choice,
 }
 
 /// A host on one of several queues, on its way to the thread that is to drive it.
 pub struct LocalQueue {
-    host: Host,
     nic: Nic,
+    desk: Arc<Desk>,
+    polling: Choice,
 }
 
 impl LocalQueue {
+    pub(super) fn new((host, nic): (Host, Nic)) -> LocalQueue {
+        LocalQueue { nic, desk: Desk::of(&host), polling: Choice::default() }
+    }
+
     pub fn host(&self) -> &Host {
-        &self.host
+        self.desk.host()
+    }
+
+    /// Adds tasks from any thread.
+    pub fn send_spawner(&self) -> SendSpawner {
+        self.desk.spawner()
+    }
+
+    pub(super) fn polling(&self) -> &Choice {
+        &self.polling
     }
 
     /// Its driver, which stays on the thread that makes it.
     pub fn into_driver(self) -> LocalDriver {
-        let LocalQueue { host, nic } = self;
-        let (tasks, spawned) = (FuturesUnordered::new(), Spawner::default());
-        LocalDriver { host, nic, tasks, spawned, polling: Choice::default() }
-    }
-}
-
-/// Adds tasks to the driver that it came from.
-#[derive(Clone, Default)]
-pub struct Spawner(Rc<RefCell<Vec<Task>>>);
-
-impl Spawner {
-    pub fn spawn(&self, task: impl Future<Output = ()> + 'static) {
-        self.0.borrow_mut().push(Box::pin(task));
-    }
-}
-
-/// Wakes the driver, if it sleeps, for a task that was woken from elsewhere.
-struct Bell(Host);
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.0.ring_if_asleep();
+        let LocalQueue { nic, desk, polling } = self;
+        LocalDriver { host: desk.host().clone(), nic, tasks: Tasks::new(desk), polling }
     }
 }
 
@@ -97,8 +90,7 @@ impl LocalDriver {
         device: Box<dyn Device>,
         observer: Option<Box<dyn Observer>>,
     ) -> io::Result<LocalDriver> {
-        let (host, nic) = begin(config, seed, device, observer)?;
-        Ok(LocalQueue { host, nic }.into_driver())
+        Ok(LocalQueue::new(begin(config, seed, device, observer)?).into_driver())
     }
 
     /// Hosts on several queues of one link, each for a thread of its own and with its share of the connections, as those
@@ -110,7 +102,7 @@ impl LocalDriver {
         observers: Vec<Box<dyn Observer>>,
     ) -> io::Result<Vec<LocalQueue>> {
         let begun = begin_queues(config, seed, devices, observers)?;
-        Ok(begun.into_iter().map(|(host, nic)| LocalQueue { host, nic }).collect())
+        Ok(begun.into_iter().map(LocalQueue::new).collect())
     }
 
     /// What it does when nothing is to be done; at first it [sleeps](Polling::Sleep).
@@ -122,89 +114,59 @@ impl LocalDriver {
         &self.host
     }
 
+    /// Adds tasks from the driver's own thread; they need not be able to leave it.
     pub fn spawner(&self) -> Spawner {
-        self.spawned.clone()
+        self.tasks.spawner().clone()
     }
 
-    /// Drives the host and its tasks until `main` is done; gives what it gave. A device that fails ends it.
+    /// Adds tasks from any thread.
+    pub fn send_spawner(&self) -> SendSpawner {
+        self.tasks.send_spawner()
+    }
+
+    /// Drives the host and its tasks until `main` is done; gives what it gave. A device that fails ends it, and the host.
+    ///
+    /// # Panics
+    /// When `main` does. Any other task that panics ends alone.
     pub fn run<T: 'static>(&mut self, main: impl Future<Output = T> + 'static) -> io::Result<T> {
         let result = Rc::new(RefCell::new(None));
         let place = result.clone();
-        self.spawned.spawn(async move { *place.borrow_mut() = Some(main.await) });
-        let waker = Waker::from(Arc::new(Bell(self.host.clone())));
-        let mut rest = Rest::new(self.polling.clone());
-        loop {
-            let arrival = self.nic.receive(&self.host)?;
-            // Between the halves of a turn, so that an answer leaves with the acknowledgement of its question.
-            self.run_tasks(&waker);
-            let turn = self.nic.transmit(&self.host)?;
-            if let Some(result) = result.borrow_mut().take() {
-                return Ok(result);
-            }
-            let busy = arrival.any || turn.busy;
-            if turn.idle && !arrival.full {
-                rest.take(&self.host, &self.nic, turn, busy)?;
-            }
-        }
+        self.tasks.push_main(async move { *place.borrow_mut() = Some(main.await) });
+        self.drive(|| result.borrow().is_some())?;
+        let given = result.borrow_mut().take();
+        Ok(given.expect("driven until it was there"))
     }
 
-    /// Goes on with every task that is ready, until none is.
-    fn run_tasks(&mut self, waker: &Waker) {
-        let mut cx = Context::from_waker(waker);
-        for _ in 0..ROUNDS {
-            self.tasks.extend(self.spawned.0.borrow_mut().drain(..));
-            while let Poll::Ready(Some(())) = self.tasks.poll_next_unpin(&mut cx) {}
-            if self.spawned.0.borrow().is_empty() {
-                return;
+    /// The same until something else is done. Whoever changes that from another thread rings.
+    pub(super) fn drive(&mut self, done: impl Fn() -> bool) -> io::Result<()> {
+        self.take_turns(done).map_err(|error| {
+            let sentence = format!("{} failed, the stack has stopped: {error}", self.nic.device().describe());
+            self.host.end(error.kind(), sentence.clone());
+            io::Error::new(error.kind(), sentence)
+        })
+    }
+
+    fn take_turns(&mut self, done: impl Fn() -> bool) -> io::Result<()> {
+        let mut rest = Rest::new(self.polling.clone());
+        while !done() {
+            let arrival = self.nic.receive(&self.host)?;
+            // Between the halves of a turn, so that an answer leaves with the acknowledgement of its question.
+            self.tasks.run();
+            let turn = self.nic.transmit(&self.host)?;
+            if turn.idle && !arrival.full && !self.tasks.any_ready() && !done() {
+                rest.take(&self.host, &self.nic, turn, arrival.any || turn.busy)?;
             }
         }
+        Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::device::link::{Config, Link};
-    use crate::runtime::asynchronous::TcpListener;
-    use crate::runtime::{Driver, blocking};
-    use std::io::{Read, Write};
-    use std::net::{Shutdown, SocketAddr};
-    use std::time::Duration;
-
-    const SERVER: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 2)), 7);
-
-    #[test]
-    fn a_task_on_the_drivers_thread_echoes_and_hears_from_other_threads() {
-        let (left, right) = Link::pollable_pair(Config::default()).expect("two ends");
-        let (stop, stopped) = tokio::sync::oneshot::channel();
-        let server = std::thread::spawn(move || {
-            let mut driver = LocalDriver::new(stack::Config::default(), 7, Box::new(right), None)?;
-            let listener = TcpListener::bind(driver.host(), SERVER)?;
-            let spawner = driver.spawner();
-            spawner.clone().spawn(async move {
-                while let Ok((mut stream, _)) = listener.accept().await {
-                    let mut echo = stream.handle();
-                    spawner.spawn(async move { drop(tokio::io::copy(&mut stream, &mut echo).await) });
-                }
-            });
-            driver.run(async move { stopped.await.is_ok() })
-        });
-        let config = stack::Config {
-            mac: [2, 0, 0, 0, 0, 1],
-            addresses: vec!["192.0.2.1/24".parse().expect("a prefix")],
-            ..stack::Config::default()
-        };
-        let client = Driver::start(config, 8, Box::new(left), None).expect("a driver");
-        let mut stream = blocking::TcpStream::connect(client.host(), SERVER).expect("a connection");
-        stream.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
-        stream.write_all(b"there and back").expect("room");
-        let mut back = [0; 14];
-        stream.read_exact(&mut back).expect("an echo");
-        assert_eq!(&back, b"there and back");
-        stream.shutdown(Shutdown::Both).expect("an open stream");
-        // The server sleeps by now; only the bell can wake it.
-        std::thread::sleep(Duration::from_millis(20));
-        stop.send(()).expect("somebody listens");
-        assert!(server.join().expect("no panic").expect("no error"));
+impl Drop for LocalDriver {
+    fn drop(&mut self) {
+        // Also when a turn panics: nobody must wait for a host that no longer moves. An earlier reason stays.
+        match std::thread::panicking() {
+            true => self.host.end(io::ErrorKind::Other, "the driver has ended unexpectedly".into()),
+            false => self.host.end(io::ErrorKind::NotConnected, "the stack was stopped".into()),
+        }
     }
 }

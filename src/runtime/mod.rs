@@ -9,13 +9,13 @@
 //!                     |
 //!                    Nic (a device, its batch, its queue): one turn = receive, handle, wake, transmit
 //!                     |
-//!        Driver: a thread and the real clock        sim::Simulation: virtual time
-//!        LocalDriver: the same, with the tasks on its thread
+//!        LocalDriver: the real clock, and tasks     sim::Simulation: virtual time
+//!        Driver: a thread with one of those
 //! ```
 //!
 //! Invariants: no system call is made while the lock is held; wakers are woken and dropped outside of it; the stack's
 //! time never steps back; frames wait in bounded queues only. The driver and the simulator take the same turn
-//! ([`Nic::turn`]), so that they cannot differ in anything but the clock.
+//! ([`Nic::turn`]), whose halves the driver's tasks run between, so that they cannot differ in anything but the clock.
 
 pub mod asynchronous;
 pub mod blocking;
@@ -30,14 +30,16 @@ mod polling;
 #[cfg(target_os = "linux")]
 pub mod sandbox;
 mod socket;
+mod tasks;
 mod waiters;
 
 pub use clock::Clock;
 pub use driver::Driver;
 pub(crate) use driver::suit;
 pub use host::Host;
-pub use local::{LocalDriver, LocalQueue, Spawner};
+pub use local::{LocalDriver, LocalQueue};
 pub use nic::{Nic, Turn};
 pub use ping::PingSocket;
 pub use polling::Polling;
 pub use socket::TcpSocket;
+pub use tasks::{SendSpawner, Spawner};
