@@ -51,14 +51,32 @@ impl Random {
         (self.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    /// The bytes of the values that would come next, the least first.
     pub fn fill(&mut self, bytes: &mut [u8]) {
-        self.generator.fill_bytes(bytes);
+        // What the generator itself fills it copies four bytes at a time, each by a call: several times slower.
+        let (whole, rest) = bytes.as_chunks_mut();
+        whole.iter_mut().for_each(|eight| *eight = self.next_u64().to_le_bytes());
+        self.generator.fill_bytes(rest);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_filled_is_what_the_generator_fills() {
+        for (before, len) in [(0, 4096), (1, 4096), (63, 300), (0, 0), (1, 1), (2, 7), (3, 8), (5, 1023)] {
+            let (mut ours, mut its) = (Random::new(3), Random::new(3));
+            for _ in 0..before {
+                assert_eq!(ours.next_u32(), its.next_u32());
+            }
+            let (mut filled, mut expected) = (vec![0; len], vec![0; len]);
+            ours.fill(&mut filled);
+            its.generator.fill_bytes(&mut expected);
+            assert_eq!((filled, ours.state()), (expected, its.state()), "{len} bytes after {before} words");
+        }
+    }
 
     #[test]
     fn a_generator_goes_on_from_where_another_was() {
