@@ -73,6 +73,10 @@ pub async fn serve(listener: TcpListener, router: Router, clock: Clock, executor
 /// One connection from its first request to its end.
 async fn connection(stream: TcpStream, router: Router, clock: Clock, timer: Timer) {
     let (watch, handle) = (stream.watch(), stream.handle());
+    // The head of an answer and its body may come one after the other, a file from a disk for one. The end of it must not
+    // wait for a client that delays its acknowledgement (RFC 9293 §3.7.4, RFC 1122 §4.2.3.2). The only error is a
+    // connection that has ended, and that is found next.
+    let _ = stream.set_nodelay(true);
     let mut builder = http1::Builder::new();
     // A client may end its side after the request and still wants the answer. (`pipeline_flush` stays off: with it
     // hyper 1.12 loses the answer to a request that it cannot parse.)

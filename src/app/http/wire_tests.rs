@@ -193,3 +193,47 @@ fn the_date_is_that_of_the_host() {
     assert!(heard.text.contains("date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"), "{}", heard.text);
     assert!(heard.text.ends_with("\r\n\r\n"), "an answer to HEAD has no content");
 }
+
+#[test]
+fn what_comes_after_the_head_does_not_wait_for_its_acknowledgement() {
+    // A client that delays acknowledgements holds back whoever waits for them: Nagle's algorithm is off.
+    const LATER: Duration = Duration::from_millis(1);
+    let (left, right) = Link::pair(LinkConfig::default());
+    let mut sim = Simulation::new();
+    let address = vec!["192.0.2.1/24".parse().expect("a prefix")];
+    let config = stack::Config { mac: [2, 0, 0, 0, 0, 1], addresses: address, ..stack::Config::default() };
+    let client = sim.add_host(config, 1, Box::new(left), None);
+    let server = sim.add_host(stack::Config::default(), 2, Box::new(right), None);
+    let at: SocketAddr = "192.0.2.2:80".parse().expect("an address");
+    let listener = TcpListener::bind(&server, at).expect("a free port");
+    let executor = Simulated { spawner: sim.spawner(), time: sim.time() };
+    let (clock, time) = (server.clock().clone(), sim.time());
+    let later = move || {
+        let time = time.clone();
+        async move {
+            let body = futures::stream::once(async move {
+                time.sleep(LATER).await;
+                Ok::<_, std::convert::Infallible>("later")
+            });
+            axum::body::Body::from_stream(body)
+        }
+    };
+    let router = axum::Router::new().route("/", axum::routing::get(later));
+    sim.spawn(async move { drop(serve(listener, router, clock, executor).await) });
+    let time = sim.time();
+    let took = sim.run(async move {
+        let mut stream = TcpStream::connect(&client, at).await.expect("a connection");
+        let mut took = Vec::new();
+        // More than once: at first a client acknowledges at once.
+        for _ in 0..20 {
+            let (asked, mut heard) = (time.now(), Vec::new());
+            stream.write_all(b"GET / HTTP/1.1\r\nHost: h\r\n\r\n").await.expect("room");
+            while !heard.ends_with(b"\r\n0\r\n\r\n") {
+                assert_ne!(stream.read_buf(&mut heard).await.expect("an answer"), 0);
+            }
+            took.push(time.now().since(asked));
+        }
+        took
+    });
+    assert!(took.iter().all(|took| *took < 2 * LATER), "{took:?}");
+}
