@@ -1,5 +1,7 @@
-//! Where servers run: on tokio in real time, or in a simulation in virtual time.
+//! Where servers run: in real time beside a stack on its driver's thread, or on tokio's threads; or in a simulation in
+//! virtual time.
 
+use crate::runtime::SendSpawner;
 use crate::sim;
 use std::future::Future;
 use std::time::Duration;
@@ -27,7 +29,21 @@ impl Timer {
     }
 }
 
-/// Tokio's executor; to be used within its runtime.
+/// The thread of a driver, which was started within a runtime of tokio: a request is answered without a hop to another.
+#[derive(Clone)]
+pub struct Beside(pub SendSpawner);
+
+impl Executor for Beside {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(task);
+    }
+
+    fn timer(&self) -> Timer {
+        Timer::Tokio
+    }
+}
+
+/// Tokio's executor; to be used within its runtime. Each request costs two hops between its threads and the driver's.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Tokio;
 

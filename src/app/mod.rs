@@ -2,7 +2,8 @@
 //!
 //! [`http`] serves pages with `axum` and `hyper`, [`services`] are the small classics (echo, discard, daytime,
 //! chargen), [`cli`] is the `strata` command. All of them run on the [asynchronous](crate::runtime::asynchronous)
-//! sockets and leave open who drives them: [`executor`] has tokio in real time and a simulation in virtual time.
+//! sockets and leave open who drives them: [`executor`] has the driver's own thread and tokio in real time, and a simulation in
+//! virtual time.
 //! [`experiments`] are described in files and run in virtual time.
 
 pub mod cli;

@@ -10,8 +10,9 @@ use tokio::sync::Semaphore;
 /// The size of one piece, in bytes.
 const PIECE: usize = 64 * 1024;
 
-/// Up to here the digest is computed at once, where the request is handled; above, on a thread of its own.
-const AT_ONCE: u64 = 1 << 20;
+/// Up to here the digest is computed at once, where the request is handled, which may be the thread of the stack's driver;
+/// above, on a thread of its own.
+const AT_ONCE: u64 = PIECE as u64;
 
 /// How many digests are remembered.
 const REMEMBERED: usize = 1024;
@@ -56,9 +57,8 @@ impl Iterator for Seeded {
         if self.left == 0 {
             return None;
         }
-        let mut piece = vec![0; PIECE];
+        let mut piece = vec![0; usize::try_from(self.left).unwrap_or(PIECE).min(PIECE)];
         self.random.fill(&mut piece);
-        piece.truncate(usize::try_from(self.left).unwrap_or(PIECE).min(PIECE));
         self.left -= piece.len() as u64;
         Some(Bytes::from(piece))
     }

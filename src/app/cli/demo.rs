@@ -69,9 +69,9 @@ impl Demo {
         introduce("the Linux kernel's own TCP", &link.standing.to_string());
         let views = ViewOptions { capture: Some(self.capture.clone()), trace: true, ..ViewOptions::default() };
         let node = link.start(options, &views, Terminal::Stdout(self.detail()))?;
-        let within = node.runtime().enter();
-        serve::start(node.host(), options, &SiteOptions::default(), node.seed())?;
-        drop(within);
+        for driver in node.drivers() {
+            serve::start(driver, options, &SiteOptions::default(), node.seed())?;
+        }
         let page = fetch(SocketAddr::new(options.address(), serve::HTTP_PORT));
         node.settle();
         node.stop()?;

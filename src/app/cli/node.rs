@@ -1,4 +1,4 @@
-//! A stack that runs for the length of one command: its link, its views, and tokio for its applications.
+//! A stack that runs for the length of one command: its link, its views, and tokio for what its applications wait for.
 
 use super::failure::{Doing, Failure};
 use super::options::{BusyPoll, HostOptions, ViewOptions};
@@ -65,9 +65,9 @@ impl Node {
         self.drivers[0].host()
     }
 
-    /// The host of each queue: what is served is served on all of them.
-    pub fn hosts(&self) -> impl Iterator<Item = &Host> {
-        self.drivers.iter().map(Driver::host)
+    /// That of each queue: what is served is served on all of them, on the thread of each.
+    pub fn drivers(&self) -> &[Driver] {
+        &self.drivers
     }
 
     pub fn runtime(&self) -> &tokio::runtime::Runtime {
@@ -91,7 +91,8 @@ impl Node {
     /// Waits a moment for connections that are about to end, so that they end properly.
     pub fn settle(&self) {
         let give_up = Instant::now() + SETTLE;
-        while self.hosts().any(|host| host.unfinished_connections() > 0) && Instant::now() < give_up {
+        let unfinished = || self.drivers.iter().any(|driver| driver.host().unfinished_connections() > 0);
+        while unfinished() && Instant::now() < give_up {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
@@ -147,14 +148,18 @@ impl Attached {
     /// Opens the views and starts the stack.
     pub fn start(self, options: &HostOptions, views: &ViewOptions, terminal: Terminal) -> Result<Node, Failure> {
         let Attached { queues, peer, standing, seed } = self;
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().doing("starting tokio")?;
+        // Little is left to its threads: timers, signals, and what blocks.
+        let mut tokio = tokio::runtime::Builder::new_multi_thread();
+        let runtime = tokio.worker_threads(1).enable_all().build().doing("starting tokio")?;
+        let within = runtime.enter();
         let (views, observer) = Views::open(views, &standing.device, terminal)?;
         let observers = observer.map_or_else(Vec::new, |observer| shared_by(observer, queues.len()));
         let drivers = Driver::start_queues(&options.stack(queues[0].capabilities()), seed, queues, observers)?;
         if let Some(BusyPoll(polling)) = options.busy_poll {
             drivers.iter().for_each(|driver| driver.set_polling(polling));
         }
-        let peer = peer.map(|device| start_peer(options, device, seed, &runtime)).transpose()?;
+        let peer = peer.map(|device| start_peer(options, device, seed)).transpose()?;
+        drop(within);
         Ok(Node { drivers, views, runtime, standing, seed, peer })
     }
 }
@@ -177,14 +182,8 @@ fn with_faults(device: Box<dyn Device>, faults: Option<&Spec>, seed: u64) -> Box
 
 /// The host at the other end of an in-process link: the first address of our prefix, where on another link the kernel
 /// would be.
-fn start_peer(
-    options: &HostOptions,
-    device: End,
-    seed: u64,
-    runtime: &tokio::runtime::Runtime,
-) -> Result<Driver, Failure> {
+fn start_peer(options: &HostOptions, device: End, seed: u64) -> Result<Driver, Failure> {
     let driver = Driver::start(options.peer()?, seed ^ 1, Box::new(device), None)?;
-    let _within = runtime.enter();
-    serve::start(driver.host(), options, &Default::default(), seed)?;
+    serve::start(&driver, options, &Default::default(), seed)?;
     Ok(driver)
 }

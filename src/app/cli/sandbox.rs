@@ -34,10 +34,10 @@ impl Sandbox {
         self.site.check()?;
         let terminal = Terminal::Stderr(Detail::Full);
         let Some(node) = Node::start(&self.host, &self.views, Needs::SANDBOX, terminal)? else { return Ok(0) };
-        let _within = node.runtime().enter();
-        for host in node.hosts() {
-            serve::start(host, &self.host, &self.site, node.seed())?;
+        for driver in node.drivers() {
+            serve::start(driver, &self.host, &self.site, node.seed())?;
         }
+        let _within = node.runtime().enter();
         let ran = run(&self.command);
         if node.is_watched() {
             node.settle();

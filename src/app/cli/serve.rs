@@ -4,11 +4,11 @@ use super::failure::{Doing, Failure};
 use super::node::{Needs, Node};
 use super::options::{HostOptions, SiteOptions, ViewOptions};
 use super::views::Terminal;
-use crate::app::executor::Tokio;
+use crate::app::executor::{Beside, Executor};
 use crate::app::{http, services};
 use crate::probe::layer_tree::Detail;
-use crate::runtime::Host;
 use crate::runtime::asynchronous::TcpListener;
+use crate::runtime::{Driver, Host};
 use clap::Args;
 use std::net::SocketAddr;
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,9 +35,8 @@ impl Serve {
         let Some(node) = Node::start(&self.host, &self.views, Needs::SERVER, Terminal::Stdout(Detail::Full))? else {
             return Ok(0);
         };
-        let _within = node.runtime().enter();
-        for host in node.hosts() {
-            start(host, &self.host, &self.site, node.seed())?;
+        for driver in node.drivers() {
+            start(driver, &self.host, &self.site, node.seed())?;
         }
         let address = self.host.address();
         match &node.standing().enter {
@@ -52,17 +51,18 @@ impl Serve {
     }
 }
 
-/// Starts HTTP and the small services on `host`; to be called within tokio's runtime.
-pub fn start(host: &Host, options: &HostOptions, site: &SiteOptions, seed: u64) -> Result<(), Failure> {
+/// Starts HTTP and the small services beside a stack, on its driver's thread.
+pub fn start(driver: &Driver, options: &HostOptions, site: &SiteOptions, seed: u64) -> Result<(), Failure> {
+    let (host, beside) = (driver.host(), Beside(driver.spawner().clone()));
     let local = SocketAddr::new(options.address(), HTTP_PORT);
     let listener = TcpListener::bind_with(host, any(local), BACKLOG, |_| {}).doing("HTTP")?;
     let site = http::Site { root: site.root.clone(), seed };
-    let (router, clock) = (http::router(&site), host.clock().clone());
-    tokio::spawn(async move {
-        let ended = http::serve(listener, router, clock, Tokio).await;
+    let (router, clock, executor) = (http::router(&site), host.clock().clone(), beside.clone());
+    beside.spawn(async move {
+        let ended = http::serve(listener, router, clock, executor).await;
         tracing::debug!("HTTP has ended: {ended}");
     });
-    services::start(host, any(local).ip(), seed, &Tokio).doing("the small services")
+    services::start(host, any(local).ip(), seed, &beside).doing("the small services")
 }
 
 /// A busy server: a thousand connections may come at once.

@@ -1,17 +1,20 @@
 //! The router alone; `tests/` has it on a wire.
 
-use super::{Site, router};
+use super::{Site, router, serve};
+use crate::app::executor::{Beside, Executor};
 use crate::app::seeded::{Seeded, hex};
 use crate::device::link::{Config as LinkConfig, Link};
 use crate::runtime::Driver;
 use crate::runtime::asynchronous::{TcpListener, Watch};
 use crate::runtime::blocking::TcpStream;
 use crate::stack;
+use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Request, StatusCode};
 use http_body_util::BodyExt;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::time::Duration;
 use tower::ServiceExt;
 
 async fn ask(site: &Site, request: Request<Body>) -> (StatusCode, HeaderMap, Vec<u8>) {
@@ -109,16 +112,97 @@ fn a_root_serves_its_files_with_their_types() {
     std::fs::remove_dir_all(&root).expect("the folder goes");
 }
 
-#[test]
-fn axum_serves_on_our_listener_and_handlers_see_their_connection() {
+/// Two hosts on a link, of which the second is at the address of the default configuration; within tokio.
+fn two_hosts() -> (Driver, Driver, SocketAddr) {
     let (left, right) = Link::pollable_pair(LinkConfig::default()).expect("two descriptors");
     let addresses = vec!["192.0.2.1/24".parse().expect("a prefix")];
     let client = stack::Config { mac: [2, 0, 0, 0, 0, 1], addresses, ..stack::Config::default() };
     let client = Driver::start(client, 1, Box::new(left), None).expect("a driver");
     let server = Driver::start(stack::Config::default(), 2, Box::new(right), None).expect("a driver");
-    let at: SocketAddr = "192.0.2.2:80".parse().expect("an address");
+    (client, server, "192.0.2.2:80".parse().expect("an address"))
+}
 
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("a runtime");
+fn tokio_runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime")
+}
+
+/// Serves on the thread of the driver.
+fn serve_beside(server: &Driver, at: SocketAddr, router: Router) {
+    let (listener, clock) = (TcpListener::bind(server.host(), at).expect("a free port"), server.host().clock().clone());
+    let beside = Beside(server.spawner().clone());
+    beside.clone().spawn(async move { drop(serve(listener, router, clock, beside).await) });
+}
+
+/// A connection on which `target` has been asked for, as the last thing.
+fn asked(client: &Driver, at: SocketAddr, target: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(client.host(), at).expect("a connection");
+    stream.set_read_timeout(Some(Duration::from_secs(20))).expect("a timeout");
+    let request = format!("GET {target} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("written");
+    stream
+}
+
+fn answer_to(mut stream: TcpStream) -> String {
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).expect("an answer, and the end of it");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn beside_the_stack_a_handler_that_panics_ends_its_connection_alone() {
+    let runtime = tokio_runtime();
+    let _within = runtime.enter();
+    let (client, server, at) = two_hosts();
+    let breaks = Router::new().route("/breaks", axum::routing::get(async || -> &str { panic!("a handler breaks") }));
+    serve_beside(&server, at, breaks.merge(router(&Site::default())));
+    for _ in 0..3 {
+        assert_eq!(answer_to(asked(&client, at, "/breaks")), "", "the connection ends without an answer");
+        let page = answer_to(asked(&client, at, "/"));
+        assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.contains("ESTABLISHED"), "{page}");
+    }
+    server.stop().expect("nothing has ended the stack");
+}
+
+#[test]
+fn beside_the_stack_nothing_that_takes_long_holds_up_another() {
+    let runtime = tokio_runtime();
+    let _within = runtime.enter();
+    let (client, server, at) = two_hosts();
+    serve_beside(&server, at, router(&Site::default()));
+    // Its digest comes first, and takes a while.
+    let long = asked(&client, at, "/bytes/16000000");
+    assert!(answer_to(asked(&client, at, "/stream/1")).ends_with("line 1 of 1\n\r\n0\r\n\r\n"));
+    long.set_nonblocking(true).expect("an option");
+    let early = (&long).read(&mut [0; 1]).map_err(|error| error.kind());
+    assert_eq!(early, Err(ErrorKind::WouldBlock), "the long one was not first");
+    long.set_nonblocking(false).expect("an option");
+    let mut head = [0; 15];
+    (&long).read_exact(&mut head).expect("the long one is answered as well");
+    assert_eq!(&head, b"HTTP/1.1 200 OK");
+}
+
+#[test]
+fn files_are_served_beside_the_stack() {
+    let root = std::env::temp_dir().join(format!("strata-beside-{}", std::process::id()));
+    std::fs::create_dir_all(&root).expect("a folder");
+    std::fs::write(root.join("long.txt"), "0123456789".repeat(100_000)).expect("a file");
+    let runtime = tokio_runtime();
+    let _within = runtime.enter();
+    let (client, server, at) = two_hosts();
+    serve_beside(&server, at, router(&Site { root: Some(root.clone()), seed: 0 }));
+    let answers: Vec<_> = (0..4).map(|_| asked(&client, at, "/long.txt")).collect();
+    for answer in answers.into_iter().map(answer_to) {
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        assert!(head.starts_with("HTTP/1.1 200 OK") && body == "0123456789".repeat(100_000), "{head}");
+    }
+    assert!(answer_to(asked(&client, at, "/missing.txt")).starts_with("HTTP/1.1 404"));
+    std::fs::remove_dir_all(&root).expect("the folder goes");
+}
+
+#[test]
+fn axum_serves_on_our_listener_and_handlers_see_their_connection() {
+    let (client, server, at) = two_hosts();
+    let runtime = tokio_runtime();
     let listener = TcpListener::bind(server.host(), at).expect("a free port");
     let service = router(&Site::default()).into_make_service_with_connect_info::<Watch>();
     runtime.spawn(async move { axum::serve(listener, service).await });
