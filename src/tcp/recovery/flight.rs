@@ -18,16 +18,15 @@
 
 use super::rate::DeliveryRate;
 use super::segment::{Segment, Sums, Tally};
+use super::segments::{Segments, insert};
 use crate::event::SendReason;
 use crate::tcp::fold::folded;
 use crate::time::Instant;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::ops::Bound::{Excluded, Unbounded};
+use std::collections::{BTreeSet, VecDeque};
 
 #[derive(Clone, Debug, Default)]
 pub struct Flight {
-    /// By their ends, which stay when an acknowledgement cuts off a beginning.
-    segments: BTreeMap<u64, Segment>,
+    segments: Segments,
     /// The ends of those that wait to be sent again, and of those that are sacked.
     waiting: BTreeSet<u64>,
     sacked: BTreeSet<u64>,
@@ -68,11 +67,11 @@ impl Flight {
     }
 
     pub fn first(&self) -> Option<&Segment> {
-        self.segments.first_key_value().map(|(_, segment)| segment)
+        self.segments.first()
     }
 
     pub fn last(&self) -> Option<&Segment> {
-        self.segments.last_key_value().map(|(_, segment)| segment)
+        self.segments.last()
     }
 
     /// What ends at `end` or shortly after was sent more than once.
@@ -87,7 +86,7 @@ impl Flight {
 
     /// The lowest segment that waits to be sent again: rule (1) of RFC 6675 §4, NextSeg.
     pub fn next_waiting(&self) -> Option<&Segment> {
-        self.waiting.first().and_then(|end| self.segments.get(end))
+        self.waiting.first().and_then(|end| self.segments.get(*end))
     }
 
     pub fn has_waiting(&self) -> bool {
@@ -124,8 +123,7 @@ impl Flight {
     /// `mss` bytes long. Gives the bytes that were not sacked before.
     pub fn acknowledge(&mut self, una: u64, mss: u64, mut each: impl FnMut(&Segment)) -> u64 {
         let mut news = 0;
-        while let Some(first) = self.segments.first_entry().filter(|first| first.get().start < una) {
-            let segment = first.remove();
+        while let Some(segment) = self.segments.pop_before(una) {
             self.forget(&segment);
             let covered = una.min(segment.end) - segment.start;
             news += if segment.sacked { 0 } else { covered };
@@ -164,7 +162,7 @@ impl Flight {
             let Some((start, end)) = segment.covered(from, to, mss) else { continue };
             self.cut(start);
             self.cut(end);
-            let Some(before) = self.segments.get(&end).copied() else { continue };
+            let Some(before) = self.segments.get(end).copied() else { continue };
             self.change(end, |segment| (segment.sacked, segment.lost, segment.again) = (true, None, false));
             self.rate.arrive(&before);
             each(&before);
@@ -175,7 +173,7 @@ impl Flight {
 
     /// Judges the segment that ends at `end` lost: it is to be sent again. Gives it as it was.
     pub fn lose(&mut self, end: u64, why: SendReason) -> Option<Segment> {
-        let before = *self.segments.get(&end)?;
+        let before = *self.segments.get(end)?;
         if before.travels() {
             self.rate.lose(&before);
         }
@@ -192,7 +190,7 @@ impl Flight {
     /// The oldest transmission that may still arrive.
     pub fn oldest_travelling(&mut self) -> Option<Segment> {
         while let Some((at, end)) = self.travelling.front() {
-            let segment = self.segments.get(end).filter(|segment| segment.sent_at == *at && segment.travels());
+            let segment = self.segments.get(*end).filter(|segment| segment.sent_at == *at && segment.travels());
             if segment.is_some() {
                 return segment.copied();
             }
@@ -203,15 +201,14 @@ impl Flight {
 
     /// The first segment that reaches beyond `position` and is neither sacked nor lost: where to look on for losses.
     pub fn first_unjudged(&self, position: u64) -> Option<Segment> {
-        let mut beyond = self.segments.range((Excluded(position), Unbounded)).map(|(_, segment)| *segment);
-        beyond.find(|segment| !segment.sacked && segment.lost.is_none())
+        self.segments.beyond(position).find(|segment| !segment.sacked && segment.lost.is_none()).copied()
     }
 
     /// Where so much is sacked above that everything below which is not can be taken for lost (RFC 6675 §4, IsLost):
     /// `threshold` separate runs, or more than `threshold - 1` full segments.
     pub fn lost_below(&self, threshold: u32, mss: u64) -> Option<u64> {
         let (mut runs, mut bytes) = (0, 0);
-        for segment in self.sacked.iter().rev().filter_map(|end| self.segments.get(end)) {
+        for segment in self.sacked.iter().rev().filter_map(|end| self.segments.get(*end)) {
             (runs, bytes) = (runs + 1, bytes + segment.len());
             if runs >= threshold || bytes > u64::from(threshold.saturating_sub(1)) * mss {
                 return Some(segment.start);
@@ -231,7 +228,7 @@ impl Flight {
 
     /// The losses were none. Once an episode at most, so that it may walk.
     pub fn forgive_losses(&mut self) {
-        let lost: Vec<Segment> = self.segments.values().filter(|segment| segment.lost.is_some()).copied().collect();
+        let lost: Vec<Segment> = self.segments.iter().filter(|segment| segment.lost.is_some()).copied().collect();
         for before in &lost {
             self.change(before.end, |segment| segment.lost = None);
         }
@@ -245,12 +242,12 @@ impl Flight {
     /// The ends of those whose segments are larger than `mss`.
     pub fn larger_than(&self, mss: u64) -> Vec<u64> {
         let is_large = |segment: &&Segment| !segment.sacked && segment.len() > mss * u64::from(segment.count);
-        let large = self.segments.values().filter(is_large);
+        let large = self.segments.iter().filter(is_large);
         large.map(|segment| segment.end).collect()
     }
 
     fn containing(&self, position: u64) -> Option<&Segment> {
-        self.segments.range((Excluded(position), Unbounded)).next().map(|(_, segment)| segment)
+        self.segments.beyond(position).next()
     }
 
     /// Makes a boundary at `position`, if it lies inside of a segment.
@@ -267,9 +264,9 @@ impl Flight {
 
     /// Makes one entry of the sacked one that ends at `end` and its sacked neighbours.
     fn merge(&mut self, end: u64) {
-        let before = self.segments.range(..end).next_back().map(|(_, segment)| *segment);
+        let before = self.segments.before(end).copied();
         let after = self.containing(end).copied();
-        let joined = [before, self.segments.get(&end).copied(), after].into_iter().flatten();
+        let joined = [before, self.segments.get(end).copied(), after].into_iter().flatten();
         let Some(whole) = joined.filter(|segment| segment.sacked).reduce(Segment::join) else { return };
         for part in [before, after].into_iter().flatten().filter(|segment| segment.sacked) {
             self.remove(part.end);
@@ -279,18 +276,22 @@ impl Flight {
     }
 
     fn insert(&mut self, segment: Segment) {
-        self.sums.each(&segment, Tally::add);
+        self.count(&segment);
+        self.segments.insert(segment);
+    }
+
+    fn count(&mut self, segment: &Segment) {
+        self.sums.each(segment, Tally::add);
         if segment.waits() {
             self.waiting.insert(segment.end);
         }
         if segment.sacked {
             self.sacked.insert(segment.end);
         }
-        self.segments.insert(segment.end, segment);
     }
 
     fn remove(&mut self, end: u64) -> Option<Segment> {
-        let segment = self.segments.remove(&end)?;
+        let segment = self.segments.remove(end)?;
         self.forget(&segment);
         Some(segment)
     }
@@ -308,10 +309,12 @@ impl Flight {
 
     /// Gives it as it was.
     fn change(&mut self, end: u64, change: impl FnOnce(&mut Segment)) -> Option<Segment> {
-        let before = self.remove(end)?;
-        let mut after = before;
-        change(&mut after);
-        self.insert(after);
+        let segment = self.segments.get_mut(end)?;
+        let before = *segment;
+        change(segment);
+        let after = *segment;
+        self.forget(&before);
+        self.count(&after);
         Some(before)
     }
 
@@ -321,14 +324,19 @@ impl Flight {
         if self.travelling.len() > 2 * self.segments.len() + 16 {
             let segments = &self.segments;
             self.travelling.retain(|(at, end)| {
-                segments.get(end).is_some_and(|segment| segment.sent_at == *at && segment.travels())
+                segments.get(*end).is_some_and(|segment| segment.sent_at == *at && segment.travels())
             });
         }
     }
 
     fn join_queue(&mut self, at: Instant, end: u64) {
-        let place = self.travelling.partition_point(|earlier| *earlier < (at, end));
-        self.travelling.insert(place, (at, end));
+        let is_last = self.travelling.back().is_none_or(|last| *last < (at, end));
+        let place = if is_last {
+            self.travelling.len()
+        } else {
+            self.travelling.partition_point(|earlier| *earlier < (at, end))
+        };
+        insert(&mut self.travelling, place, (at, end));
     }
 
     /// How many entries there are.
@@ -347,11 +355,11 @@ impl Flight {
     fn verify(&self) {
         let mut sums = Sums::default();
         let mut end = self.first().map_or(0, |segment| segment.start);
-        for (key, segment) in &self.segments {
-            assert!(*key == segment.end && segment.start == end && segment.start < segment.end, "no gap: {segment:?}");
+        for segment in self.segments.iter() {
+            assert!(segment.start == end && segment.start < segment.end, "no gap: {segment:?}");
             assert!(!(segment.sacked && (segment.again || segment.lost.is_some())), "sacked, and no more: {segment:?}");
-            assert_eq!(segment.waits(), self.waiting.contains(key), "{segment:?}");
-            assert_eq!(segment.sacked, self.sacked.contains(key), "{segment:?}");
+            assert_eq!(segment.waits(), self.waiting.contains(&segment.end), "{segment:?}");
+            assert_eq!(segment.sacked, self.sacked.contains(&segment.end), "{segment:?}");
             sums.each(segment, Tally::add);
             end = segment.end;
         }

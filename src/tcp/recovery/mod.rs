@@ -33,6 +33,7 @@ mod rack;
 mod rate;
 mod sack;
 mod segment;
+mod segments;
 #[cfg(test)]
 mod tests;
 mod tlp;
