@@ -17,6 +17,9 @@ pub const SMALL_CHUNK: usize = 2 * 1024;
 
 /// The most that is kept of each size, in bytes.
 const KEPT: usize = 1024 * 1024;
+/// And of large chunks, of which a stream with a window of some megabytes gives back and takes that much at a time: what
+/// goes back to the system comes again by way of a page fault for every 4 KiB.
+const KEPT_LARGE: usize = 4 * KEPT;
 
 /// Free memory of one stack.
 #[derive(Debug, Default)]
@@ -51,15 +54,15 @@ impl Pool {
     /// What is left of a chunk; kept when nobody else holds a part of it.
     pub fn give_chunk(&mut self, mut chunk: BytesMut) {
         chunk.clear();
-        let (free, len) = if chunk.try_reclaim(LARGE_CHUNK) {
-            (&mut self.large, LARGE_CHUNK)
+        let (free, most) = if chunk.try_reclaim(LARGE_CHUNK) {
+            (&mut self.large, KEPT_LARGE / LARGE_CHUNK)
         // The rest of a large one of which somebody else holds a part is no small one.
         } else if chunk.capacity() <= SMALL_CHUNK && chunk.try_reclaim(SMALL_CHUNK) {
-            (&mut self.small, SMALL_CHUNK)
+            (&mut self.small, KEPT / SMALL_CHUNK)
         } else {
             return;
         };
-        if free.len() < KEPT / len {
+        if free.len() < most {
             free.push(chunk);
         }
     }
