@@ -6,14 +6,12 @@ use super::machine::Worker;
 use axum::Router;
 use axum::routing::get;
 use bytes::Bytes;
-use hyper::server::conn::http1;
-use hyper_util::rt::TokioIo;
-use hyper_util::service::TowerToHyperService;
 use std::future::Future;
 use std::net::Ipv4Addr;
 use std::sync::LazyLock;
 use std::time::Duration;
-use strata::app::executor::Tokio;
+use strata::app::executor::{Beside, Executor, Tokio};
+use strata::app::http as web;
 use strata::device::Device;
 use strata::runtime::asynchronous::{TcpListener, TcpStream, UdpSocket};
 use strata::runtime::sandbox::{self, LinkRequest};
@@ -34,9 +32,10 @@ pub enum Http {
     /// A handler that just counts them off.
     #[default]
     Plain,
-    /// A handler of `axum`, by way of `hyper`, on the driver's thread.
+    /// A handler of `axum`, by way of `hyper`, on the driver's thread: as `strata serve` has it.
     Axum,
-    /// The same as `strata serve` does it: on tokio's threads, with the driver on one of its own.
+    /// The same on tokio's threads, with the driver on one of its own: what a program gets that spawns its connections on
+    /// tokio.
     AxumOnTokio,
 }
 
@@ -55,6 +54,8 @@ pub struct Habits {
 pub fn serve(device: Box<dyn Device>, config: stack::Config, habits: Habits) -> (Worker, Host) {
     let (tell, told) = std::sync::mpsc::channel();
     let worker = on_a_thread("stack", move || {
+        let tokio = (habits.http == Http::Axum).then(|| threads(1));
+        let _within = tokio.as_ref().map(Runtime::enter);
         let mut driver = LocalDriver::new(config, 7, device, None).expect("a stack");
         driver.set_polling(if habits.busy_poll.is_zero() { Polling::Sleep } else { Polling::Busy(habits.busy_poll) });
         let (host, spawner) = (driver.host().clone(), driver.spawner());
@@ -69,7 +70,7 @@ pub fn serve(device: Box<dyn Device>, config: stack::Config, habits: Habits) -> 
         spawner.spawn(hold(bind(&host, port::IDLE)));
         match habits.http {
             Http::Plain => listen(&host, &spawner, port::HTTP, http),
-            Http::Axum | Http::AxumOnTokio => listen(&host, &spawner, port::HTTP, http_by_axum),
+            Http::Axum | Http::AxumOnTokio => serve_pages(&host, Beside(driver.send_spawner())),
         }
         listen(&host, &spawner, port::HTTP_ONCE, http_once);
         tell.send(host.clone()).expect("somebody listens");
@@ -81,12 +82,16 @@ pub fn serve(device: Box<dyn Device>, config: stack::Config, habits: Habits) -> 
 /// Serves HTTP alone, by `axum` on tokio; gives the driver, which runs until it is dropped, with the runtime.
 pub fn serve_on_tokio(device: Box<dyn Device>, config: stack::Config) -> (Driver, Runtime) {
     let driver = Driver::start(config, 7, device, None).expect("a stack");
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
-    let host = driver.host().clone();
-    let (listener, clock) = (bind(&host, port::HTTP), host.clock().clone());
-    runtime.spawn(async move { strata::app::http::serve(listener, PAGES.clone(), clock, Tokio).await });
-    runtime.spawn(hold(bind(&host, port::IDLE)));
+    let runtime = threads(std::thread::available_parallelism().map_or(1, usize::from));
+    let within = runtime.enter();
+    serve_pages(driver.host(), Tokio);
+    Tokio.spawn(hold(bind(driver.host(), port::IDLE)));
+    drop(within);
     (driver, runtime)
+}
+
+fn threads(count: usize) -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(count).enable_all().build().expect("threads")
 }
 
 /// Lets a thread serve, and learns which one it is. `name` is what profilers call it.
@@ -157,10 +162,10 @@ static PAGES: LazyLock<Router> = LazyLock::new(|| {
     Router::new().route("/", get(async || PAGE))
 });
 
-async fn http_by_axum(stream: TcpStream) {
-    stream.set_nodelay(true).expect("an open stream");
-    let service = TowerToHyperService::new(PAGES.clone());
-    let _gone = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+fn serve_pages(host: &Host, executor: impl Executor) {
+    let (listener, clock) = (bind(host, port::HTTP), host.clock().clone());
+    let connections = executor.clone();
+    executor.spawn(async move { drop(web::serve(listener, PAGES.clone(), clock, connections).await) });
 }
 
 async fn http_once(mut stream: TcpStream) {

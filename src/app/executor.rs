@@ -29,7 +29,26 @@ impl Timer {
     }
 }
 
-/// The thread of a driver, which was started within a runtime of tokio: a request is answered without a hop to another.
+/// The thread of a driver: a request is answered without a hop to another. The driver has to be started, or run, within a
+/// runtime of tokio, which gives it timers and threads for what blocks.
+///
+/// ```no_run
+/// # fn device() -> Box<dyn strata::device::Device> { unimplemented!() }
+/// use strata::app::executor::{Beside, Executor};
+/// use strata::app::http;
+/// use strata::runtime::{Driver, asynchronous::TcpListener};
+///
+/// let tokio = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+/// let _within = tokio.enter();
+/// let driver = Driver::start(strata::stack::Config::default(), 7, device(), None)?;
+/// let listener = TcpListener::bind(driver.host(), "192.0.2.2:80".parse().unwrap())?;
+/// let router = axum::Router::new().route("/", axum::routing::get(async || "answered beside the stack"));
+/// let (clock, beside) = (driver.host().clock().clone(), Beside(driver.spawner().clone()));
+/// beside.clone().spawn(async move {
+///     http::serve(listener, router, clock, beside).await;
+/// });
+/// # Ok::<(), std::io::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Beside(pub SendSpawner);
 

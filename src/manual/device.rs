@@ -73,6 +73,23 @@
 //! seldom the more often that was in vain. It is not the default: where client and stack share a processor, looking takes
 //! the time of the very program that it waits for.
 //!
+//! ## Whose thread
+//!
+//! Waking another thread costs as much as waking a driver, and a server that runs on threads of its own is woken for each
+//! request, and wakes the driver for each answer. So a driver runs tasks beside its stack: between the halves of a turn,
+//! when it has taken in what came and before it sends, so that an answer leaves with the acknowledgement of its question.
+//! `strata serve` answers HTTP and its small services there.
+//!
+//! | who drives | tasks come by | for |
+//! |---|---|---|
+//! | [`Driver`](crate::runtime::Driver), a thread of its own | [`spawner`](crate::runtime::Driver::spawner), from any thread | servers beside a program that does other things |
+//! | [`LocalDriver`](crate::runtime::LocalDriver), your thread | the same, or a [`Spawner`](crate::runtime::Spawner) for tasks that never leave it | a program that is its server |
+//! | a `Driver`, with tasks on tokio | `tokio::spawn`, `axum::serve` | handlers that compute for long, on all processors |
+//!
+//! The stack waits while a task runs. What blocks belongs on threads of tokio's: a driver that is started within a runtime
+//! lends it to its tasks, with timers, files and `spawn_blocking`. So `strata serve` reads files and computes long digests.
+//! Tasks that give way, or wake each other, have a few rounds and then the device has its turn. One that panics ends alone.
+//!
 //! ## Several queues
 //!
 //! `--queues N` makes a TAP of N queues and a stack with a thread for each: [`Driver::start_queues`](crate::runtime::Driver::start_queues).
@@ -88,9 +105,9 @@
 //! them. Ports, ping identifiers and IP identifications that a stack chooses by itself are of its own share, so that no two
 //! choose the same; the secrets are shared, so that each knows the cookies of all.
 //!
-//! Where the tasks that serve are to run beside their queue, [`LocalDriver::queues`](crate::runtime::LocalDriver::queues)
-//! gives a host for each queue, and each goes to a thread that drives it and its tasks: nothing is handed from thread to
-//! thread, neither a segment nor a wake-up.
+//! Tasks run beside their queue, on the thread of its driver: nothing is handed from thread to thread, neither a segment nor
+//! a wake-up. With threads of your own, [`LocalDriver::queues`](crate::runtime::LocalDriver::queues) gives a host for each
+//! queue, and each goes to the thread that drives it.
 //!
 //! There are no queues on a packet socket. The kernel would share out what comes among several sockets
 //! (`PACKET_FANOUT`), but unlike a TAP it does not learn from what goes out: by its own hash, whose key it keeps to itself,

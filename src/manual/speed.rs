@@ -29,8 +29,9 @@
 //! - **A round trip** of one byte, client and stack on one processor, on one each, and with a stack that never sleeps.
 //!   On two processors most of it is the waking up of whoever sleeps.
 //! - **Requests** of 1 KiB on 1, 32 and 256 connections that stay open, to the plainest server that there can be; to one
-//!   that is written with `axum`, on the driver's thread; and to the same on tokio's threads, as `strata serve` has it. One
-//!   thread of the client fills a processor, so the CPU time for each request tells more than their number.
+//!   that is written with `axum`, on the driver's thread, as `strata serve` has it; and to the same on tokio's threads, as a
+//!   program has it that spawns its connections there. One thread of the client fills a processor, so the CPU time for each
+//!   request tells more than their number.
 //! - **Connections** that are opened, asked once, and closed by the server, which has TIME-WAIT to keep.
 //! - **Datagrams** of 32 bytes, there and back, 32 of them under way.
 //! - **The same beside** 10, 10,000 and 100,000 idle connections: by default a round trip and requests, with `--beside
