@@ -55,6 +55,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Serves `router` to whoever connects, until the stack ends; gives the reason.
 pub async fn serve(listener: TcpListener, router: Router, clock: Clock, executor: impl Executor) -> io::Error {
     let room = Arc::new(Semaphore::new(CONNECTIONS));
+    // Its handlers are made ready for use once, not with each request.
+    let router: Router = router.with_state(());
     loop {
         let place = room.clone().acquire_owned().await.expect("nobody closes the semaphore");
         match listener.accept().await {
