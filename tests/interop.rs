@@ -254,6 +254,54 @@ fn a_thousand_connections_at_once_are_each_served_right() {
 }
 
 #[test]
+fn a_thousand_connections_are_served_on_several_queues() {
+    if users().iter().all(|user| has_queues(*user)) {
+        within(&["--seed", "5", "--queues", "3"], "inside_a_thousand_connections");
+    }
+}
+
+/// Only a TAP has them, and a sandbox stands on one only where the tun node may be opened.
+fn has_queues(user: User) -> bool {
+    let tried = strata(user, &["sandbox", "--queues", "2", "--", "true"]);
+    if !tried.status.success() {
+        skip(&format!("several queues as {user:?} user: {}", String::from_utf8_lossy(&tried.stderr)));
+    }
+    tried.status.success()
+}
+
+/// A client that is being served slowly does not keep it.
+const SERVE_UNTIL: &str = r#"
+    "$0" serve --link tap:mine --ip 198.51.100.2/24 --queues 2 & served=$!
+    tries=0
+    until curl -s -m 5 -o /dev/null http://198.51.100.2/; do
+        tries=$((tries + 1)); [ $tries -lt 200 ] || exit 99; sleep 0.05
+    done
+    curl -s -m 30 --limit-rate 100k -o /dev/null http://198.51.100.2/bytes/50000000 & client=$!
+    sleep 0.3
+    kill -$1 $served; wait $served; ended=$?
+    kill $client; exit $ended
+"#;
+
+#[test]
+fn serve_runs_until_it_is_interrupted() {
+    if !has("curl") {
+        return;
+    }
+    let program = workshop().join("strata");
+    let program = program.to_str().expect("UTF-8");
+    for user in users().iter().filter(|user| has_queues(**user)) {
+        for signal in ["INT", "TERM"] {
+            let began = Instant::now();
+            let ended = strata(*user, &["sandbox", "--", "sh", "-c", SERVE_UNTIL, program, signal]);
+            let said = String::from_utf8_lossy(&ended.stderr);
+            assert_eq!(ended.status.code(), Some(0), "{user:?} {signal}: {said}");
+            assert!(said.contains("serving http://198.51.100.2/ until interrupted"), "{said}");
+            assert!(began.elapsed() < Duration::from_secs(15), "{user:?} {signal}: {:?}", began.elapsed());
+        }
+    }
+}
+
+#[test]
 fn small_services_answer() {
     within(&[], "inside_small_services");
 }
