@@ -43,9 +43,15 @@
 //!
 //! What this costs: a policer, or a queue of so few packets that it cannot be seen, drops where there seems to be no
 //! queue, and then up to a tenth is believed. A single flow finds a policer's rate all the same, since it sends no faster
-//! than was delivered, once what was delivered before is forgotten. But four flows through a queue of three packets lose
-//! an eighth of what they send, where version 3 by the letter loses a fortieth. A queue of a tenth of what is under way is seen: there four flows lose
-//! a twentieth, and two of them a seventieth.
+//! than was delivered, once what was delivered before is forgotten. But two flows through a queue of three packets lose a
+//! twelfth of what they send when 330 are under way.
+//!
+//! With fewer than 32 packets of a flow under way no queue can be told at all: one of its own already takes longer than
+//! what is overlooked of a round trip, and the queue that it shares may be full in less. There version 3 holds to the
+//! letter. Before, each of eight flows with eight packets took for chance what it lost in a queue of seven, and all of them
+//! lost a quarter; now they lose a twelfth, four of them a thirtieth, and two a sixtieth. In exchange slow links with loss
+//! by chance are used less well: at 3 % a flow of 17 packets gets 87 % of what could get through, where it had 96 %, and
+//! one of 34 packets still 95 %.
 //!
 //! A controller that controls nothing (`none`) has a full queue for its only effect, and smoltcp, which has no SACK,
 //! repeats what had arrived.
