@@ -4,7 +4,7 @@
 //! taken first, so that it is still in the processor's cache, and a busy stack asks neither the allocator for memory
 //! nor anybody for zeroes. What is kept here is bounded and counts for no connection.
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 /// Rings are powers of two from one to the other; a longer one is not kept.
 const SMALLEST_RING: usize = 2048;
@@ -21,12 +21,19 @@ const KEPT: usize = 1024 * 1024;
 /// goes back to the system comes again by way of a page fault for every 4 KiB.
 const KEPT_LARGE: usize = 4 * KEPT;
 
+/// A frame with less than so many bytes is not lent.
+pub const WORTH_SHARING: usize = 8 * 1024;
+
 /// Free memory of one stack.
 #[derive(Debug, Default)]
 pub struct Pool {
     rings: [Vec<Vec<u8>>; RING_SIZES],
     large: Vec<BytesMut>,
     small: Vec<BytesMut>,
+    /// Memory of frames that arrive.
+    frames: Vec<BytesMut>,
+    /// The frame that is handled at present, and how much memory it takes; nothing when it may not be kept.
+    lent: (Bytes, usize),
 }
 
 impl Pool {
@@ -49,6 +56,43 @@ impl Pool {
     pub fn take_chunk(&mut self, large: bool) -> BytesMut {
         let (free, len) = if large { (&mut self.large, LARGE_CHUNK) } else { (&mut self.small, SMALL_CHUNK) };
         free.pop().unwrap_or_else(|| BytesMut::with_capacity(len))
+    }
+
+    /// Lends the memory of a frame that has arrived, until it is [taken back](Pool::take_back).
+    pub fn lend(&mut self, memory: BytesMut) -> Bytes {
+        let taken = memory.capacity();
+        let frame = memory.freeze();
+        self.lent = (frame.clone(), taken);
+        frame
+    }
+
+    /// `data` in the memory of the frame that was lent, if it is a part of it, and so large a one that hardly more memory
+    /// is kept than data.
+    pub fn share(&self, data: &[u8]) -> Option<Bytes> {
+        let (frame, taken) = &self.lent;
+        let is_part =
+            frame.as_ptr_range().start <= data.as_ptr() && data.as_ptr_range().end <= frame.as_ptr_range().end;
+        (2 * data.len() >= *taken && is_part && !data.is_empty()).then(|| frame.slice_ref(data))
+    }
+
+    /// The memory that was lent; none when a part of it is kept.
+    pub fn take_back(&mut self, frame: Bytes) -> BytesMut {
+        self.lent = Default::default();
+        frame.try_into_mut().unwrap_or_default()
+    }
+
+    /// Memory of a frame that was given back.
+    pub fn spare_frame(&mut self) -> Option<BytesMut> {
+        self.frames.pop()
+    }
+
+    /// A part of a frame that is no longer needed.
+    pub fn give_back(&mut self, part: Bytes) {
+        if self.frames.len() < KEPT_LARGE / LARGE_CHUNK
+            && let Ok(memory) = part.try_into_mut()
+        {
+            self.frames.push(memory);
+        }
     }
 
     /// What is left of a chunk; kept when nobody else holds a part of it.
@@ -92,6 +136,30 @@ mod tests {
             pool.give_chunk(BytesMut::with_capacity(SMALL_CHUNK));
         }
         assert_eq!((pool.rings[0].len(), pool.small.len()), (512, 512));
+    }
+
+    #[test]
+    fn lent_memory_comes_back_at_once_or_when_it_is_given_back() {
+        let mut pool = Pool::default();
+        let place = |memory: &[u8]| memory.as_ptr() as usize;
+        let memory = BytesMut::from(&[7; 1000][..]);
+        let first = place(&memory);
+        let frame = pool.lend(memory);
+        assert!(pool.share(&[7; 1000]).is_none(), "other bytes than the frame's");
+        assert!(pool.share(&frame[..400]).is_none(), "less than half of the memory");
+        let memory = pool.take_back(frame);
+        assert_eq!(place(&memory), first, "nobody kept it");
+        let frame = pool.lend(memory);
+        let part = pool.share(&frame[100..]).expect("most of the frame");
+        assert_eq!((part.len(), place(&part)), (900, first + 100));
+        assert_eq!(pool.take_back(frame).capacity(), 0, "it is kept");
+        assert!(pool.share(&part).is_none(), "no frame is lent any more");
+        assert!(pool.spare_frame().is_none());
+        pool.give_back(part);
+        let mut memory = pool.spare_frame().expect("what was given back");
+        memory.clear();
+        assert!(memory.try_reclaim(1000));
+        assert_eq!(place(&memory), first);
     }
 
     #[test]

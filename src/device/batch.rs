@@ -1,7 +1,7 @@
 //! Frames that have arrived, and what one read of a device hands over.
 
-use super::Buffer;
 use crate::frame::{Offload, Received};
+use bytes::BytesMut;
 use std::io;
 
 /// A batch of super-frames is full before it outgrows the processor's cache: who handles it finds it there.
@@ -21,7 +21,7 @@ pub struct Batch {
 /// One frame of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Slot {
-    pub buffer: Buffer,
+    pub buffer: BytesMut,
     pub offload: Offload,
     /// Its data stands in the train of another slot.
     pub joined: bool,
@@ -63,7 +63,7 @@ impl Batch {
 
     /// Lets `fill` put a frame into the next buffer, which still holds whatever it held before; `Ok(None)` leaves
     /// the batch as it was.
-    pub fn fill(&mut self, fill: impl FnOnce(&mut Buffer) -> io::Result<Option<Offload>>) -> io::Result<bool> {
+    pub fn fill(&mut self, fill: impl FnOnce(&mut BytesMut) -> io::Result<Option<Offload>>) -> io::Result<bool> {
         if self.len == self.slots.len() {
             self.slots.push(Slot::default());
         }
@@ -78,12 +78,23 @@ impl Batch {
     /// Adds a copy of a frame.
     pub fn push(&mut self, bytes: &[u8], offload: Offload) {
         let pushed = self.fill(|buffer| {
-            buffer.read(0, |buffer| {
-                buffer.extend_from_slice(bytes);
-                Ok(Some(offload))
-            })
+            buffer.clear();
+            buffer.extend_from_slice(bytes);
+            Ok(Some(offload))
         });
         debug_assert!(matches!(pushed, Ok(true)), "copying cannot fail");
+    }
+
+    /// Gives memory to those buffers whose own was kept by whom the frames were handed over to.
+    pub fn refill(&mut self, mut spare: impl FnMut() -> Option<BytesMut>) {
+        let empty = self.slots[..self.len].iter_mut().filter(|slot| slot.buffer.capacity() == 0);
+        empty.map_while(|slot| Some((slot, spare()?))).for_each(|(slot, memory)| slot.buffer = memory);
+    }
+
+    /// Hands over each frame in its memory, which may be kept.
+    pub fn hand_over(&mut self, mut to: impl FnMut(&mut BytesMut, Offload)) {
+        let frames = self.slots[..self.len].iter_mut().filter(|slot| !slot.joined);
+        frames.for_each(|slot| to(&mut slot.buffer, slot.offload));
     }
 
     pub fn iter(&self) -> impl Iterator<Item = Received<'_>> {

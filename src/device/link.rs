@@ -7,6 +7,7 @@
 use super::{Batch, Capabilities, Device, SUPER_FRAME, offload};
 use crate::frame::{Frame, Offload};
 use crate::time::Instant;
+use bytes::Bytes;
 use rustix::event::{EventfdFlags, eventfd};
 use std::collections::VecDeque;
 use std::io;
@@ -110,7 +111,7 @@ impl Device for End {
             && let Some((bytes, offload)) = queue.take_due(now)
         {
             batch.fill(|buffer| {
-                *buffer = bytes.into();
+                *buffer = Bytes::from(bytes).into();
                 Ok(Some(offload))
             })?;
         }

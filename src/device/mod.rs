@@ -18,7 +18,6 @@
 //! cannot take is lost, as on a wire, and an error is what ends the device.
 
 mod batch;
-mod buffer;
 pub mod coalesce;
 mod expected;
 pub mod fault;
@@ -36,7 +35,6 @@ mod transmit;
 mod virtio;
 
 pub use batch::Batch;
-pub use buffer::Buffer;
 pub use coalesce::Coalesce;
 
 use crate::frame::Frame;

@@ -13,9 +13,10 @@ use super::expected::Expected;
 use super::system::{interface, packet};
 use super::transmit::{self, Writer};
 use super::virtio::{self, Waiting};
-use super::{Batch, Buffer, Capabilities, Device, LINK_HEADER_LEN, SUPER_FRAME};
+use super::{Batch, Capabilities, Device, LINK_HEADER_LEN, SUPER_FRAME};
 use crate::frame::{Checksum, Frame, Offload};
 use crate::time::Instant;
+use bytes::{BufMut, BytesMut};
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -96,21 +97,17 @@ impl Packet {
     }
 
     /// The next frame that is meant for `buffer`; none when nothing is there.
-    fn next_frame(&mut self, buffer: &mut Buffer) -> io::Result<Option<Offload>> {
+    fn next_frame(&mut self, buffer: &mut BytesMut) -> io::Result<Option<Offload>> {
         let room = self.mtu + LINK_HEADER_LEN;
         if let Some(facts) = self.waiting.take(buffer) {
             return Ok(Some(facts));
         }
         loop {
-            let received = buffer.read(0, |bytes| {
-                let message = packet::receive(self.socket.as_fd(), bytes, room, &mut self.overflow)?;
-                let facts = facts(&message, bytes);
-                Ok((message, facts))
-            });
-            match received {
-                Ok((message, _)) if message.outgoing => {}
-                Ok((message, _)) if message.truncated => self.lost += 1,
-                Ok((_, facts)) => {
+            match packet::receive(self.socket.as_fd(), buffer, room, &mut self.overflow) {
+                Ok(message) if message.outgoing => {}
+                Ok(message) if message.truncated => self.lost += 1,
+                Ok(message) => {
+                    let facts = facts(&message, buffer);
                     return Ok(Some(if self.offload { facts } else { self.waiting.split(facts, buffer) }));
                 }
                 Err(error) => match error.raw_os_error() {
@@ -128,7 +125,7 @@ impl Packet {
 }
 
 /// The offload facts of a frame that was received, whose tag is put back where it was.
-fn facts(message: &packet::Message, buffer: &mut Vec<u8>) -> Offload {
+fn facts(message: &packet::Message, buffer: &mut BytesMut) -> Offload {
     let mut facts = virtio::parse(&message.header);
     if message.checksum_good && facts.checksum == Checksum::Full {
         facts.checksum = Checksum::Good;
@@ -136,8 +133,10 @@ fn facts(message: &packet::Message, buffer: &mut Vec<u8>) -> Offload {
     if let Some((protocol, control)) = message.tag
         && buffer.len() >= TAG_AT
     {
-        let tag = [protocol.to_be_bytes(), control.to_be_bytes()].concat();
-        buffer.splice(TAG_AT..TAG_AT, tag);
+        let rest = buffer.split_off(TAG_AT);
+        buffer.put_u16(protocol);
+        buffer.put_u16(control);
+        buffer.extend_from_slice(&rest);
         if let Checksum::Partial { start, .. } = &mut facts.checksum {
             *start = start.saturating_add(TAG_LEN);
         }
@@ -199,7 +198,7 @@ mod tests {
 
     #[test]
     fn a_tag_that_the_kernel_took_out_is_put_back() {
-        let mut buffer = (0..60).collect::<Vec<u8>>();
+        let mut buffer: BytesMut = (0..60).collect();
         let message = packet::Message {
             header: virtio::emit(
                 Offload { checksum: Checksum::Partial { start: 34, offset: 16 }, segment_size: None },

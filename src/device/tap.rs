@@ -8,10 +8,11 @@
 use super::expected::Expected;
 use super::system::{interface, tun};
 use super::transmit::{self, Writer};
-use super::virtio::{self, HEADER_LEN, Waiting};
-use super::{Batch, Buffer, Capabilities, Device, LINK_HEADER_LEN, SUPER_FRAME};
+use super::virtio::{self, Waiting};
+use super::{Batch, Capabilities, Device, LINK_HEADER_LEN, SUPER_FRAME};
 use crate::frame::{Frame, Offload};
 use crate::time::Instant;
+use bytes::BytesMut;
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -148,14 +149,14 @@ impl Tap {
     }
 
     /// The next frame, read into `buffer`; none when nothing is there.
-    fn next_frame(&mut self, buffer: &mut Buffer) -> io::Result<Option<Offload>> {
+    fn next_frame(&mut self, buffer: &mut BytesMut) -> io::Result<Option<Offload>> {
         if let Some(facts) = self.waiting.take(buffer) {
             return Ok(Some(facts));
         }
         loop {
             // One byte more than a frame can have: what fills it all was cut off, because somebody raised the MTU.
             let room = LINK_HEADER_LEN + 1 + if self.offload { self.mtu.max(SUPER_FRAME) } else { self.mtu };
-            match buffer.read(HEADER_LEN, |bytes| tun::receive(self.node.as_fd(), bytes, room)) {
+            match tun::receive(self.node.as_fd(), buffer, room) {
                 Ok(header) if buffer.len() < room => {
                     let facts = virtio::parse(&header);
                     return Ok(Some(if self.offload { facts } else { self.waiting.split(facts, buffer) }));

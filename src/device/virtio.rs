@@ -1,12 +1,13 @@
 //! The virtio-net header (virtio 1.2 §5.1.6): the offload facts of a frame, as the kernel hands them over and takes
 //! them before each frame; and what both devices do that have it, the TAP and the packet socket.
 
+use super::offload;
 use super::transmit::{Sent, Writer};
-use super::{Buffer, offload};
 use crate::frame::{Checksum, Frame, Offload};
 use crate::wire::ethernet::ether_type;
 use crate::wire::protocol;
 use crate::wire::udp;
+use bytes::{Bytes, BytesMut};
 use std::collections::VecDeque;
 use std::io;
 use std::num::NonZeroU16;
@@ -57,16 +58,16 @@ impl Waiting {
     }
 
     /// The next frame that waits, moved into `buffer`.
-    pub fn take(&mut self, buffer: &mut Buffer) -> Option<Offload> {
-        *buffer = self.0.pop_front()?.into();
+    pub fn take(&mut self, buffer: &mut BytesMut) -> Option<Offload> {
+        *buffer = Bytes::from(self.0.pop_front()?).into();
         Some(Offload::default())
     }
 
     /// Splits what `buffer` holds: the first piece stays, the others wait.
-    pub fn split(&mut self, mut facts: Offload, buffer: &mut Buffer) -> Offload {
+    pub fn split(&mut self, mut facts: Offload, buffer: &mut BytesMut) -> Offload {
         if facts.segment_size.is_some() {
-            let mut pieces = offload::pieces(std::mem::take(buffer).into_vec(), facts).into_iter();
-            *buffer = pieces.next().unwrap_or_default().into();
+            let mut pieces = offload::pieces(std::mem::take(buffer).into(), facts).into_iter();
+            *buffer = Bytes::from(pieces.next().unwrap_or_default()).into();
             self.0.extend(pieces);
         } else {
             offload::finish_checksum(buffer, &mut facts);

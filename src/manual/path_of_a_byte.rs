@@ -20,8 +20,8 @@
 //!
 //! 1. **The device** ([`device`](crate::device)) has a frame. The driver takes it, with as many others as are there,
 //!    into a [`Batch`](crate::device::Batch) of buffers that are used again and again, and hands each one to
-//!    [`Stack::handle_frame`](crate::stack::Stack::handle_frame). The bytes are only lent: from here up every layer
-//!    looks at a smaller part of the same buffer.
+//!    [`Stack::handle_frame_in`](crate::stack::Stack::handle_frame_in). The bytes are only lent: from here up every
+//!    layer looks at a smaller part of the same buffer.
 //! 2. **Ethernet** ([`link`](crate::link)) reads 14 bytes: from whom, to whom, and what is inside. Frames for other
 //!    hosts end here. ARP is kept here as well: it is the link's own business.
 //! 3. **IPv4** ([`ip`](crate::ip)) reads 20 bytes or more. Is the header sound, does its checksum add up, is the
@@ -31,7 +31,7 @@
 //!    address and port) in a hash table keyed with a secret. The segment is walked through the steps of RFC 9293
 //!    §3.10.7.4 in their order: is it inside the window, is it a reset, what does it acknowledge, does it carry data?
 //!    Our `G` is the first byte of the next expected data, so it is copied into the receive buffer: the device wants
-//!    its buffer back.
+//!    its buffer back. (A super-frame's buffer is kept instead, and read from; the device gets it back after that.)
 //! 5. **The application** is woken, because its socket has become readable, and reads.
 //!
 //! A layer that finds something wrong drops the frame and says why

@@ -230,13 +230,11 @@ impl Host {
     }
 
     /// Takes in what has arrived; gives whom to wake.
-    pub(super) fn handle(&self, arrived: &Batch) -> Wakers {
+    pub(super) fn handle(&self, arrived: &mut Batch) -> Wakers {
         let mut state = self.lock();
         state.driver = Presence::Awake;
         let now = self.now();
-        for frame in arrived.iter() {
-            state.stack.handle_frame(now, frame);
-        }
+        arrived.hand_over(|memory, offload| state.stack.handle_frame_in(now, memory, offload));
         let wakers = state.take_ready();
         if let Some(siblings) = self.0.siblings.get() {
             let strays: Vec<Stray> = std::iter::from_fn(|| state.stack.poll_stray()).collect();
@@ -255,14 +253,15 @@ impl Host {
         }
     }
 
-    /// Does what is due, and adds the frames that are ready to go to `outgoing`. When there are none and nobody is to
-    /// be woken, the driver counts as asleep: whoever has something for it rings.
-    pub(super) fn collect(&self, outgoing: &mut Outgoing) -> Exchange {
+    /// Does what is due, adds the frames that are ready to go to `outgoing`, and gives memory back to `arrived`. When there
+    /// are no frames and nobody is to be woken, the driver counts as asleep: whoever has something for it rings.
+    pub(super) fn collect(&self, outgoing: &mut Outgoing, arrived: &mut Batch) -> Exchange {
         let mut state = self.lock();
         let now = self.now();
         if state.stack.next_deadline().is_some_and(|deadline| deadline <= now) {
             state.stack.handle_timeout(now);
         }
+        arrived.refill(|| state.stack.spare_memory());
         let before = outgoing.frames.len();
         outgoing.append(&mut state.outgoing);
         outgoing.fill(&mut state.stack, now);

@@ -59,7 +59,7 @@ impl Nic {
     pub(super) fn receive(&mut self, host: &Host) -> io::Result<Arrival> {
         self.arrived.clear();
         self.device.receive(host.now(), &mut self.arrived)?;
-        let wakers = host.handle(&self.arrived);
+        let wakers = host.handle(&mut self.arrived);
         let any = !self.arrived.is_empty() || !wakers.is_empty();
         wakers.into_iter().for_each(Waker::wake);
         Ok(Arrival { any, full: self.arrived.is_full() })
@@ -67,7 +67,7 @@ impl Nic {
 
     /// The second half: sends what that, and the applications since, have brought about.
     pub(super) fn transmit(&mut self, host: &Host) -> io::Result<Turn> {
-        let exchange = host.collect(&mut self.outgoing);
+        let exchange = host.collect(&mut self.outgoing, &mut self.arrived);
         let waiting = self.outgoing.frames.len();
         if waiting > 0 || self.device.next_deadline().is_some() {
             self.device.transmit(exchange.now, &mut self.outgoing.frames)?;

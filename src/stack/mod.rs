@@ -54,10 +54,11 @@ pub mod parts {
 }
 
 use crate::event::{Context, Event, Observer};
-use crate::frame::{Frame, Received};
-use crate::pool::Pool;
+use crate::frame::{Frame, Offload, Received};
+use crate::pool::{Pool, WORTH_SHARING};
 use crate::random::Random;
 use crate::time::Instant;
+use bytes::BytesMut;
 use layers::Layers;
 use slotmap::new_key_type;
 use std::fmt;
@@ -259,6 +260,22 @@ impl Stack {
         // An answer that was built on the way is a frame of its own.
         cx.about(Some(id));
         cx.tell(|| Event::FrameHandled);
+    }
+
+    /// The same in memory of which the stack may keep a large part, in place of a copy; then nothing is left in `memory`.
+    pub fn handle_frame_in(&mut self, now: Instant, memory: &mut BytesMut, offload: Offload) {
+        if memory.len() < WORTH_SHARING {
+            return self.handle_frame(now, Received { bytes: memory, offload });
+        }
+        let frame = self.pool.lend(std::mem::take(memory));
+        self.handle_frame(now, Received { bytes: &frame, offload });
+        *memory = self.pool.take_back(frame);
+    }
+
+    /// Memory of a frame that was kept and is needed no more: for the next frame, best taken just before that is read,
+    /// while it is still in the processor's cache.
+    pub fn spare_memory(&mut self) -> Option<BytesMut> {
+        self.pool.spare_frame()
     }
 
     /// Does whatever is due; harmless when nothing is.

@@ -3,10 +3,15 @@
 //!
 //! One ring of bytes, indexed by stream position, holds both what is in order and what lies past a hole; a short list
 //! of ranges says what of the latter is there. The ring grows with what it holds and goes away when it is empty.
+//!
+//! Data that fills most of a large frame and comes in its turn is not copied while the ring has nothing: the memory of
+//! the frame is kept, and read from.
 
 use super::fold::folded;
 use crate::pool::Pool;
+use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
+use std::collections::VecDeque;
 use std::ops::Range;
 
 /// The most holes that are kept track of: data behind a further one is as good as lost (a peer must not grow the list).
@@ -21,9 +26,13 @@ const MAX_FIRST_RING: usize = 512 * 1024;
 /// The smallest ring.
 const MIN_RING: usize = 2048;
 
-/// Bytes `read..next` can be read; the ranges lie beyond `next`, in order, with holes between them.
+/// Bytes `read..next` can be read: those of the kept frames, then those of the ring. The ranges lie beyond `next`, in
+/// order, with holes between them.
 #[derive(Clone, Debug)]
 pub struct ReceiveBuffer {
+    /// Parts of frames, none of them empty, and how many bytes they are together.
+    frames: VecDeque<Bytes>,
+    framed: usize,
     /// Empty, or a power of two long: the byte at position `p` is at `(p - origin) % len`. A ring that was just taken
     /// begins at its beginning, which is where it is warm.
     ring: Vec<u8>,
@@ -37,7 +46,7 @@ pub struct ReceiveBuffer {
     thrifty: bool,
 }
 
-folded!(ReceiveBuffer { last_len, read, next, thrifty; ring, origin, ranges });
+folded!(ReceiveBuffer { last_len, read, next, thrifty; frames, framed, ring, origin, ranges });
 
 /// What became of the bytes of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -54,6 +63,8 @@ impl ReceiveBuffer {
     /// An empty buffer whose next byte has the given position.
     pub fn new(next: u64) -> ReceiveBuffer {
         ReceiveBuffer {
+            frames: VecDeque::new(),
+            framed: 0,
             ring: Vec::new(),
             origin: 0,
             last_len: 0,
@@ -96,7 +107,12 @@ impl ReceiveBuffer {
 
     /// Bytes of memory held.
     pub fn allocated(&self) -> usize {
-        self.ring.len()
+        self.framed + self.ring.len()
+    }
+
+    /// The position of what the ring begins with.
+    fn in_ring(&self) -> u64 {
+        self.read + self.framed as u64
     }
 
     /// From now on memory is given back when little of it is used, and a byte far past a hole gets no buffer.
@@ -111,7 +127,7 @@ impl ReceiveBuffer {
 
     /// Would bytes up to `end` need more than is held, and more than `floor`?
     pub fn exceeds(&self, end: u64, floor: usize) -> bool {
-        end.saturating_sub(self.read) as usize > self.ring.len().max(floor)
+        end.saturating_sub(self.in_ring()) as usize > self.ring.len().max(floor)
     }
 
     /// Puts `data` at `position`. Bytes that are there already stay as they are; the caller has cut the data to the
@@ -127,6 +143,16 @@ impl ReceiveBuffer {
             return self.insert_past_hole(start, data, pool);
         }
         let filled = !self.ranges.is_empty();
+        let ring_is_empty = !filled && self.in_ring() == self.next;
+        if ring_is_empty
+            && !self.thrifty
+            && let Some(data) = pool.share(data)
+        {
+            self.framed += data.len();
+            self.frames.push_back(data);
+            self.next = end;
+            return Inserted::InOrder { bytes: end - start, filled };
+        }
         self.reserve(end, pool);
         self.put(start, data);
         self.next = end;
@@ -188,22 +214,26 @@ impl ReceiveBuffer {
 
     /// Copies what `read` would move.
     pub fn peek(&self, into: &mut [u8]) -> usize {
-        let len = self.readable().min(into.len());
-        let (front, back) = self.readable_slices();
-        let from_front = len.min(front.len());
-        into[..from_front].copy_from_slice(&front[..from_front]);
-        into[from_front..len].copy_from_slice(&back[..len - from_front]);
+        let mut len = 0;
+        for slice in self.readable_slices() {
+            let part = slice.len().min(into.len() - len);
+            into[len..len + part].copy_from_slice(&slice[..part]);
+            len += part;
+        }
         len
     }
 
-    /// What can be read, where it lies: the second slice goes on after the first.
-    pub fn readable_slices(&self) -> (&[u8], &[u8]) {
-        if self.readable() == 0 {
-            return (&[], &[]);
-        }
-        let start = self.place(self.read);
-        let front = self.readable().min(self.ring.len() - start);
-        (&self.ring[start..start + front], &self.ring[..self.readable() - front])
+    /// What can be read, where it lies, each slice going on after the one before.
+    pub fn readable_slices(&self) -> impl Iterator<Item = &[u8]> {
+        let held = self.readable() - self.framed;
+        let in_ring = if held == 0 {
+            [&[][..]; 2]
+        } else {
+            let start = self.place(self.in_ring());
+            let front = held.min(self.ring.len() - start);
+            [&self.ring[start..start + front], &self.ring[..held - front]]
+        };
+        self.frames.iter().map(|frame| &frame[..]).chain(in_ring).filter(|slice| !slice.is_empty())
     }
 
     /// Forgets `len` bytes that were read in place.
@@ -212,6 +242,7 @@ impl ReceiveBuffer {
     /// When fewer are readable.
     pub fn consume(&mut self, len: usize, pool: &mut Pool) {
         assert!(len <= self.readable(), "consume {len} of {}", self.readable());
+        let len = len - self.consume_frames(len, pool);
         if self.ring.is_empty() {
             // Nothing to forget; and what was used last is not forgotten because somebody looks for more.
             return;
@@ -228,10 +259,29 @@ impl ReceiveBuffer {
         }
     }
 
+    /// Forgets up to `len` bytes of frames; gives how many.
+    fn consume_frames(&mut self, len: usize, pool: &mut Pool) -> usize {
+        let mut left = len.min(self.framed);
+        let consumed = left;
+        while left > 0
+            && let Some(first) = self.frames.front_mut()
+        {
+            let part = left.min(first.len());
+            first.advance(part);
+            left -= part;
+            if first.is_empty() {
+                self.frames.pop_front().into_iter().for_each(|frame| pool.give_back(frame));
+            }
+        }
+        self.framed -= consumed;
+        self.read += consumed as u64;
+        consumed
+    }
+
     /// A ring that is hardly used is exchanged for one that fits.
     fn shrink(&mut self, pool: &mut Pool) {
         let end = self.ranges.last().map_or(self.next, |range| range.end);
-        let needed = ((end - self.read) as usize).next_power_of_two().max(MIN_RING);
+        let needed = ((end - self.in_ring()) as usize).next_power_of_two().max(MIN_RING);
         if 8 * needed <= self.ring.len() {
             self.exchange(needed, pool);
         }
@@ -243,7 +293,7 @@ impl ReceiveBuffer {
 
     /// Makes the ring large enough to hold everything up to `end`, and moves what it holds to its new places.
     fn reserve(&mut self, end: u64, pool: &mut Pool) {
-        let needed = (end - self.read) as usize;
+        let needed = (end - self.in_ring()) as usize;
         if needed <= self.ring.len() {
             return;
         }
@@ -253,9 +303,10 @@ impl ReceiveBuffer {
     /// Moves what is held to a ring of `len` bytes.
     fn exchange(&mut self, len: usize, pool: &mut Pool) {
         let old = std::mem::replace(&mut self.ring, pool.take_ring(len));
-        let origin = std::mem::replace(&mut self.origin, self.read);
+        let in_ring = self.in_ring();
+        let origin = std::mem::replace(&mut self.origin, in_ring);
         let held: SmallVec<[Range<u64>; 4]> =
-            std::iter::once(self.read..self.next).chain(self.ranges.iter().cloned()).collect();
+            std::iter::once(in_ring..self.next).chain(self.ranges.iter().cloned()).collect();
         for range in held {
             let mut at = range.start;
             while at < range.end {
@@ -301,6 +352,7 @@ mod tests {
         buffer.be_thrifty(false, &mut pool);
         assert_eq!(buffer.insert(100_000 + 90_000, b"x", &mut pool), Inserted::OutOfOrder);
     }
+    use bytes::BytesMut;
     use proptest::prelude::*;
 
     #[test]
@@ -349,12 +401,34 @@ mod tests {
         assert_eq!(buffer.ranges().len(), 1000);
     }
 
+    #[test]
+    fn a_frame_in_its_turn_is_kept_and_not_copied_while_the_ring_is_empty() {
+        let (mut pool, mut buffer) = (Pool::default(), ReceiveBuffer::new(0));
+        let mut arrive = |buffer: &mut ReceiveBuffer, position, len| {
+            let frame = pool.lend(BytesMut::from(&vec![position as u8; len][..]));
+            let (before, memory) = (buffer.readable(), frame.as_ptr());
+            buffer.insert(position, &frame, &mut pool);
+            let kept = buffer.readable_slices().last().is_some_and(|slice| slice.as_ptr() == memory);
+            assert_eq!(pool.take_back(frame).is_empty(), kept, "what is kept does not come back");
+            (kept, buffer.readable() - before)
+        };
+        assert_eq!(arrive(&mut buffer, 0, 1000), (true, 1000));
+        assert_eq!(arrive(&mut buffer, 1000, 1000), (true, 1000));
+        assert_eq!(arrive(&mut buffer, 2500, 1000), (false, 0), "past a hole");
+        assert_eq!(arrive(&mut buffer, 2000, 1000), (false, 1500), "up to what the ring has");
+        assert_eq!(arrive(&mut buffer, 3500, 1000), (false, 1000), "behind what the ring has");
+        let mut into = [0; 5000];
+        assert_eq!(buffer.read(&mut into, &mut pool), 4500);
+        assert_eq!([0, 1000, 2000, 3000, 4499].map(|at| into[at]), [0, 232, 208, 196, 172]);
+        assert_eq!(buffer.allocated(), 0);
+    }
+
     proptest! {
         /// Any pieces of a stream, in any order and overlap, give the stream.
         #[test]
         fn any_arrival_order_gives_the_stream(
             start in prop_oneof![Just(0u64), Just(u64::from(u32::MAX) - 500), Just((1 << 32) + 77)],
-            pieces in proptest::collection::vec((0usize..3000, 1usize..800), 1..60),
+            pieces in proptest::collection::vec((0usize..3000, 1usize..800, any::<bool>()), 1..60),
             reads in proptest::collection::vec(0usize..2000, 60),
         ) {
             let stream: Vec<u8> = (0..4000usize).map(|i| (i * 7 + i / 256) as u8).collect();
@@ -362,8 +436,15 @@ mod tests {
         let mut buffer = ReceiveBuffer::new(start);
             let mut seen = vec![false; stream.len()];
             let mut out = Vec::new();
-            for ((offset, len), read) in pieces.into_iter().zip(reads) {
-                buffer.insert(start + offset as u64, &stream[offset..offset + len], &mut pool);
+            for ((offset, len, lent), read) in pieces.into_iter().zip(reads) {
+                let data = &stream[offset..offset + len];
+                if lent {
+                    let frame = pool.lend(BytesMut::from(data));
+                    buffer.insert(start + offset as u64, &frame, &mut pool);
+                    pool.take_back(frame);
+                } else {
+                    buffer.insert(start + offset as u64, data, &mut pool);
+                }
                 seen[offset..offset + len].fill(true);
                 let whole = seen.iter().take_while(|seen| **seen).count();
                 prop_assert_eq!(buffer.next(), start + whole as u64);
@@ -372,6 +453,7 @@ mod tests {
                 let got = buffer.read(&mut into, &mut pool);
                 out.extend_from_slice(&into[..got]);
                 prop_assert!(buffer.ranges().windows(2).all(|pair| pair[0].end < pair[1].start));
+                prop_assert_eq!(buffer.allocated() == 0, buffer.is_at_rest());
             }
             prop_assert_eq!(&out[..], &stream[..out.len()]);
         }

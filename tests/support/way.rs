@@ -49,7 +49,7 @@ impl Way {
         if self.coalesce {
             batch.coalesce(0);
         }
-        batch.iter().for_each(|frame| host.handle_frame(now, frame));
+        batch.hand_over(|memory, offload| host.handle_frame_in(now, memory, offload));
     }
 }
 

@@ -29,6 +29,7 @@ use super::{Batch, Capabilities, Device};
 use crate::frame::{Frame, Payload};
 use crate::random::Random;
 use crate::time::Instant;
+use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -163,7 +164,7 @@ impl<D: Device> Device for Fault<D> {
             && let Some(packet) = self.incoming.dequeue(now)
         {
             batch.fill(|buffer| {
-                *buffer = packet.bytes.into();
+                *buffer = Bytes::from(packet.bytes).into();
                 Ok(Some(packet.offload))
             })?;
         }

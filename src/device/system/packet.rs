@@ -2,6 +2,7 @@
 
 use super::checked;
 use crate::device::virtio::HEADER_LEN;
+use bytes::BytesMut;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 use std::ffi::c_int;
 use std::io;
@@ -86,7 +87,7 @@ fn set_option<T: Copy>(socket: BorrowedFd<'_>, level: c_int, name: c_int, value:
 }
 
 /// Receives one frame: its first `room` bytes go straight into `buffer`, what is longer by way of `overflow`.
-pub fn receive(socket: BorrowedFd<'_>, buffer: &mut Vec<u8>, room: usize, overflow: &mut [u8]) -> io::Result<Message> {
+pub fn receive(socket: BorrowedFd<'_>, buffer: &mut BytesMut, room: usize, overflow: &mut [u8]) -> io::Result<Message> {
     let mut header = [0u8; HEADER_LEN];
     buffer.clear();
     buffer.reserve(room);

@@ -3,7 +3,7 @@
 use super::checked;
 use super::interface::request;
 use crate::device::virtio::HEADER_LEN;
-use rustix::buffer::spare_capacity;
+use bytes::{Buf, BytesMut};
 use std::ffi::{CStr, c_short, c_uint};
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
@@ -39,10 +39,15 @@ pub fn set_offloads(node: BorrowedFd<'_>, on: bool) -> io::Result<()> {
     set(TCP_OFFLOADS | UDP_OFFLOADS).or_else(|_| set(TCP_OFFLOADS))
 }
 
-/// Reads a header, which is given, and the frame behind it into `buffer`, which is empty and gets room for a frame of
-/// `room` bytes at least.
-pub fn receive(node: BorrowedFd<'_>, buffer: &mut Vec<u8>, room: usize) -> io::Result<[u8; HEADER_LEN]> {
+/// Reads a frame of at most `room` bytes into `buffer`, and gives the header before it. In one piece: two would cost the
+/// kernel 110 ns more.
+pub fn receive(node: BorrowedFd<'_>, buffer: &mut BytesMut, room: usize) -> io::Result<[u8; HEADER_LEN]> {
+    buffer.clear();
     buffer.reserve(HEADER_LEN + room);
-    rustix::io::read(node, spare_capacity(buffer))?;
-    buffer.first_chunk().copied().ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    let received = rustix::io::read(node, buffer.spare_capacity_mut())?.0.len();
+    // SAFETY: the kernel has written so many bytes where the buffer, which is empty, begins.
+    unsafe { buffer.set_len(received) };
+    let header = *buffer.first_chunk().ok_or(io::ErrorKind::UnexpectedEof)?;
+    buffer.advance(HEADER_LEN);
+    Ok(header)
 }

@@ -5,6 +5,7 @@ use crate::device::{Batch, Capabilities, Device, LINK_HEADER_LEN, offload};
 use crate::frame::{Frame, Offload};
 use crate::random::Random;
 use crate::time::Instant;
+use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -100,7 +101,7 @@ impl Device for Port {
             && let Some(bytes) = wire.take(now)
         {
             batch.fill(|buffer| {
-                *buffer = bytes.into();
+                *buffer = Bytes::from(bytes).into();
                 Ok(Some(Offload::default()))
             })?;
         }
