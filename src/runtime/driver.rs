@@ -88,8 +88,8 @@ impl Driver {
         self.host.ring();
     }
 
-    /// Stops the host and waits until its thread has ended; gives the error that ended it before, if one did.
-    /// Connections that are still open are not told.
+    /// Stops the host and waits until its thread has ended, but for a task on that very thread; gives the error that ended
+    /// it before, if one did. Its tasks are dropped. Connections that are still open are not told.
     pub fn stop(mut self) -> io::Result<()> {
         self.halt()
     }
@@ -97,7 +97,9 @@ impl Driver {
     fn halt(&mut self) -> io::Result<()> {
         self.stop.store(true, Ordering::Release);
         self.host.ring();
-        match self.thread.take().map(JoinHandle::join) {
+        // A task that lets go of the driver on whose thread it runs cannot wait for the end of it.
+        let elsewhere = |thread: &JoinHandle<_>| thread.thread().id() != std::thread::current().id();
+        match self.thread.take().filter(elsewhere).map(JoinHandle::join) {
             Some(Ok(result)) => result,
             Some(Err(panic)) => std::panic::resume_unwind(panic),
             None => Ok(()),

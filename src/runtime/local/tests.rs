@@ -169,6 +169,20 @@ fn tasks_of_a_driver_have_the_tokio_that_it_was_started_within() {
 }
 
 #[test]
+fn a_task_may_let_go_of_the_driver_that_it_runs_on() {
+    let (_left, right) = link();
+    let driver = Driver::start(stack::Config::default(), 7, Box::new(right), None).expect("a driver");
+    let (host, spawner) = (driver.host().clone(), driver.spawner().clone());
+    let (tell, told) = mpsc::channel();
+    spawner
+        .spawn(async move { tell.send(driver.stop().map_err(|error| error.to_string())).expect("somebody listens") });
+    assert_eq!(told.recv_timeout(PATIENCE).expect("no panic"), Ok(()));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let ended = runtime.block_on(async { tokio::time::timeout(PATIENCE, host.until_ended()).await });
+    assert!(ended.expect("the driver ends").to_string().contains("was stopped"));
+}
+
+#[test]
 fn tasks_are_dropped_when_their_driver_ends_and_later_ones_at_once() {
     struct Told(Arc<AtomicBool>);
     impl Drop for Told {
