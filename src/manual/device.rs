@@ -31,9 +31,9 @@
 //! - A super-frame is no longer than a millisecond of the window's rate, whether or not anybody paces. A third of a window in
 //!   one burst let Reno fill half of a slow link behind a short queue, instead of four fifths.
 //! - The last segment of a super-frame waits for the others. BBR took that for a queue, and chance loss for twice of what
-//!   it was. The allowance for that hid real queues from flows that have little of the path: four behind a queue of seven
-//!   packets lost 10 % with trains of two segments, the least that leaves at once (draft-ietf-ccwg-bbr §5.6.3), and 4 %
-//!   without. Now it is 3 to 4 % either way.
+//!   it was. The allowance for that hides real queues from flows that have little of the path: four behind a queue of
+//!   seven packets lose 10 % with trains of two segments, which is the least that leaves at once
+//!   (draft-ietf-ccwg-bbr §5.6.3), and 4 % without.
 //!
 //! Datagrams have trains as well: [`send_segments_to`](crate::runtime::blocking::UdpSocket::send_segments_to) and
 //! [`recv_segments_from`](crate::runtime::blocking::UdpSocket::recv_segments_from), on both kinds of sockets.

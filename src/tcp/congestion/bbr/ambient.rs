@@ -7,11 +7,6 @@
 //! All of it errs towards congestion. A path is taken for free of ambient loss until it has shown some; more than a tenth
 //! is not believed (a policer drops without a queue, too, but far more of what exceeds its rate); while probing nothing is
 //! learned; and what was learned is forgotten as packets pass, so that a queue that stays makes it fade.
-//!
-//! With few packets under way a queue cannot be told. What one packet takes at our own rate is then a good part of the
-//! round trip, and at the rate of the path, which we share with others we know nothing of, a queue may be full in less: of
-//! eight flows behind a queue of seven packets each took for chance what it lost there, and all of them together lost a
-//! quarter. So the draft's rule is kept there, which costs little, for the next probe is only as many rounds away.
 
 use super::super::Acknowledged;
 use super::model::volume;
@@ -28,8 +23,7 @@ const WHOLE: u64 = 10_000;
 const MOST: u64 = 1000;
 /// Chance: so many standard deviations more than expected are still explained.
 const DEVIATIONS: u64 = 2;
-/// A round trip that is longer than the shortest by no more than this part of it found no queue. With fewer segments under
-/// way than that, one of them takes longer.
+/// A round trip that is longer than the shortest by no more than this part of it, or by one segment, found no queue.
 const TOLERANCE: u32 = 32;
 
 /// In bytes.
@@ -116,22 +110,11 @@ impl Bbr {
         self.ambient.deliver(ack.bytes, queue, mss);
     }
 
-    /// So long a round trip had a wait in it, for more than `own` bytes; or that cannot be told.
+    /// So long a round trip had a wait in it, for more than `own` bytes.
     pub(super) fn is_queued(&self, rtt: Duration, own: u64) -> bool {
-        let Some(shortest) = self.min_rtt.min().filter(|_| self.tells_queues()) else { return true };
+        let Some(shortest) = self.min_rtt.min() else { return true };
         let waited = rtt.saturating_sub(shortest);
         waited > shortest / TOLERANCE && volume(self.max_bw.max(), waited) > own
-    }
-
-    /// One segment is no longer a wait than what is taken for none.
-    fn tells_queues(&self) -> bool {
-        let product = self.min_rtt.min().map_or(0, |shortest| volume(self.max_bw.max(), shortest));
-        product >= u64::from(TOLERANCE) * self.window.mss
-    }
-
-    /// How much of `bytes` may be lost with nobody to blame.
-    pub(super) fn ambient_of(&self, bytes: u64) -> u64 {
-        if self.tells_queues() { self.ambient.explains(bytes, self.window.mss) } else { 0 }
     }
 }
 
@@ -199,17 +182,15 @@ mod tests {
     }
 
     #[test]
-    fn a_queue_is_a_wait_of_more_than_a_little_where_a_segment_takes_less() {
+    fn a_queue_is_a_wait_of_more_than_a_segment_and_a_little() {
         let mut bbr = Bbr::new(&Start { rtt: Some(Duration::from_millis(32)), ..start() });
         for (rate, waited_us, expected) in [
             // A segment takes 10 µs: what counts is a 32nd of the round trip, a millisecond.
             (100_000_000, 1000, false),
             (100_000_000, 1001, true),
-            // A segment takes just that.
-            (1_000_000, 1000, false),
-            (1_000_000, 1001, true),
-            // Longer: nobody knows.
-            (999_000, 0, true),
+            // A segment takes 2 ms.
+            (500_000, 2000, false),
+            (500_000, 2002, true),
         ] {
             bbr.max_bw = MaxBandwidth::default();
             bbr.max_bw.update(rate);
@@ -220,33 +201,16 @@ mod tests {
     }
 
     #[test]
-    fn with_few_segments_under_way_nothing_is_learned_and_nothing_believed() {
-        for (rate, carried, explained) in [(1_000_000, 101_000, 4000..5000), (999_000, 0, 0..1)] {
-            let mut bbr = Bbr::new(&Start { rtt: Some(Duration::from_millis(32)), ..start() });
-            bbr.max_bw.update(1_000_000);
-            carry(&mut bbr.ambient, 3000, 50, Queue::Absent);
-            bbr.max_bw = MaxBandwidth::default();
-            bbr.max_bw.update(rate);
-            assert!(explained.contains(&bbr.ambient_of(100 * MSS)), "{rate}");
-            bbr.ambient = Ambient::default();
-            bbr.ambient.lose(MSS);
-            let rtt = Some(Duration::from_millis(32));
-            bbr.learn_ambient(&Acknowledged { bytes: 100 * MSS, rtt, ..Acknowledged::new(Instant::ZERO) });
-            assert_eq!(bbr.ambient.carried, carried, "{rate}");
-        }
-    }
-
-    #[test]
     fn the_end_of_a_super_frame_waits_for_its_beginning() {
         let mut bbr = Bbr::new(&Start { rtt: Some(Duration::from_millis(32)), ..start() });
-        bbr.max_bw.update(1_000_000);
-        // Two segments leave together, and each takes 1 ms. What was lost before counts where there is surely no queue.
+        bbr.max_bw.update(500_000);
+        // Two segments leave together, and each takes 2 ms. What was lost before counts where there is surely no queue.
         for (waited_us, super_frames, carried, lost) in [
-            (1000, true, 2000, 1000),
-            (2000, true, 1000, 0),
-            (2001, true, 0, 0),
-            (1000, false, 2000, 1000),
-            (2000, false, 0, 0),
+            (2000, true, 2000, 1000),
+            (4000, true, 1000, 0),
+            (4002, true, 0, 0),
+            (2000, false, 2000, 1000),
+            (4000, false, 0, 0),
         ] {
             let mut bbr = bbr.clone();
             bbr.ambient.lose(1000);

@@ -135,7 +135,7 @@ impl Bbr {
 
     /// So much of `bytes` may be lost: the threshold lies above what is lost anyway.
     fn tolerable(&self, bytes: u64) -> u64 {
-        scale(bytes, LOSS_THRESHOLD) + self.ambient_of(bytes)
+        scale(bytes, LOSS_THRESHOLD) + self.ambient.explains(bytes, self.window.mss)
     }
 
     /// Whatever an acknowledgement tells belongs to the round.
@@ -150,7 +150,7 @@ impl Bbr {
         let Round { delivered, lost, shortest, marked } = self.bounds.round;
         let queued = shortest.is_none_or(|rtt| self.is_queued(rtt, self.window.mss));
         let bytes = delivered + lost;
-        let tolerable = if queued { self.ambient_of(bytes) } else { self.tolerable(bytes) };
+        let tolerable = if queued { self.ambient.explains(bytes, self.window.mss) } else { self.tolerable(bytes) };
         marked || lost > tolerable || lost > 0 && !self.sack
     }
 

@@ -28,9 +28,9 @@
 //! | `control` | rate and window | §5.6 |
 //!
 //! **What differs from the draft.** *Ambient loss*: what packets lose that find no queue is measured, and believed up to
-//! a tenth, where so many are under way that a queue can be told. The threshold of 2% lies above it and above what chance
-//! makes of it. Outside of probing the draft answers every loss; here those beside a queue that are more than ambient, and
-//! without a queue only what exceeds the threshold. Without that a link that loses 1% by chance slows a flow down to what got through, round after round. Where packets
+//! a tenth. The threshold of 2% lies above it and above what chance makes of it. Outside of probing the draft answers
+//! every loss; here those beside a queue that are more than ambient, and without a queue only what exceeds the threshold.
+//! Without that a link that loses 1% by chance slows a flow down to what got through, round after round. Where packets
 //! are lost only beside a queue it is the draft's rule.
 //!
 //! *The rest*: a mark (ECN) counts as a loss of more than 2%, of which the draft says only that it must count as
