@@ -32,6 +32,12 @@ pub fn response() -> Vec<u8> {
     response
 }
 
+/// So many bytes to send. Memory that nobody has written to would be one page of zeroes that is read again and again, from
+/// the nearest cache, as no application's data is.
+pub fn written(len: usize) -> Vec<u8> {
+    vec![7; len]
+}
+
 pub fn connect(server: Ipv4Addr, port: u16) -> TcpStream {
     let patience = Instant::now() + Duration::from_secs(10);
     let stream = loop {

@@ -1,7 +1,7 @@
 //! Our stack on a TAP in a namespace of our own, its applications as tasks on the driver's thread.
 
 use super::SERVER;
-use super::client::{BODY, REQUEST, port, response};
+use super::client::{BODY, REQUEST, port, response, written};
 use super::machine::Worker;
 use axum::Router;
 use axum::routing::get;
@@ -137,8 +137,8 @@ async fn discard(mut stream: TcpStream) {
 }
 
 async fn source(mut stream: TcpStream) {
-    let zeroes = vec![0; 256 * 1024];
-    while stream.write_all(&zeroes).await.is_ok() {}
+    let data = written(256 * 1024);
+    while stream.write_all(&data).await.is_ok() {}
 }
 
 async fn discard_in_place(stream: TcpStream) {
@@ -146,8 +146,8 @@ async fn discard_in_place(stream: TcpStream) {
 }
 
 async fn source_of_bytes(stream: TcpStream) {
-    let zeroes = Bytes::from(vec![0; 64 * 1024]);
-    while stream.write_bytes(&mut zeroes.clone()).await.is_ok() {}
+    let data = Bytes::from(written(64 * 1024));
+    while stream.write_bytes(&mut data.clone()).await.is_ok() {}
 }
 
 async fn http(mut stream: TcpStream) {

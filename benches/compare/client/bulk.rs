@@ -1,7 +1,7 @@
 //! As much as goes through.
 
 use super::Work;
-use crate::support::client::{connect, port};
+use crate::support::client::{connect, port, written};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ const CHUNK: usize = 256 * 1024;
 /// Gbit/s that the stack takes in, over so many connections at once.
 pub fn bulk_in(server: Ipv4Addr, connections: usize, span: Duration) -> Work {
     at_once(server, port::DISCARD, connections, |mut stream, start| {
-        let (chunk, mut bytes) = (vec![7; CHUNK], 0);
+        let (chunk, mut bytes) = (written(CHUNK), 0);
         while start.elapsed() < span {
             stream.write_all(&chunk).expect("the stack takes it");
             bytes += chunk.len();

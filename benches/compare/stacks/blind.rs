@@ -11,7 +11,7 @@
 
 use super::Served;
 use crate::memory::Memory;
-use crate::support::client::{REQUEST, port, response};
+use crate::support::client::{REQUEST, port, response, written};
 use crate::support::server::on_a_thread;
 use crate::support::{CLIENT, SERVER};
 use crate::workload::{Task, Workload};
@@ -64,7 +64,7 @@ pub fn serve<T>(workload: Workload, copying: bool, client: impl FnOnce(&Served) 
             tap: descriptor,
             flows: vec![Flow::default(); 1 << 16],
             response: response(),
-            outgoing: vec![0; if copying { RING } else { SUPER_FRAME }],
+            outgoing: written(if copying { RING } else { SUPER_FRAME }),
             copying: copying.then(Copying::new),
             largest: if workload.plain { MSS } else { SUPER_FRAME },
             acks_at_once: if workload.plain && matches!(workload.task, Task::BulkIn(_)) { PLAIN_ACKS } else { 1 },
@@ -122,7 +122,7 @@ struct Copying {
 
 impl Copying {
     fn new() -> Copying {
-        Copying { memory: vec![0; APPLICATION], at: 0, in_ring: 0 }
+        Copying { memory: written(APPLICATION), at: 0, in_ring: 0 }
     }
 
     /// The application reads.

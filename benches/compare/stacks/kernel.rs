@@ -4,7 +4,7 @@
 
 use super::Served;
 use crate::memory::Memory;
-use crate::support::client::{BODY, port};
+use crate::support::client::{BODY, port, written};
 use crate::support::machine::{Worker, run};
 use crate::support::{CLIENT, INTERFACE, SERVER};
 use crate::workload::Workload;
@@ -80,8 +80,8 @@ pub fn serve_here(workload: &str) {
         while stream.read(&mut into).is_ok_and(|len| len > 0) {}
     });
     listen(port::SOURCE, |mut stream| {
-        let zeroes = vec![0; 256 * 1024];
-        while stream.write_all(&zeroes).is_ok() {}
+        let data = written(256 * 1024);
+        while stream.write_all(&data).is_ok() {}
     });
     let busy = workload.busy_poll;
     listen(port::ECHO, move |stream| echo(stream, busy));

@@ -3,7 +3,7 @@
 use super::Served;
 use super::rival_device::Offloading;
 use crate::memory::Memory;
-use crate::support::client::{REQUEST, port, response};
+use crate::support::client::{REQUEST, port, response, written};
 use crate::support::machine::run;
 use crate::support::server::on_a_thread;
 use crate::support::{CLIENT, INTERFACE, SERVER};
@@ -115,11 +115,11 @@ fn answer<D: Device>(mut device: D, wanted: &Sockets, busy: bool, sleep: impl Fn
     let mut echo = udp::Socket::new(datagrams(), datagrams());
     echo.bind(port::ECHO).expect("a free port");
     let echo = sockets.add(echo);
-    let (response, zeroes) = (response(), vec![0u8; 64 * 1024]);
+    let (response, data) = (response(), written(64 * 1024));
     loop {
         interface.poll(Instant::now(), &mut device, &mut sockets);
         for (port, handle) in &servers {
-            serve_tcp(*port, sockets.get_mut(*handle), &response, &zeroes);
+            serve_tcp(*port, sockets.get_mut(*handle), &response, &data);
         }
         let echo = sockets.get_mut::<udp::Socket<'_>>(echo);
         while echo.can_recv() && echo.can_send() {
@@ -133,7 +133,7 @@ fn answer<D: Device>(mut device: D, wanted: &Sockets, busy: bool, sleep: impl Fn
     }
 }
 
-fn serve_tcp(port: u16, socket: &mut tcp::Socket<'_>, response: &[u8], zeroes: &[u8]) {
+fn serve_tcp(port: u16, socket: &mut tcp::Socket<'_>, response: &[u8], data: &[u8]) {
     if !socket.is_open() {
         socket.listen(port).expect("a closed socket listens");
     }
@@ -141,7 +141,7 @@ fn serve_tcp(port: u16, socket: &mut tcp::Socket<'_>, response: &[u8], zeroes: &
         port::DISCARD | port::IDLE => {
             while socket.can_recv() && socket.recv(|data| (data.len(), data.len())).is_ok_and(|len| len > 0) {}
         }
-        port::SOURCE => while socket.can_send() && socket.send_slice(zeroes).is_ok_and(|len| len > 0) {},
+        port::SOURCE => while socket.can_send() && socket.send_slice(data).is_ok_and(|len| len > 0) {},
         port::ECHO => {
             let mut byte = [0; 1024];
             while let Ok(len) = socket.recv_slice(&mut byte)
