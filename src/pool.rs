@@ -66,13 +66,13 @@ impl Pool {
         frame
     }
 
-    /// `data` in the memory of the frame that was lent, if it is a part of it, and so large a one that hardly more memory
-    /// is kept than data.
-    pub fn share(&self, data: &[u8]) -> Option<Bytes> {
+    /// `data` in the memory of the frame that was lent, if it is at least half of that and a part of the frame; and how much
+    /// memory is kept with it.
+    pub fn share(&self, data: &[u8]) -> Option<(Bytes, usize)> {
         let (frame, taken) = &self.lent;
         let is_part =
             frame.as_ptr_range().start <= data.as_ptr() && data.as_ptr_range().end <= frame.as_ptr_range().end;
-        (2 * data.len() >= *taken && is_part && !data.is_empty()).then(|| frame.slice_ref(data))
+        (2 * data.len() >= *taken && is_part && !data.is_empty()).then(|| (frame.slice_ref(data), *taken))
     }
 
     /// The memory that was lent; none when a part of it is kept.
@@ -150,8 +150,8 @@ mod tests {
         let memory = pool.take_back(frame);
         assert_eq!(place(&memory), first, "nobody kept it");
         let frame = pool.lend(memory);
-        let part = pool.share(&frame[100..]).expect("most of the frame");
-        assert_eq!((part.len(), place(&part)), (900, first + 100));
+        let (part, memory) = pool.share(&frame[100..]).expect("most of the frame");
+        assert_eq!((part.len(), place(&part), memory), (900, first + 100, 1000));
         assert_eq!(pool.take_back(frame).capacity(), 0, "it is kept");
         assert!(pool.share(&part).is_none(), "no frame is lent any more");
         assert!(pool.spare_frame().is_none());

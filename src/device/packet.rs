@@ -133,10 +133,10 @@ fn facts(message: &packet::Message, buffer: &mut BytesMut) -> Offload {
     if let Some((protocol, control)) = message.tag
         && buffer.len() >= TAG_AT
     {
-        let rest = buffer.split_off(TAG_AT);
-        buffer.put_u16(protocol);
-        buffer.put_u16(control);
-        buffer.extend_from_slice(&rest);
+        let (untagged, tag) = (buffer.len(), TAG_AT..TAG_AT + usize::from(TAG_LEN));
+        buffer.put_bytes(0, tag.len());
+        buffer.copy_within(TAG_AT..untagged, tag.end);
+        buffer[tag].copy_from_slice([protocol.to_be_bytes(), control.to_be_bytes()].as_flattened());
         if let Checksum::Partial { start, .. } = &mut facts.checksum {
             *start = start.saturating_add(TAG_LEN);
         }

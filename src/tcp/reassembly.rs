@@ -30,9 +30,10 @@ const MIN_RING: usize = 2048;
 /// order, with holes between them.
 #[derive(Clone, Debug)]
 pub struct ReceiveBuffer {
-    /// Parts of frames, none of them empty, and how many bytes they are together.
-    frames: VecDeque<Bytes>,
+    /// Parts of frames, none of them empty, with the memory that each keeps; how many bytes they are together, and of memory.
+    frames: VecDeque<(Bytes, usize)>,
     framed: usize,
+    kept: usize,
     /// Empty, or a power of two long: the byte at position `p` is at `(p - origin) % len`. A ring that was just taken
     /// begins at its beginning, which is where it is warm.
     ring: Vec<u8>,
@@ -46,7 +47,7 @@ pub struct ReceiveBuffer {
     thrifty: bool,
 }
 
-folded!(ReceiveBuffer { last_len, read, next, thrifty; frames, framed, ring, origin, ranges });
+folded!(ReceiveBuffer { last_len, read, next, thrifty; frames, framed, kept, ring, origin, ranges });
 
 /// What became of the bytes of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,6 +66,7 @@ impl ReceiveBuffer {
         ReceiveBuffer {
             frames: VecDeque::new(),
             framed: 0,
+            kept: 0,
             ring: Vec::new(),
             origin: 0,
             last_len: 0,
@@ -107,7 +109,7 @@ impl ReceiveBuffer {
 
     /// Bytes of memory held.
     pub fn allocated(&self) -> usize {
-        self.framed + self.ring.len()
+        self.kept + self.ring.len()
     }
 
     /// The position of what the ring begins with.
@@ -146,10 +148,10 @@ impl ReceiveBuffer {
         let ring_is_empty = !filled && self.in_ring() == self.next;
         if ring_is_empty
             && !self.thrifty
-            && let Some(data) = pool.share(data)
+            && let Some((data, memory)) = pool.share(data)
         {
-            self.framed += data.len();
-            self.frames.push_back(data);
+            (self.framed, self.kept) = (self.framed + data.len(), self.kept + memory);
+            self.frames.push_back((data, memory));
             self.next = end;
             return Inserted::InOrder { bytes: end - start, filled };
         }
@@ -233,7 +235,7 @@ impl ReceiveBuffer {
             let front = held.min(self.ring.len() - start);
             [&self.ring[start..start + front], &self.ring[..held - front]]
         };
-        self.frames.iter().map(|frame| &frame[..]).chain(in_ring).filter(|slice| !slice.is_empty())
+        self.frames.iter().map(|(data, _)| &data[..]).chain(in_ring).filter(|slice| !slice.is_empty())
     }
 
     /// Forgets `len` bytes that were read in place.
@@ -264,13 +266,15 @@ impl ReceiveBuffer {
         let mut left = len.min(self.framed);
         let consumed = left;
         while left > 0
-            && let Some(first) = self.frames.front_mut()
+            && let Some((first, memory)) = self.frames.front_mut()
         {
             let part = left.min(first.len());
             first.advance(part);
             left -= part;
             if first.is_empty() {
-                self.frames.pop_front().into_iter().for_each(|frame| pool.give_back(frame));
+                self.kept -= *memory;
+                pool.give_back(std::mem::take(first));
+                self.frames.pop_front();
             }
         }
         self.framed -= consumed;
@@ -418,7 +422,10 @@ mod tests {
         assert_eq!(arrive(&mut buffer, 2000, 1000), (false, 1500), "up to what the ring has");
         assert_eq!(arrive(&mut buffer, 3500, 1000), (false, 1000), "behind what the ring has");
         let mut into = [0; 5000];
-        assert_eq!(buffer.read(&mut into, &mut pool), 4500);
+        assert_eq!(buffer.read(&mut into[..999], &mut pool), 999);
+        assert_eq!(buffer.frames.len(), 2);
+        assert_eq!(buffer.allocated(), 2000 + buffer.ring.len(), "the last octet of a frame keeps all of it");
+        assert_eq!(buffer.read(&mut into[999..], &mut pool), 3501);
         assert_eq!([0, 1000, 2000, 3000, 4499].map(|at| into[at]), [0, 232, 208, 196, 172]);
         assert_eq!(buffer.allocated(), 0);
     }
