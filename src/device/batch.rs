@@ -1,7 +1,7 @@
 //! Frames that have arrived, and what one read of a device hands over.
 
 use crate::frame::{Offload, Received};
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use std::io;
 
 /// A batch of super-frames is full before it outgrows the processor's cache: who handles it finds it there.
@@ -83,6 +83,15 @@ impl Batch {
             Ok(Some(offload))
         });
         debug_assert!(matches!(pushed, Ok(true)), "copying cannot fail");
+    }
+
+    /// Takes over a frame in memory of its own.
+    pub fn put(&mut self, bytes: Vec<u8>, offload: Offload) {
+        let put = self.fill(|buffer| {
+            *buffer = Bytes::from(bytes).into();
+            Ok(Some(offload))
+        });
+        debug_assert!(matches!(put, Ok(true)), "moving cannot fail");
     }
 
     /// Gives memory to those buffers whose own was kept by whom the frames were handed over to.

@@ -7,7 +7,6 @@
 use super::{Batch, Capabilities, Device, SUPER_FRAME, offload};
 use crate::frame::{Frame, Offload};
 use crate::time::Instant;
-use bytes::Bytes;
 use rustix::event::{EventfdFlags, eventfd};
 use std::collections::VecDeque;
 use std::io;
@@ -110,10 +109,7 @@ impl Device for End {
         while !batch.is_full()
             && let Some((bytes, offload)) = queue.take_due(now)
         {
-            batch.fill(|buffer| {
-                *buffer = Bytes::from(bytes).into();
-                Ok(Some(offload))
-            })?;
+            batch.put(bytes, offload);
         }
         Ok(())
     }

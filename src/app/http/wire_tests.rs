@@ -3,12 +3,13 @@
 use super::{Site, router, serve};
 use crate::app::executor::Simulated;
 use crate::device::link::{Config as LinkConfig, Link};
+use crate::runtime::Host;
 use crate::runtime::asynchronous::{TcpListener, TcpStream};
 use crate::sim::Simulation;
 use crate::stack;
 use crate::time::Instant;
 use futures::future::{Either, select};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,23 +23,31 @@ struct Heard {
     ended: bool,
 }
 
-/// Sends `parts` with a little time between them, then listens; the client ends its own side only if `half_close`.
-fn say(parts: &[&[u8]], half_close: bool) -> Heard {
+/// Where the server listens.
+const AT: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80);
+
+/// A client, a server at the other end of its link, and what the server listens with.
+fn ends(sim: &mut Simulation) -> (Host, Host, TcpListener) {
     let (left, right) = Link::pair(LinkConfig::default());
-    // 1994-11-06 08:49:37 UTC, the RFC's own example.
-    let mut sim = Simulation::starting_at(Instant::from_secs(784_111_777));
     let address = vec!["192.0.2.1/24".parse().expect("a prefix")];
     let config = stack::Config { mac: [2, 0, 0, 0, 0, 1], addresses: address, ..stack::Config::default() };
     let client = sim.add_host(config, 1, Box::new(left), None);
     let server = sim.add_host(stack::Config::default(), 2, Box::new(right), None);
-    let at: SocketAddr = "192.0.2.2:80".parse().expect("an address");
-    let listener = TcpListener::bind(&server, at).expect("a free port");
+    let listener = TcpListener::bind(&server, AT).expect("a free port");
+    (client, server, listener)
+}
+
+/// Sends `parts` with a little time between them, then listens; the client ends its own side only if `half_close`.
+fn say(parts: &[&[u8]], half_close: bool) -> Heard {
+    // 1994-11-06 08:49:37 UTC, the RFC's own example.
+    let mut sim = Simulation::starting_at(Instant::from_secs(784_111_777));
+    let (client, server, listener) = ends(&mut sim);
     let executor = Simulated { spawner: sim.spawner(), time: sim.time() };
     let clock = server.clock().clone();
     sim.spawn(async move { drop(serve(listener, router(&Site::default()), clock, executor).await) });
     let (time, parts) = (sim.time(), parts.iter().map(|part| part.to_vec()).collect::<Vec<_>>());
     sim.run(async move {
-        let mut stream = TcpStream::connect(&client, at).await.expect("a connection");
+        let mut stream = TcpStream::connect(&client, AT).await.expect("a connection");
         for part in parts {
             // The server may have ended the connection already, as some of these requests deserve.
             let _ = stream.write_all(&part).await;
@@ -198,14 +207,8 @@ fn the_date_is_that_of_the_host() {
 fn what_comes_after_the_head_does_not_wait_for_its_acknowledgement() {
     // A client that delays acknowledgements holds back whoever waits for them: Nagle's algorithm is off.
     const LATER: Duration = Duration::from_millis(1);
-    let (left, right) = Link::pair(LinkConfig::default());
     let mut sim = Simulation::new();
-    let address = vec!["192.0.2.1/24".parse().expect("a prefix")];
-    let config = stack::Config { mac: [2, 0, 0, 0, 0, 1], addresses: address, ..stack::Config::default() };
-    let client = sim.add_host(config, 1, Box::new(left), None);
-    let server = sim.add_host(stack::Config::default(), 2, Box::new(right), None);
-    let at: SocketAddr = "192.0.2.2:80".parse().expect("an address");
-    let listener = TcpListener::bind(&server, at).expect("a free port");
+    let (client, server, listener) = ends(&mut sim);
     let executor = Simulated { spawner: sim.spawner(), time: sim.time() };
     let (clock, time) = (server.clock().clone(), sim.time());
     let later = move || {
@@ -222,7 +225,7 @@ fn what_comes_after_the_head_does_not_wait_for_its_acknowledgement() {
     sim.spawn(async move { drop(serve(listener, router, clock, executor).await) });
     let time = sim.time();
     let took = sim.run(async move {
-        let mut stream = TcpStream::connect(&client, at).await.expect("a connection");
+        let mut stream = TcpStream::connect(&client, AT).await.expect("a connection");
         let mut took = Vec::new();
         // More than once: at first a client acknowledges at once.
         for _ in 0..20 {

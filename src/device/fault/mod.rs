@@ -29,7 +29,6 @@ use super::{Batch, Capabilities, Device};
 use crate::frame::{Frame, Payload};
 use crate::random::Random;
 use crate::time::Instant;
-use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io;
 use std::os::fd::BorrowedFd;
@@ -163,10 +162,7 @@ impl<D: Device> Device for Fault<D> {
         while !batch.is_full()
             && let Some(packet) = self.incoming.dequeue(now)
         {
-            batch.fill(|buffer| {
-                *buffer = Bytes::from(packet.bytes).into();
-                Ok(Some(packet.offload))
-            })?;
+            batch.put(packet.bytes, packet.offload);
         }
         Ok(())
     }

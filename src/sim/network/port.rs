@@ -5,7 +5,6 @@ use crate::device::{Batch, Capabilities, Device, LINK_HEADER_LEN, offload};
 use crate::frame::{Frame, Offload};
 use crate::random::Random;
 use crate::time::Instant;
-use bytes::Bytes;
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
@@ -100,10 +99,7 @@ impl Device for Port {
         while !batch.is_full()
             && let Some(bytes) = wire.take(now)
         {
-            batch.fill(|buffer| {
-                *buffer = Bytes::from(bytes).into();
-                Ok(Some(Offload::default()))
-            })?;
+            batch.put(bytes, Offload::default());
         }
         Ok(())
     }
