@@ -209,33 +209,37 @@ impl ReceiveBuffer {
 
     /// Moves up to `into.len()` bytes out, in order.
     pub fn read(&mut self, into: &mut [u8], pool: &mut Pool) -> usize {
-        let len = self.peek(into);
-        self.consume(len, pool);
-        len
+        let mut len = 0;
+        loop {
+            let part = copy(self.front(), &mut into[len..]);
+            if part == 0 {
+                return len;
+            }
+            self.consume(part, pool);
+            len += part;
+        }
     }
 
     /// Copies what `read` would move.
     pub fn peek(&self, into: &mut [u8]) -> usize {
-        let mut len = 0;
-        for slice in self.readable_slices() {
-            let part = slice.len().min(into.len() - len);
-            into[len..len + part].copy_from_slice(&slice[..part]);
-            len += part;
-        }
-        len
+        let frames = self.frames.iter().map(|(data, _)| &data[..]);
+        frames.chain(self.ring_slices()).fold(0, |len, slice| len + copy(slice, &mut into[len..]))
     }
 
-    /// What can be read, where it lies, each slice going on after the one before.
-    pub fn readable_slices(&self) -> impl Iterator<Item = &[u8]> {
+    /// What can be read, where it lies, as far as it lies in one piece.
+    pub fn front(&self) -> &[u8] {
+        self.frames.front().map_or_else(|| self.ring_slices()[0], |(data, _)| data)
+    }
+
+    /// What can be read of the ring.
+    fn ring_slices(&self) -> [&[u8]; 2] {
         let held = self.readable() - self.framed;
-        let in_ring = if held == 0 {
-            [&[][..]; 2]
-        } else {
-            let start = self.place(self.in_ring());
-            let front = held.min(self.ring.len() - start);
-            [&self.ring[start..start + front], &self.ring[..held - front]]
-        };
-        self.frames.iter().map(|(data, _)| &data[..]).chain(in_ring).filter(|slice| !slice.is_empty())
+        if held == 0 {
+            return [&[]; 2];
+        }
+        let start = self.place(self.in_ring());
+        let front = held.min(self.ring.len() - start);
+        [&self.ring[start..start + front], &self.ring[..held - front]]
     }
 
     /// Forgets `len` bytes that were read in place.
@@ -292,7 +296,7 @@ impl ReceiveBuffer {
     }
 
     fn place(&self, position: u64) -> usize {
-        ((position - self.origin) % self.ring.len() as u64) as usize
+        (position - self.origin) as usize & (self.ring.len() - 1)
     }
 
     /// Makes the ring large enough to hold everything up to `end`, and moves what it holds to its new places.
@@ -309,12 +313,15 @@ impl ReceiveBuffer {
         let old = std::mem::replace(&mut self.ring, pool.take_ring(len));
         let in_ring = self.in_ring();
         let origin = std::mem::replace(&mut self.origin, in_ring);
+        if old.is_empty() {
+            return;
+        }
         let held: SmallVec<[Range<u64>; 4]> =
             std::iter::once(in_ring..self.next).chain(self.ranges.iter().cloned()).collect();
         for range in held {
             let mut at = range.start;
             while at < range.end {
-                let from = ((at - origin) % old.len() as u64) as usize;
+                let from = (at - origin) as usize & (old.len() - 1);
                 let piece = (range.end - at).min((old.len() - from) as u64) as usize;
                 self.put(at, &old[from..from + piece]);
                 at += piece as u64;
@@ -329,6 +336,13 @@ impl ReceiveBuffer {
         self.ring[start..start + front].copy_from_slice(&data[..front]);
         self.ring[..data.len() - front].copy_from_slice(&data[front..]);
     }
+}
+
+/// As much as there is, and is room for.
+fn copy(from: &[u8], into: &mut [u8]) -> usize {
+    let len = from.len().min(into.len());
+    into[..len].copy_from_slice(&from[..len]);
+    len
 }
 
 #[cfg(test)]
@@ -412,7 +426,7 @@ mod tests {
             let frame = pool.lend(BytesMut::from(&vec![position as u8; len][..]));
             let (before, memory) = (buffer.readable(), frame.as_ptr());
             buffer.insert(position, &frame, &mut pool);
-            let kept = buffer.readable_slices().last().is_some_and(|slice| slice.as_ptr() == memory);
+            let kept = buffer.frames.back().is_some_and(|(data, _)| data.as_ptr() == memory);
             assert_eq!(pool.take_back(frame).is_empty(), kept, "what is kept does not come back");
             (kept, buffer.readable() - before)
         };

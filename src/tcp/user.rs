@@ -108,7 +108,7 @@ impl Connection {
         pool: &mut Pool,
         read: impl FnOnce(&[u8]) -> (usize, T),
     ) -> Result<T, ReceiveError> {
-        let bytes = self.rcv.buffer.readable_slices().next().unwrap_or_default();
+        let bytes = self.rcv.buffer.front();
         self.received(bytes.len())?;
         let (done, result) = read(bytes);
         let done = done.min(bytes.len());
