@@ -59,7 +59,12 @@ impl Pool {
     /// An empty chunk with room for [`LARGE_CHUNK`] or [`SMALL_CHUNK`] bytes.
     pub fn take_chunk(&mut self, large: bool) -> BytesMut {
         let (free, len) = if large { (&mut self.large, LARGE_CHUNK) } else { (&mut self.small, SMALL_CHUNK) };
-        free.pop().unwrap_or_else(|| BytesMut::with_capacity(len))
+        free.pop().unwrap_or_else(|| {
+            let mut chunk = BytesMut::with_capacity(len);
+            // Who holds a part of it is counted beside it from now on, and not anew whenever it is shared.
+            let _nothing = chunk.split_to(0);
+            chunk
+        })
     }
 
     /// Lends the memory of a frame that has arrived, until it is [taken back](Pool::take_back).
@@ -102,13 +107,12 @@ impl Pool {
     /// What is left of a chunk; kept when nobody else holds a part of it.
     pub fn give_chunk(&mut self, mut chunk: BytesMut) {
         chunk.clear();
-        let (free, most) = if chunk.try_reclaim(LARGE_CHUNK) {
-            (&mut self.large, KEPT_LARGE / LARGE_CHUNK)
-        // The rest of a large one of which somebody else holds a part is no small one.
-        } else if chunk.capacity() <= SMALL_CHUNK && chunk.try_reclaim(SMALL_CHUNK) {
-            (&mut self.small, KEPT / SMALL_CHUNK)
-        } else {
-            return;
+        let (free, most) = match chunk.capacity() {
+            SMALL_CHUNK => (&mut self.small, KEPT / SMALL_CHUNK),
+            LARGE_CHUNK.. => (&mut self.large, KEPT_LARGE / LARGE_CHUNK),
+            // All of its memory comes back, unless somebody else holds a part of it.
+            rest if rest > 0 && chunk.try_reclaim(rest + 1) => return self.give_chunk(chunk),
+            _ => return,
         };
         if free.len() < most {
             free.push(chunk);

@@ -89,6 +89,11 @@ impl SendBuffer {
         if to > self.end - self.tail.len() as u64 {
             self.seal();
         }
+        if let Some((start, chunk)) = self.chunks.back()
+            && *start <= from
+        {
+            return chunk.slice((from - start) as usize..(to - start) as usize).into();
+        }
         let first = self.chunks.partition_point(|(start, chunk)| start + chunk.len() as u64 <= from);
         let mut payload = Payload::default();
         for (start, chunk) in self.chunks.range(first..).take_while(|(start, _)| *start < to) {
@@ -124,11 +129,13 @@ impl SendBuffer {
         }
     }
 
-    /// Makes the tail a piece that can be shared.
+    /// Makes the tail a piece that can be shared; room for little more goes with it.
     fn seal(&mut self) {
         if !self.tail.is_empty() {
             let start = self.end - self.tail.len() as u64;
-            self.chunks.push_back((start, self.tail.split().freeze()));
+            let room = self.tail.capacity() - self.tail.len();
+            let piece = if room < WORTH_SHARING { std::mem::take(&mut self.tail) } else { self.tail.split() };
+            self.chunks.push_back((start, piece.freeze()));
         }
     }
 }
