@@ -98,19 +98,23 @@ impl Connection {
     /// RFC 7661 §4.1: in slow start a window more than half used counts as used, since it doubles each round. A
     /// controller with a rate knows of no slow start, and its window is meant to have room.
     fn cwnd_limited(&self) -> bool {
+        if self.usage.limited {
+            return true;
+        }
         let cwnd = self.congestion.cwnd();
-        let doubles = cwnd < self.congestion.ssthresh() && self.congestion.pacing_rate().is_none();
-        self.usage.limited || doubles && cwnd < 2 * self.usage.most
+        cwnd < 2 * self.usage.most && cwnd < self.congestion.ssthresh() && self.congestion.pacing_rate().is_none()
     }
 
     /// Data has left: how full is the window?
     pub(super) fn note_usage(&mut self, cx: &mut Context<'_>) {
         self.sent_at = cx.now;
-        let (outstanding, una, nxt) = (self.recovery.outstanding(), self.snd.una, self.snd.nxt);
-        let limited = self.held_by_cwnd() || self.in_flight() + self.effective_mss() as u64 > self.congestion.cwnd();
+        let (outstanding, mss) = (self.recovery.outstanding(), self.effective_mss() as u64);
+        if self.recovery.in_flight(mss) + mss > self.congestion.cwnd() {
+            return self.note_full_window(cx.now);
+        }
         let usage = &mut self.usage;
-        if una >= usage.until || limited || !usage.limited && outstanding > usage.most {
-            (usage.limited, usage.most, usage.until) = (limited, outstanding, nxt);
+        if self.snd.una >= usage.until || !usage.limited && outstanding > usage.most {
+            (usage.limited, usage.most, usage.until) = (false, outstanding, self.snd.nxt);
         }
         if self.cwnd_limited() {
             (self.usage.used, self.usage.since) = (0, cx.now);
@@ -118,6 +122,12 @@ impl Connection {
             self.usage.used = self.usage.used.max(outstanding);
             self.validate_window(cx);
         }
+    }
+
+    /// The congestion window holds data back.
+    pub(super) fn note_full_window(&mut self, now: Instant) {
+        let (outstanding, until) = (self.recovery.outstanding(), self.snd.nxt);
+        self.usage = Usage { limited: true, most: outstanding, until, used: 0, since: now, ..self.usage };
     }
 
     /// RFC 2861 §3.2: the application has not filled the window for a retransmission timeout.

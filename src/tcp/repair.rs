@@ -73,8 +73,8 @@ impl Connection {
 
     /// How many bytes may be in flight: what congestion control says, unless its window is just coming down.
     pub(super) fn cwnd(&self) -> u64 {
-        let cwnd = self.congestion.cwnd();
-        if self.congestion.governs_recovery() { cwnd } else { self.recovery.window().unwrap_or(cwnd) }
+        let reduced = self.recovery.window().filter(|_| !self.congestion.governs_recovery());
+        reduced.unwrap_or_else(|| self.congestion.cwnd())
     }
 
     /// RFC 9937: with each acknowledgement of a recovery, as far as what it delivered allows.

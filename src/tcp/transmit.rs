@@ -88,8 +88,7 @@ impl Connection {
             Next::AcknowledgementBefore(nxt) => Some(self.send_acknowledgement_before(cx, nxt)),
             Next::Acknowledgement(why) => Some(self.send_acknowledgement(cx, why)),
             Next::Nothing => {
-                self.note_phase(cx.now, self.held_by_peer());
-                self.arm_for_what_is_held(cx);
+                self.note_held(cx);
                 None
             }
         }
@@ -187,8 +186,9 @@ impl Connection {
             return Err(Held::NothingToSend);
         }
         let (unsent, usable, mss) = (snd.unsent(), snd.usable(), self.effective_mss() as u64);
-        let capacity = self.frame_capacity(mss);
-        let wanted = unsent.min(usable).min(capacity).min(snd.record());
+        let fillable = unsent.min(snd.record());
+        let capacity = if fillable > mss { self.frame_capacity(mss) } else { mss };
+        let wanted = fillable.min(usable).min(capacity);
         if wanted == 0 && !(snd.fin_unsent() && usable > 0 && unsent == 0) {
             return Err(Held::Window);
         }
@@ -231,19 +231,20 @@ impl Connection {
         (!waits && (data > 0 || wanted == 0)).then_some(data)
     }
 
-    /// The congestion window alone holds data back.
-    pub(super) fn held_by_cwnd(&self) -> bool {
-        self.next_new() == Err(Held::Cwnd)
-    }
-
-    /// The peer's window alone does, all of it or the end of a segment.
-    fn held_by_peer(&self) -> bool {
-        let whole = self.snd.unsent().min(self.effective_mss() as u64);
-        match self.next_new() {
-            Err(Held::Window) => true,
-            Err(Held::Small) => self.snd.usable() < whole,
-            Err(Held::NothingToSend | Held::Cwnd) | Ok(_) => false,
+    /// Nothing goes out now: what holds back the data that waits?
+    fn note_held(&mut self, cx: &mut Context<'_>) {
+        let Err(held) = self.next_new() else { return self.note_phase(cx.now, false) };
+        // The peer's window alone, all of it or the end of a segment.
+        let by_peer = match held {
+            Held::Window => true,
+            Held::Small => self.snd.usable() < self.snd.unsent().min(self.effective_mss() as u64),
+            Held::NothingToSend | Held::Cwnd => false,
+        };
+        if held == Held::Cwnd {
+            self.note_full_window(cx.now);
         }
+        self.note_phase(cx.now, by_peer);
+        self.arm_for_what_is_held(cx, held);
     }
 
     /// RFC 9293 §3.7.4 and §3.8.6.2.1 (MUST-38): may a segment go that is not full? `all`: it takes everything that
@@ -258,15 +259,15 @@ impl Connection {
 
     /// Nothing goes out now and perhaps nothing will come in: a timer must see to what waits (RFC 9293 §3.9.1.2,
     /// MUST-60).
-    fn arm_for_what_is_held(&mut self, cx: &mut Context<'_>) {
-        if !self.recovery.is_empty() || self.state == State::Closed || !self.snd.has_unsent() {
+    fn arm_for_what_is_held(&mut self, cx: &mut Context<'_>, held: Held) {
+        if !self.recovery.is_empty() || self.state == State::Closed {
             return;
         }
-        let (timer, span) = match self.next_new() {
+        let (timer, span) = match held {
             // RFC 9293 §3.8.6.1 (SHLD-29): the first probe after one RTO.
-            Err(Held::Window) => (TimerKind::Persist, self.window_probe_interval()),
-            Err(Held::Small) => (TimerKind::SillyWindow, self.rtt.rto().clamp(SILLY_WINDOW_OVERRIDE, LONGEST_OVERRIDE)),
-            Err(Held::NothingToSend | Held::Cwnd) | Ok(_) => return,
+            Held::Window => (TimerKind::Persist, self.window_probe_interval()),
+            Held::Small => (TimerKind::SillyWindow, self.rtt.rto().clamp(SILLY_WINDOW_OVERRIDE, LONGEST_OVERRIDE)),
+            Held::NothingToSend | Held::Cwnd => return,
         };
         if !self.timers.is_running(timer) {
             self.set_timer(cx, timer, cx.after(span));
