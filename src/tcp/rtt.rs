@@ -1,52 +1,67 @@
 //! Round-trip times and the retransmission timeout (RFC 6298; RFC 9293 §3.8.1, MUST-18).
 
 use super::Config;
-use super::fold::{Fold, Folder, Unfolder, folded};
+use super::fold::{Fold, Folder, Unfolder};
 use crate::time::{Instant, nanos};
 use std::time::Duration;
 
-/// The estimator of one connection.
+/// The estimator of one connection, in nanoseconds: [`Duration`]s compute slowly.
 #[derive(Clone, Debug)]
 pub struct RttEstimator {
     /// SRTT and RTTVAR; none before the first sample.
-    estimate: Option<(Duration, Duration)>,
+    estimate: Option<(u64, u64)>,
     /// Before any doubling.
-    base: Duration,
+    base: u64,
     backoff: u32,
-    min: Duration,
-    max: Duration,
+    min: u64,
+    max: u64,
     shortest: Minimum,
-    slop: Duration,
+    slop: u64,
 }
 
-folded!(RttEstimator { estimate, base, backoff, min, max, shortest, slop });
+/// Written down as spans, which are short where they are whole milliseconds.
+impl Fold for RttEstimator {
+    fn fold(&self, to: &mut Folder) {
+        let RttEstimator { estimate, base, backoff, min, max, shortest, slop } = self;
+        estimate.map(|(srtt, rttvar)| [srtt, rttvar].map(Duration::from_nanos)).fold(to);
+        [*base, *min, *max, *slop].map(Duration::from_nanos).fold(to);
+        backoff.fold(to);
+        shortest.fold(to);
+    }
+
+    fn unfold(from: &mut Unfolder<'_>) -> RttEstimator {
+        let estimate: Option<[Duration; 2]> = Fold::unfold(from);
+        let estimate = estimate.map(|[srtt, rttvar]| (nanos(srtt), nanos(rttvar)));
+        let [base, min, max, slop] = <[Duration; 4]>::unfold(from).map(nanos);
+        let (backoff, shortest) = Fold::unfold(from);
+        RttEstimator { estimate, base, backoff, min, max, shortest, slop }
+    }
+}
 
 impl RttEstimator {
     pub fn new(config: &Config) -> RttEstimator {
-        let (min, max) = (config.min_rto.min(config.max_rto), config.max_rto);
+        let (min, max) = (nanos(config.min_rto.min(config.max_rto)), nanos(config.max_rto));
         RttEstimator {
             estimate: None,
             // RFC 6298 §2.1: one second until there is a sample.
-            base: config.initial_rto.clamp(min, max),
+            base: nanos(config.initial_rto).clamp(min, max),
             backoff: 0,
             min,
             max,
             shortest: Minimum::default(),
-            slop: config.rto_slop,
+            slop: nanos(config.rto_slop),
         }
     }
 
     /// Takes in a sample of a segment that was sent once (Karn's rule is the caller's: RFC 6298 §3).
     pub fn sample(&mut self, rtt: Duration) {
-        // In nanoseconds: spans divide slowly.
         let rtt = nanos(rtt);
-        let (srtt, rttvar) = match self.estimate.map(|(srtt, rttvar)| (nanos(srtt), nanos(rttvar))) {
+        let (srtt, rttvar) = match self.estimate {
             // RFC 6298 §2.2
             None => (rtt, rtt / 2),
             // RFC 6298 §2.3, alpha = 1/8 and beta = 1/4
             Some((srtt, rttvar)) => (srtt - srtt / 8 + rtt / 8, rttvar - rttvar / 4 + srtt.abs_diff(rtt) / 4),
         };
-        let (srtt, rttvar) = (Duration::from_nanos(srtt), Duration::from_nanos(rttvar));
         self.estimate = Some((srtt, rttvar));
         // RFC 6298 §2.3 to §2.5, with the minimum in the place of the clock's granularity, as Linux has it: the timeout
         // keeps its distance from the round trip on a path that never varies.
@@ -55,9 +70,9 @@ impl RttEstimator {
 
     /// The timeout as it stands, doubled as often as it ran out.
     pub fn rto(&self) -> Duration {
-        let slop = if self.estimate.is_none() && self.backoff == 0 { Duration::ZERO } else { self.slop };
-        let base = if self.backoff == 0 { self.base } else { self.base.saturating_mul(1 << self.backoff) };
-        (base + slop).min(self.max)
+        let slop = if self.estimate.is_none() && self.backoff == 0 { 0 } else { self.slop };
+        let base = self.base.saturating_mul(1 << self.backoff);
+        Duration::from_nanos(base.saturating_add(slop).min(self.max))
     }
 
     /// RFC 6298 §5.5: back off the timer.
@@ -77,7 +92,7 @@ impl RttEstimator {
     /// RFC 6298 §5.7: after a SYN that timed out, data begins with three seconds.
     pub fn restart_after_syn_timeout(&mut self) {
         self.backoff = 0;
-        self.base = Duration::from_secs(3).clamp(self.min, self.max);
+        self.base = 3_000_000_000.clamp(self.min, self.max);
     }
 
     /// A round trip, for the minimum alone.
@@ -91,11 +106,11 @@ impl RttEstimator {
     }
 
     pub fn srtt(&self) -> Option<Duration> {
-        self.estimate.map(|(srtt, _)| srtt)
+        self.estimate.map(|(srtt, _)| Duration::from_nanos(srtt))
     }
 
     pub fn rttvar(&self) -> Duration {
-        self.estimate.map_or(Duration::ZERO, |(_, rttvar)| rttvar)
+        Duration::from_nanos(self.estimate.map_or(0, |(_, rttvar)| rttvar))
     }
 }
 
@@ -110,6 +125,8 @@ struct Minimum {
     thirds: [Option<(Instant, Duration)>; 4],
     /// Of all of them.
     best: Option<Duration>,
+    /// Until when the oldest of them counts.
+    until: Instant,
 }
 
 impl Fold for Minimum {
@@ -118,7 +135,7 @@ impl Fold for Minimum {
     }
 
     fn unfold(from: &mut Unfolder<'_>) -> Minimum {
-        let mut minimum = Minimum { thirds: Fold::unfold(from), best: None };
+        let mut minimum = Minimum { thirds: Fold::unfold(from), ..Minimum::default() };
         minimum.find_best();
         minimum
     }
@@ -127,25 +144,26 @@ impl Fold for Minimum {
 impl Minimum {
     fn note(&mut self, now: Instant, rtt: Duration) {
         match &mut self.thirds[0] {
-            Some((began, shortest)) if now.since(*began) < MINIMUM_LIFETIME / 3 => *shortest = rtt.min(*shortest),
+            Some((began, shortest)) if now < *began + MINIMUM_LIFETIME / 3 => {
+                *shortest = rtt.min(*shortest);
+                self.best = self.best.min(Some(rtt));
+            }
             Some(_) | None => {
                 self.thirds.rotate_right(1);
                 self.thirds[0] = Some((now, rtt));
+                self.find_best();
             }
         }
-        let oldest = self.thirds.iter().rev().flatten().next();
-        if oldest.is_some_and(|(began, _)| now.since(*began) > MINIMUM_LIFETIME) {
-            for third in &mut self.thirds {
-                *third = third.filter(|(began, _)| now.since(*began) <= MINIMUM_LIFETIME);
-            }
+        if now > self.until {
+            self.thirds = self.thirds.map(|third| third.filter(|(began, _)| now <= *began + MINIMUM_LIFETIME));
             self.find_best();
-        } else {
-            self.best = Some(self.best.map_or(rtt, |best| best.min(rtt)));
         }
     }
 
     fn find_best(&mut self) {
-        self.best = self.thirds.iter().flatten().map(|(_, shortest)| *shortest).min();
+        let thirds = self.thirds.iter().flatten();
+        self.best = thirds.clone().map(|(_, shortest)| *shortest).min();
+        self.until = thirds.last().map_or(Instant::FAR_FUTURE, |(began, _)| *began + MINIMUM_LIFETIME);
     }
 }
 
