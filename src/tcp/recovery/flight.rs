@@ -18,7 +18,7 @@
 
 use super::rate::DeliveryRate;
 use super::segment::{Segment, Sums, Tally};
-use super::segments::{Segments, insert};
+use super::segments::Segments;
 use crate::event::SendReason;
 use crate::tcp::fold::folded;
 use crate::time::Instant;
@@ -27,17 +27,46 @@ use std::collections::{BTreeSet, VecDeque};
 #[derive(Clone, Debug, Default)]
 pub struct Flight {
     segments: Segments,
-    /// The ends of those that wait to be sent again, and of those that are sacked.
-    waiting: BTreeSet<u64>,
-    sacked: BTreeSet<u64>,
+    counted: Counted,
     /// Every transmission in the order of time and, where that is the same, of the segments' ends (RFC 8985 §6.2,
     /// RACK_sent_after); stale once it was sent again, sacked, lost or acknowledged.
     travelling: VecDeque<(Instant, u64)>,
-    sums: Sums,
     rate: DeliveryRate,
 }
 
-folded!(Flight { rate; segments, waiting, sacked, travelling, sums });
+folded!(Flight { rate; segments, counted, travelling });
+
+/// What is known of all segments together.
+#[derive(Clone, Debug, Default)]
+struct Counted {
+    /// The ends of those that wait to be sent again, and of those that are sacked.
+    waiting: BTreeSet<u64>,
+    sacked: BTreeSet<u64>,
+    sums: Sums,
+}
+
+impl Counted {
+    fn add(&mut self, segment: &Segment) {
+        self.sums.each(segment, Tally::add);
+        if segment.waits() {
+            self.waiting.insert(segment.end);
+        }
+        if segment.sacked {
+            self.sacked.insert(segment.end);
+        }
+    }
+
+    /// One that is no entry any more, or will be another, counts no more.
+    fn forget(&mut self, segment: &Segment) {
+        self.sums.each(segment, Tally::subtract);
+        if segment.waits() {
+            self.waiting.remove(&segment.end);
+        }
+        if segment.sacked {
+            self.sacked.remove(&segment.end);
+        }
+    }
+}
 
 impl Flight {
     pub fn is_empty(&self) -> bool {
@@ -49,7 +78,7 @@ impl Flight {
     }
 
     pub fn sums(&self) -> &Sums {
-        &self.sums
+        &self.counted.sums
     }
 
     pub fn rate(&self) -> &DeliveryRate {
@@ -62,7 +91,7 @@ impl Flight {
 
     /// RFC 6675 §4: the bytes believed to be in the network.
     pub fn pipe(&self) -> u64 {
-        let Sums { outstanding, sacked, lost, again } = &self.sums;
+        let Sums { outstanding, sacked, lost, again } = &self.counted.sums;
         outstanding.bytes + again.bytes - sacked.bytes - lost.bytes
     }
 
@@ -81,16 +110,16 @@ impl Flight {
 
     /// The end of the highest byte that was sacked.
     pub fn highest_sacked(&self) -> Option<u64> {
-        self.sacked.last().copied()
+        self.counted.sacked.last().copied()
     }
 
     /// The lowest segment that waits to be sent again: rule (1) of RFC 6675 §4, NextSeg.
     pub fn next_waiting(&self) -> Option<&Segment> {
-        self.waiting.first().and_then(|end| self.segments.get(*end))
+        self.counted.waiting.first().and_then(|end| self.segments.get(*end))
     }
 
     pub fn has_waiting(&self) -> bool {
-        !self.waiting.is_empty()
+        !self.counted.waiting.is_empty()
     }
 
     /// `count` segments were sent for the first time, in one frame.
@@ -123,16 +152,17 @@ impl Flight {
     /// `mss` bytes long. Gives the bytes that were not sacked before.
     pub fn acknowledge(&mut self, una: u64, mss: u64, mut each: impl FnMut(&Segment)) -> u64 {
         let mut news = 0;
-        while let Some(segment) = self.segments.pop_before(una) {
-            self.forget(&segment);
-            let covered = una.min(segment.end) - segment.start;
-            news += if segment.sacked { 0 } else { covered };
-            if segment.end <= una {
-                self.rate.arrive(&segment);
-                each(&segment);
-                continue;
-            }
-            let rest = match covered - covered % mss {
+        while let Some(segment) = self.segments.first().filter(|first| first.end <= una) {
+            news += if segment.sacked { 0 } else { segment.len() };
+            self.counted.forget(segment);
+            self.rate.arrive(segment);
+            each(segment);
+            self.segments.pop_first();
+        }
+        if let Some(segment) = self.segments.first().filter(|first| first.start < una).copied() {
+            news += if segment.sacked { 0 } else { una - segment.start };
+            self.remove(segment.end);
+            let rest = match (una - segment.start) / mss * mss {
                 0 => segment,
                 whole => {
                     let (gone, rest) = segment.split(segment.start + whole);
@@ -208,7 +238,7 @@ impl Flight {
     /// `threshold` separate runs, or more than `threshold - 1` full segments.
     pub fn lost_below(&self, threshold: u32, mss: u64) -> Option<u64> {
         let (mut runs, mut bytes) = (0, 0);
-        for segment in self.sacked.iter().rev().filter_map(|end| self.segments.get(*end)) {
+        for segment in self.counted.sacked.iter().rev().filter_map(|end| self.segments.get(*end)) {
             (runs, bytes) = (runs + 1, bytes + segment.len());
             if runs >= threshold || bytes > u64::from(threshold.saturating_sub(1)) * mss {
                 return Some(segment.start);
@@ -219,8 +249,8 @@ impl Flight {
 
     /// RFC 2018 §8: the peer may have thrown away what it sacked.
     pub fn distrust_sacks(&mut self) {
-        while let Some(end) = self.sacked.pop_first() {
-            self.sacked.insert(end);
+        while let Some(end) = self.counted.sacked.pop_first() {
+            self.counted.sacked.insert(end);
             self.change(end, |segment| segment.sacked = false);
         }
         self.check();
@@ -276,34 +306,13 @@ impl Flight {
     }
 
     fn insert(&mut self, segment: Segment) {
-        self.count(&segment);
+        self.counted.add(&segment);
         self.segments.insert(segment);
     }
 
-    fn count(&mut self, segment: &Segment) {
-        self.sums.each(segment, Tally::add);
-        if segment.waits() {
-            self.waiting.insert(segment.end);
-        }
-        if segment.sacked {
-            self.sacked.insert(segment.end);
-        }
-    }
-
-    fn remove(&mut self, end: u64) -> Option<Segment> {
-        let segment = self.segments.remove(end)?;
-        self.forget(&segment);
-        Some(segment)
-    }
-
-    /// One that is no entry any more counts no more.
-    fn forget(&mut self, segment: &Segment) {
-        self.sums.each(segment, Tally::subtract);
-        if segment.waits() {
-            self.waiting.remove(&segment.end);
-        }
-        if segment.sacked {
-            self.sacked.remove(&segment.end);
+    fn remove(&mut self, end: u64) {
+        if let Some(segment) = self.segments.remove(end) {
+            self.counted.forget(&segment);
         }
     }
 
@@ -311,10 +320,9 @@ impl Flight {
     fn change(&mut self, end: u64, change: impl FnOnce(&mut Segment)) -> Option<Segment> {
         let segment = self.segments.get_mut(end)?;
         let before = *segment;
+        self.counted.forget(&before);
         change(segment);
-        let after = *segment;
-        self.forget(&before);
-        self.count(&after);
+        self.counted.add(segment);
         Some(before)
     }
 
@@ -330,13 +338,11 @@ impl Flight {
     }
 
     fn join_queue(&mut self, at: Instant, end: u64) {
-        let is_last = self.travelling.back().is_none_or(|last| *last < (at, end));
-        let place = if is_last {
-            self.travelling.len()
-        } else {
-            self.travelling.partition_point(|earlier| *earlier < (at, end))
-        };
-        insert(&mut self.travelling, place, (at, end));
+        if self.travelling.back().is_none_or(|last| *last < (at, end)) {
+            return self.travelling.push_back((at, end));
+        }
+        let place = self.travelling.partition_point(|earlier| *earlier < (at, end));
+        self.travelling.insert(place, (at, end));
     }
 
     /// How many entries there are.
@@ -347,7 +353,9 @@ impl Flight {
 
     /// What is in flight always adds up. Debug builds count; a long queue only now and then, or they would never end.
     fn check(&self) {
-        if cfg!(debug_assertions) && (self.segments.len() < 40 || self.sums.outstanding.bytes.is_multiple_of(61)) {
+        if cfg!(debug_assertions)
+            && (self.segments.len() < 40 || self.counted.sums.outstanding.bytes.is_multiple_of(61))
+        {
             self.verify();
         }
     }
@@ -358,11 +366,11 @@ impl Flight {
         for segment in self.segments.iter() {
             assert!(segment.start == end && segment.start < segment.end, "no gap: {segment:?}");
             assert!(!(segment.sacked && (segment.again || segment.lost.is_some())), "sacked, and no more: {segment:?}");
-            assert_eq!(segment.waits(), self.waiting.contains(&segment.end), "{segment:?}");
-            assert_eq!(segment.sacked, self.sacked.contains(&segment.end), "{segment:?}");
+            assert_eq!(segment.waits(), self.counted.waiting.contains(&segment.end), "{segment:?}");
+            assert_eq!(segment.sacked, self.counted.sacked.contains(&segment.end), "{segment:?}");
             sums.each(segment, Tally::add);
             end = segment.end;
         }
-        assert_eq!(self.sums, sums, "what is in flight adds up");
+        assert_eq!(self.counted.sums, sums, "what is in flight adds up");
     }
 }

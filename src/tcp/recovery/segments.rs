@@ -1,29 +1,29 @@
 //! The entries of the scoreboard in the order of their positions, none overlapping another.
 //!
-//! Nearly always they are few: a super-frame is one, and a request has but one. So they stand in a queue, where one more
-//! at the end and one less at the beginning cost next to nothing. Where they are many and holes are found anywhere
-//! between them they stand in a tree, so that nobody's acknowledgements can make each of them cost as much as all of them.
+//! Nearly always they come at the end and go at the beginning. So they stand in a queue, however many, until one comes or
+//! goes in between: where they are many, and holes are made anywhere between them, they stand in a tree from then on, so
+//! that nobody's acknowledgements can make each of them cost as much as all of them.
 
 use super::segment::Segment;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Bound::{Excluded, Unbounded};
 
-/// The most that stand in a queue, and as few as must be left in a tree to make a queue of them again.
+/// The most that a queue moves for one in between, and as few as must be left in a tree to make a queue of them again.
 const FEW: usize = 64;
 const FEW_AGAIN: usize = 16;
 
 /// Named by their ends, which stay when an acknowledgement cuts off a beginning.
 #[derive(Clone, Debug)]
 pub enum Segments {
-    Few(VecDeque<Segment>),
-    Many(BTreeMap<u64, Segment>),
+    Queue(VecDeque<Segment>),
+    Tree(BTreeMap<u64, Segment>),
 }
 
-use Segments::{Few, Many};
+use Segments::{Queue, Tree};
 
 impl Default for Segments {
     fn default() -> Segments {
-        Few(VecDeque::new())
+        Queue(VecDeque::new())
     }
 }
 
@@ -34,57 +34,57 @@ impl Segments {
 
     pub fn len(&self) -> usize {
         match self {
-            Few(queue) => queue.len(),
-            Many(tree) => tree.len(),
+            Queue(queue) => queue.len(),
+            Tree(tree) => tree.len(),
         }
     }
 
     pub fn first(&self) -> Option<&Segment> {
         match self {
-            Few(queue) => queue.front(),
-            Many(tree) => tree.first_key_value().map(|(_, segment)| segment),
+            Queue(queue) => queue.front(),
+            Tree(tree) => tree.first_key_value().map(|(_, segment)| segment),
         }
     }
 
     pub fn last(&self) -> Option<&Segment> {
         match self {
-            Few(queue) => queue.back(),
-            Many(tree) => tree.last_key_value().map(|(_, segment)| segment),
+            Queue(queue) => queue.back(),
+            Tree(tree) => tree.last_key_value().map(|(_, segment)| segment),
         }
     }
 
     /// The one that ends at `end`.
     pub fn get(&self, end: u64) -> Option<&Segment> {
         match self {
-            Few(queue) => queue.get(place(queue, end)).filter(|segment| segment.end == end),
-            Many(tree) => tree.get(&end),
+            Queue(queue) => queue.get(place(queue, end)).filter(|segment| segment.end == end),
+            Tree(tree) => tree.get(&end),
         }
     }
 
     /// The same, to be changed in everything but its end.
     pub fn get_mut(&mut self, end: u64) -> Option<&mut Segment> {
         match self {
-            Few(queue) => {
+            Queue(queue) => {
                 let place = place(queue, end);
                 queue.get_mut(place).filter(|segment| segment.end == end)
             }
-            Many(tree) => tree.get_mut(&end),
+            Tree(tree) => tree.get_mut(&end),
         }
     }
 
     /// The last one that ends before `end`.
     pub fn before(&self, end: u64) -> Option<&Segment> {
         match self {
-            Few(queue) => queue.get(place(queue, end).checked_sub(1)?),
-            Many(tree) => tree.range(..end).next_back().map(|(_, segment)| segment),
+            Queue(queue) => queue.get(place(queue, end).checked_sub(1)?),
+            Tree(tree) => tree.range(..end).next_back().map(|(_, segment)| segment),
         }
     }
 
     /// Those that reach beyond `position`.
     pub fn beyond(&self, position: u64) -> impl Iterator<Item = &Segment> {
         let (queue, tree) = match self {
-            Few(queue) => (Some(queue.range(place(queue, position.saturating_add(1))..)), None),
-            Many(tree) => (None, Some(tree.range((Excluded(position), Unbounded)))),
+            Queue(queue) => (Some(queue.range(place(queue, position.saturating_add(1))..)), None),
+            Tree(tree) => (None, Some(tree.range((Excluded(position), Unbounded)))),
         };
         queue.into_iter().flatten().chain(tree.into_iter().flatten().map(|(_, segment)| segment))
     }
@@ -96,71 +96,75 @@ impl Segments {
     /// # Panics
     /// In debug builds, when there is one that ends there.
     pub fn insert(&mut self, segment: Segment) {
-        if let Few(queue) = self
-            && queue.len() == FEW
-        {
-            *self = Many(queue.drain(..).map(|segment| (segment.end, segment)).collect());
-        }
-        match self {
-            Few(queue) => {
-                let place = place(queue, segment.end);
-                debug_assert!(queue.get(place).is_none_or(|other| other.end != segment.end), "{segment:?} twice");
-                insert(queue, place, segment);
+        if let Queue(queue) = self {
+            let place = place(queue, segment.end);
+            debug_assert!(queue.get(place).is_none_or(|other| other.end != segment.end), "{segment:?} twice");
+            if place == queue.len() {
+                return queue.push_back(segment);
             }
-            Many(tree) => {
-                let before = tree.insert(segment.end, segment);
-                debug_assert!(before.is_none(), "{segment:?} twice");
+            if place == 0 || queue.len() <= FEW {
+                return queue.insert(place, segment);
             }
         }
+        let before = self.tree().insert(segment.end, segment);
+        debug_assert!(before.is_none(), "{segment:?} twice");
     }
 
     pub fn remove(&mut self, end: u64) -> Option<Segment> {
-        match self {
-            Few(queue) => {
-                let place = place(queue, end);
-                queue.get(place).filter(|segment| segment.end == end)?;
-                queue.remove(place)
+        if let Queue(queue) = self {
+            let place = place(queue, end);
+            queue.get(place).filter(|segment| segment.end == end)?;
+            if place == 0 || queue.len() <= FEW {
+                return queue.remove(place);
             }
-            Many(tree) => {
-                let segment = tree.remove(&end);
+        }
+        let segment = self.tree().remove(&end);
+        self.make_few();
+        segment
+    }
+
+    /// Takes out the first one.
+    pub fn pop_first(&mut self) {
+        match self {
+            Queue(queue) => {
+                queue.pop_front();
+                if queue.is_empty() && queue.capacity() > FEW {
+                    *queue = VecDeque::new();
+                }
+            }
+            Tree(tree) => {
+                tree.pop_first();
                 self.make_few();
-                segment
             }
         }
     }
 
-    /// Takes out the first one if it begins before `position`.
-    pub fn pop_before(&mut self, position: u64) -> Option<Segment> {
-        self.first().filter(|first| first.start < position)?;
+    /// From now on one in between costs no more than one at an end.
+    fn tree(&mut self) -> &mut BTreeMap<u64, Segment> {
+        if let Queue(queue) = self {
+            *self = Tree(queue.drain(..).map(|segment| (segment.end, segment)).collect());
+        }
         match self {
-            Few(queue) => queue.pop_front(),
-            Many(tree) => {
-                let segment = tree.pop_first().map(|(_, segment)| segment);
-                self.make_few();
-                segment
-            }
+            Tree(tree) => tree,
+            Queue(_) => unreachable!("it has just become a tree"),
         }
     }
 
     fn make_few(&mut self) {
-        if let Many(tree) = self
+        if let Tree(tree) = self
             && tree.len() <= FEW_AGAIN
         {
-            *self = Few(std::mem::take(tree).into_values().collect());
+            *self = Queue(std::mem::take(tree).into_values().collect());
         }
     }
 }
 
-/// As `VecDeque::insert`, and quicker where nothing has to move.
-pub(super) fn insert<T>(queue: &mut VecDeque<T>, place: usize, value: T) {
-    if place == queue.len() { queue.push_back(value) } else { queue.insert(place, value) }
-}
-
-/// Where the one that ends at `end` stands, or would. Mostly it is the last.
+/// Where the one that ends at `end` stands, or would. Mostly it is the last, or has gone.
 fn place(queue: &VecDeque<Segment>, end: u64) -> usize {
-    match queue.back() {
-        Some(last) if last.end >= end => queue.partition_point(|segment| segment.end < end),
-        Some(_) | None => queue.len(),
+    match (queue.front(), queue.back()) {
+        (_, Some(last)) if last.end < end => queue.len(),
+        (Some(first), Some(_)) if first.end < end => queue.partition_point(|segment| segment.end < end),
+        (_, _) => 0,
     }
 }
 
@@ -201,8 +205,8 @@ mod tests {
                     }
                     2 => prop_assert_eq!(segments.remove(end), expected.remove(&end)),
                     3 => {
-                        let first = expected.first_entry().filter(|first| first.get().start < end);
-                        prop_assert_eq!(segments.pop_before(end), first.map(|first| first.remove()));
+                        segments.pop_first();
+                        expected.pop_first();
                     }
                     _ => {}
                 }
@@ -218,14 +222,19 @@ mod tests {
     }
 
     #[test]
-    fn many_become_few_again() {
+    fn many_stand_in_a_tree_from_the_first_that_goes_in_between() {
         let mut segments = Segments::default();
         (1..=100).for_each(|end| segments.insert(segment(end)));
-        assert!(matches!(segments, Many(_)));
+        segments.pop_first();
+        segments.insert(segment(1));
+        segments.remove(1);
+        assert!(matches!(segments, Queue(_)));
+        segments.remove(50);
+        assert!(matches!(segments, Tree(_)));
         while segments.len() > FEW_AGAIN {
-            segments.pop_before(u64::MAX);
+            segments.pop_first();
         }
-        assert!(matches!(segments, Few(_)));
+        assert!(matches!(segments, Queue(_)));
         assert_eq!(segments.first(), Some(&segment(85)));
     }
 }
