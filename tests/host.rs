@@ -63,7 +63,7 @@ fn syn(source: Ipv4Addr, destination: Ipv4Addr) -> Vec<u8> {
         ..Header::default()
     };
     let pseudo = Sum::pseudo_header(source.into(), destination.into(), 6, header.len());
-    header.emit(0, |bytes| checksummed(bytes.to_vec(), 16, pseudo))
+    header.emit(|bytes| checksummed(bytes.to_vec(), 16, pseudo))
 }
 
 fn answers(stack: &mut Stack, frame: &[u8]) -> Vec<Frame> {

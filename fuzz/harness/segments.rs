@@ -11,7 +11,7 @@ use strata::stack::{Config, ListenerId, Stack, TcpId};
 use strata::tcp::{Config as TcpConfig, Keepalive};
 use strata::time::Instant;
 use strata::wire::checksum::Sum;
-use strata::wire::tcp::{Flags, Header};
+use strata::wire::tcp::{CHECKSUM, Flags, Header};
 use strata::wire::tcp_options::{Options, Timestamps};
 
 const OURS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 2)), 80);
@@ -166,8 +166,11 @@ impl Story {
             options,
         };
         let sum = Sum::pseudo_header(PEER.ip(), OURS.ip(), 6, header.len() + len);
-        let sum = header.emit(0, |bytes| sum.plus(bytes)).plus(&data).checksum();
-        let segment = header.emit(sum, |bytes| [bytes, &data].concat());
+        let segment = header.emit(|bytes| {
+            let checksum = sum.plus(bytes).plus(&data).checksum();
+            bytes[CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
+            [&*bytes, &data].concat()
+        });
         self.packet(6, &segment);
     }
 

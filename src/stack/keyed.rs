@@ -98,7 +98,7 @@ impl CookieMint {
                 IpAddr::V6(address) => hasher.write(&address.octets()),
             }
         }
-        Cookie::from_slice(&hasher.finish().to_le_bytes())
+        hasher.finish().to_le_bytes().into_iter().collect()
     }
 }
 
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(mint.judge(now + 2 * period, &tuple(5), &cookie), Worth::Nothing);
         let elsewhere = FourTuple { remote: ([192, 0, 2, 9], 5).into(), ..tuple(5) };
         assert_eq!(mint.judge(now, &elsewhere, &cookie), Worth::Nothing);
-        assert_eq!(mint.judge(now, &tuple(5), &Cookie::from_slice(&cookie[..6])), Worth::Nothing);
+        assert_eq!(mint.judge(now, &tuple(5), &cookie[..6].iter().copied().collect()), Worth::Nothing);
         let other = CookieMint::new(Key::new(&mut Random::new(2)), None);
         assert_eq!(other.judge(now, &tuple(5), &cookie), Worth::Nothing);
     }

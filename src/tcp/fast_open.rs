@@ -295,7 +295,7 @@ mod tests {
     const SERVER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(192, 0, 2, 1));
 
     fn cookie(byte: u8) -> Cookie {
-        Cookie::from_slice(&[byte; 8])
+        [byte; 8].into_iter().collect()
     }
 
     // RFC 7413 §4.1.3

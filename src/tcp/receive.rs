@@ -2,11 +2,12 @@
 
 use super::fold::folded;
 use super::reassembly::{Inserted, ReceiveBuffer};
-use super::sack::{MOST_BLOCKS, Reports};
+use super::sack::Reports;
 use super::seq::Seq;
 use crate::event::SendReason;
 use crate::pool::Pool;
-use smallvec::SmallVec;
+use crate::wire::tcp_options::MAX_BLOCKS;
+use arrayvec::ArrayVec;
 use std::ops::Range;
 
 /// So many acknowledgements of the same tell of a loss (RFC 5681 §3.2).
@@ -265,9 +266,9 @@ impl Receiver {
     }
 
     /// The blocks of the next acknowledgement, `limit` at most.
-    pub fn sack_blocks(&mut self, limit: usize) -> SmallVec<[(u32, u32); MOST_BLOCKS]> {
+    pub fn sack_blocks(&mut self, limit: usize) -> ArrayVec<(u32, u32), MAX_BLOCKS> {
         if !self.has_blocks() {
-            return SmallVec::new();
+            return ArrayVec::new();
         }
         let taken = self.reports.take(limit, blocks(&self.buffer, self.nxt, self.fin));
         taken.iter().map(|block| (Seq::at(block.start).0, Seq::at(block.end).0)).collect()

@@ -5,21 +5,20 @@
 //! oldest first, one of what came twice in each. A peer that does not speak of blocks counts acknowledgements instead
 //! (RFC 5681 §3.2): it gets one for each segment.
 
+use crate::wire::tcp_options::MAX_BLOCKS;
 use smallvec::SmallVec;
 use std::ops::Range;
 
-/// The most blocks that fit into a header; beside timestamps one fewer (RFC 2018 §3).
-pub const MOST_BLOCKS: usize = 4;
 /// The most news of each kind that is remembered.
 const MOST_NEWS: usize = 32;
 
-pub type Blocks = SmallVec<[Range<u64>; MOST_BLOCKS]>;
+pub type Blocks = SmallVec<[Range<u64>; MAX_BLOCKS]>;
 
 /// What there is to report, beside the blocks themselves.
 #[derive(Clone, Debug, Default)]
 pub struct Reports {
     /// Where data past a hole came last, latest first, once for each block.
-    recent: SmallVec<[Arrival; MOST_BLOCKS]>,
+    recent: SmallVec<[Arrival; MAX_BLOCKS]>,
     /// What had come before, oldest first; each is told once.
     duplicates: SmallVec<[Range<u64>; 1]>,
     /// How many acknowledgements a peer without SACK is still to get for what it sent past a hole.
@@ -42,7 +41,7 @@ impl Reports {
         let block = blocks.find(|block| block.contains(&at)).unwrap_or(at..at + 1);
         self.recent.retain(|known| !block.contains(&known.at));
         self.recent.insert(0, Arrival { at, told: false });
-        self.recent.truncate(self.untold().clamp(MOST_BLOCKS, MOST_NEWS));
+        self.recent.truncate(self.untold().clamp(MAX_BLOCKS, MOST_NEWS));
     }
 
     /// What came had come before.

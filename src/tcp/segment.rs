@@ -4,7 +4,7 @@ use super::seq::Seq;
 use crate::event::{Context, Event, FourTuple, Layer, SendReason, TcpEvent};
 use crate::frame::{Checksum, Frame, Payload};
 use crate::wire::checksum::Sum;
-use crate::wire::tcp::{Flags, Header};
+use crate::wire::tcp::{CHECKSUM, Flags, Header};
 
 /// The protocol number of TCP.
 const PROTOCOL: u8 = 6;
@@ -76,17 +76,20 @@ pub fn emit(cx: &mut Context<'_>, tuple: &FourTuple, header: &Header, payload: P
     let mut frame = Frame::new(cx.begin_frame(), payload);
     let len = frame.payload().len();
     cx.tell(|| Event::Tcp { connection: *tuple, event: TcpEvent::SegmentSent { seq: header.seq, len, why } });
-    let pseudo = Sum::pseudo_header(tuple.local.ip(), tuple.remote.ip(), PROTOCOL, header.len() + len);
-    // RFC 9293 §3.1 (MUST-2); the device fills in a partial checksum where it can.
-    let checksum = if cx.partial_checksum {
-        pseudo.folded()
-    } else {
-        let sum = header.emit(0, |bytes| pseudo.plus(bytes));
-        frame.payload().slices().iter().fold(sum, |sum, slice| sum.plus(slice)).checksum()
-    };
-    header.emit(checksum, |bytes| frame.prepend(bytes));
+    header.emit(|bytes| {
+        let pseudo = Sum::pseudo_header(tuple.local.ip(), tuple.remote.ip(), PROTOCOL, bytes.len() + len);
+        // RFC 9293 §3.1 (MUST-2); the device fills in a partial checksum where it can.
+        let checksum = if cx.partial_checksum {
+            pseudo.folded()
+        } else {
+            let slices = frame.payload().slices();
+            slices.iter().fold(pseudo.plus(bytes), |sum, slice| sum.plus(slice)).checksum()
+        };
+        bytes[CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
+        frame.prepend(bytes);
+    });
     if cx.partial_checksum {
-        frame.offload.checksum = Checksum::Partial { start: 0, offset: 16 };
+        frame.offload.checksum = Checksum::Partial { start: 0, offset: CHECKSUM.start as u16 };
     }
     cx.tell(|| Event::Prepended { layer: Layer::Tcp, header: frame.headers(), payload: len });
     frame

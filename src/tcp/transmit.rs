@@ -10,7 +10,7 @@ use super::state::State;
 use crate::event::{CongestionState, Context, SendReason, TimerKind};
 use crate::frame::{Frame, Payload};
 use crate::time::Instant;
-use crate::wire::tcp::{Flags, Header};
+use crate::wire::tcp::{Flags, Header, MIN_HEADER_LEN};
 use crate::wire::tcp_options::{Options, Timestamps};
 use std::num::NonZeroU16;
 use std::time::Duration;
@@ -368,14 +368,14 @@ impl Connection {
         if capable {
             flags |= self.take_cwr();
         }
-        let header = self.header(cx, flags, start, payload.is_empty());
-        if !payload.is_empty() {
-            let overhead = headers(self.tuple.remote.ip()) + header.options.len();
-            let data = payload.len().min(self.snd.mss().saturating_sub(header.options.len()));
-            self.path_mtu.on_sent(overhead + data, start + data as u64);
-        }
+        let (len, header) = (payload.len(), self.header(cx, flags, start, payload.is_empty()));
         let mut frame = self.build(cx, header, payload, why);
         frame.ecn = if capable { ECT_0 } else { 0 };
+        if len > 0 {
+            let options = frame.headers().len() - MIN_HEADER_LEN;
+            let data = frame.offload.segment_size.map_or(len, |size| usize::from(size.get()));
+            self.path_mtu.on_sent(headers(self.tuple.remote.ip()) + options + data, start + data as u64);
+        }
         frame
     }
 

@@ -17,10 +17,13 @@ use super::field::Field;
 use super::tcp_options::{MAX_LEN, Options, OptionsError};
 use etherparse::TcpHeaderSlice;
 use std::fmt;
+use std::ops::Range;
 use thiserror::Error;
 
 /// The length of a header without options.
 pub const MIN_HEADER_LEN: usize = 20;
+/// Where the checksum lies.
+pub const CHECKSUM: Range<usize> = 16..18;
 const MAX_HEADER_LEN: usize = MIN_HEADER_LEN + MAX_LEN;
 
 pub const FIELDS: &[Field] = &[
@@ -188,8 +191,8 @@ impl Header {
         false
     }
 
-    /// Writes the header, its checksum field holding `checksum`, and lends the bytes to `prepend`.
-    pub fn emit<R>(&self, checksum: u16, prepend: impl FnOnce(&[u8]) -> R) -> R {
+    /// Writes the header and lends the bytes to `prepend`, which fills in the [`CHECKSUM`]: so far it is zero.
+    pub fn emit<R>(&self, prepend: impl FnOnce(&mut [u8]) -> R) -> R {
         let options = self.options.emit();
         let len = MIN_HEADER_LEN + options.len();
         let mut bytes = [0; MAX_HEADER_LEN];
@@ -201,10 +204,9 @@ impl Header {
         let offset_and_flags = (len as u16 / 4) << 12 | self.flags.bits();
         bytes[12..14].copy_from_slice(&offset_and_flags.to_be_bytes());
         bytes[14..16].copy_from_slice(&self.window.to_be_bytes());
-        bytes[16..18].copy_from_slice(&checksum.to_be_bytes());
         bytes[18..MIN_HEADER_LEN].copy_from_slice(&self.urgent.to_be_bytes());
         bytes[MIN_HEADER_LEN..len].copy_from_slice(&options);
-        prepend(&bytes[..len])
+        prepend(&mut bytes[..len])
     }
 }
 
@@ -235,7 +237,7 @@ mod tests {
         fn parse_undoes_emit(ports: (u16, u16), seq: u32, ack: u32, flags in 0u16..0x1000, window: u16, urgent: u16, mss: Option<u16>, times: Option<(u32, u32)>) {
             let options = Options { mss, timestamps: times.map(|(value, echo)| crate::wire::tcp_options::Timestamps { value, echo }), ..Options::default() };
             let header = Header { source_port: ports.0, destination_port: ports.1, seq, ack, flags: Flags::from_bits(flags), window, urgent, options };
-            let bytes = header.emit(0xabcd, |bytes| [bytes, b"data"].concat());
+            let bytes = header.emit(|bytes| [&*bytes, b"data"].concat());
             prop_assert_eq!(header.len() + 4, bytes.len());
             prop_assert_eq!(Header::parse(&bytes), Ok((header, &b"data"[..])));
         }

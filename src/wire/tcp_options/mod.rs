@@ -5,7 +5,6 @@ mod byte_counters;
 pub use byte_counters::{ByteCounters, Order};
 
 use arrayvec::ArrayVec;
-use smallvec::SmallVec;
 use thiserror::Error;
 
 /// The most option bytes that the data offset can name.
@@ -24,8 +23,11 @@ const FAST_OPEN: u8 = 34;
 /// Options as they are laid out on the wire.
 pub type OptionBytes = ArrayVec<u8, MAX_LEN>;
 
+/// The most SACK blocks that fit.
+pub const MAX_BLOCKS: usize = 4;
+
 /// A Fast Open cookie (RFC 7413 §2): 4 to 16 bytes, an even number; an empty one asks for one.
-pub type Cookie = SmallVec<[u8; 16]>;
+pub type Cookie = ArrayVec<u8, 16>;
 
 /// The order of options and the padding between them: receivers take any (RFC 9293 §3.2), and stacks are known by it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -48,7 +50,7 @@ pub struct Options {
     /// SACK may be used (RFC 2018 §2).
     pub sack_permitted: bool,
     /// Left and right edges of what has arrived past a hole (RFC 2018 §3).
-    pub sack: SmallVec<[(u32, u32); 4]>,
+    pub sack: ArrayVec<(u32, u32), MAX_BLOCKS>,
     /// RFC 7323 §3.2.
     pub timestamps: Option<Timestamps>,
     /// RFC 7413 §4.1.1.
@@ -109,7 +111,7 @@ impl Options {
             SACK => {
                 let edges = value.chunks_exact(8);
                 edges.remainder().is_empty().then_some(())?;
-                self.sack = edges.map(|edge| (be32(&edge[..4]), be32(&edge[4..]))).collect();
+                self.sack = edges.take(MAX_BLOCKS).map(|edge| (be32(&edge[..4]), be32(&edge[4..]))).collect();
             }
             TIMESTAMPS => {
                 let value: [u8; 8] = value.try_into().ok()?;
@@ -117,7 +119,7 @@ impl Options {
             }
             // RFC 7413 §4.1.1: what has another length is passed over.
             FAST_OPEN => match value.len() {
-                0 | 4 | 6 | 8 | 10 | 12 | 14 | 16 => self.fast_open = Some(value.into()),
+                0 | 4 | 6 | 8 | 10 | 12 | 14 | 16 => self.fast_open = Some(value.try_into().ok()?),
                 _ => {}
             },
             byte_counters::ORDER_0 => self.byte_counters = Some(ByteCounters::parse(Order::Ect0First, value)),
@@ -132,6 +134,12 @@ impl Options {
     ///
     /// SACK blocks that no longer fit into [`MAX_LEN`] are left out.
     pub fn emit(&self) -> OptionBytes {
+        if let Some(Timestamps { value, echo }) = self.lone_timestamps() {
+            let ([a, b, c, d], [e, f, g, h]) = (value.to_be_bytes(), echo.to_be_bytes());
+            return [NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, a, b, c, d, e, f, g, h][..]
+                .try_into()
+                .unwrap_or_default();
+        }
         let mut bytes = OptionBytes::new();
         match self.layout {
             Layout::Linux => {
@@ -162,6 +170,17 @@ impl Options {
             bytes.push(END);
         }
         bytes
+    }
+
+    /// Nearly all segments have these and no others.
+    fn lone_timestamps(&self) -> Option<Timestamps> {
+        let lone = self.mss.is_none()
+            && self.window_scale.is_none()
+            && !self.sack_permitted
+            && self.sack.is_empty()
+            && self.fast_open.is_none()
+            && self.byte_counters.is_none();
+        self.timestamps.filter(|_| lone)
     }
 
     fn emit_mss(&self, bytes: &mut OptionBytes) {

@@ -65,7 +65,7 @@ fn a_cookie_has_an_even_number_of_bytes_from_four_to_sixteen() {
     for len in 0..=20u8 {
         let bytes = [&[FAST_OPEN, 2 + len][..], &vec![7; usize::from(len)]].concat();
         let good = len == 0 || (4..=16).contains(&len) && len % 2 == 0;
-        let wanted = good.then(|| Cookie::from_elem(7, usize::from(len)));
+        let wanted = good.then(|| std::iter::repeat_n(7, usize::from(len)).collect());
         assert_eq!(Options::parse(&bytes).expect("the length fits").fast_open, wanted, "{len}");
     }
 }
@@ -78,7 +78,7 @@ fn the_longest_cookie_fits_beside_all_options_of_a_syn() {
             window_scale: Some(7),
             sack_permitted: true,
             timestamps: Some(Timestamps::default()),
-            fast_open: Some(Cookie::from_elem(9, len)),
+            fast_open: Some(std::iter::repeat_n(9, len).collect()),
             layout,
             ..Options::default()
         };

@@ -274,7 +274,10 @@ pub fn farewell(map: &mut Mapping) -> Option<Handed> {
         ..tcp::Header::default()
     };
     let pseudo = Sum::pseudo_header(map.remote.into(), map.local.into(), protocol::TCP, 20);
-    let checksum = header.emit(0, |bytes| pseudo.plus(bytes).checksum());
-    let bytes = header.emit(checksum, <[u8]>::to_vec);
+    let bytes = header.emit(|bytes| {
+        let checksum = pseudo.plus(bytes).checksum();
+        bytes[tcp::CHECKSUM].copy_from_slice(&checksum.to_be_bytes());
+        bytes.to_vec()
+    });
     in_ip(map, IpInfo::default(), protocol::TCP, &bytes).ok().map(Handed::plain)
 }
