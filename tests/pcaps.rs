@@ -72,8 +72,8 @@ fn every_frame_is_commented_and_the_numbers_of_the_page_are_in_it() {
         "SYN-RECEIVED -> ESTABLISHED: rcv ACK of SYN",
         "ESTABLISHED -> FIN-WAIT-1: CLOSE",
         "5359 bytes acknowledged, 0 still in flight",
-        "0xdefc7fd3",
-        "0x47182c56",
+        "0x5a873c10",
+        "0x70406d6d",
     ] {
         assert!(page.contains(quoted) && all.contains(quoted), "{quoted}");
     }

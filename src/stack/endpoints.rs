@@ -1,6 +1,8 @@
 //! The name of a connection in as few bytes as it needs.
 
+use super::keyed::Key;
 use crate::event::FourTuple;
+use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv6Addr};
 
 /// Both addresses, an IPv4 one as the IPv6 one that is mapped to it, in two words each, and both ports in one; ours first.
@@ -8,11 +10,16 @@ use std::net::{IpAddr, Ipv6Addr};
 pub struct Endpoints([u64; 5]);
 
 impl Endpoints {
+    /// What the tables find it by.
+    pub fn hash(&self, key: &Key) -> u64 {
+        key.build_hasher().hash(&self.to_bytes())
+    }
+
     /// What a hash is made of.
     pub fn to_bytes(self) -> [u8; 40] {
         let mut bytes = [0; 40];
         for (place, word) in bytes.chunks_exact_mut(8).zip(self.0) {
-            place.copy_from_slice(&word.to_ne_bytes());
+            place.copy_from_slice(&word.to_le_bytes());
         }
         bytes
     }

@@ -1,6 +1,7 @@
 //! Numbers that only the holder of a key can tell: initial sequence numbers, timestamp offsets, the hash of the
 //! connection table.
 
+use super::endpoints::Endpoints;
 use crate::event::FourTuple;
 use crate::random::Random;
 use crate::tcp::Secrets;
@@ -24,12 +25,17 @@ impl Key {
     /// RFC 6528 §3: ISN = M + F(local, remote, key), where M steps every four microseconds (RFC 9293 §3.4.1,
     /// MUST-8, MUST-9, SHLD-1).
     pub fn secrets(&self, now: Instant, tuple: &FourTuple) -> Secrets {
-        let clock = (now.as_micros() / 4) as u32;
-        Secrets { isn: clock.wrapping_add(self.hash("isn", tuple)), timestamp_offset: self.timestamp_offset(tuple) }
+        let (clock, hash) = ((now.as_micros() / 4) as u32, self.of_connection(tuple));
+        Secrets { isn: clock.wrapping_add(hash as u32), timestamp_offset: (hash >> 32) as u32 }
     }
 
+    /// The upper half of what the initial sequence number has the lower half of.
     pub fn timestamp_offset(&self, tuple: &FourTuple) -> u32 {
-        self.hash("timestamp", tuple)
+        (self.of_connection(tuple) >> 32) as u32
+    }
+
+    fn of_connection(&self, tuple: &FourTuple) -> u64 {
+        SipHasher24::new_with_key(&self.0).hash(&Endpoints::from(tuple).to_bytes())
     }
 
     /// A key for one period of time, made from this one.

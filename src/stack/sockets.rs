@@ -11,7 +11,6 @@ use super::slab::Slab;
 use super::socket::Socket;
 use crate::event::FourTuple;
 use hashbrown::HashTable;
-use std::hash::BuildHasher;
 use std::ops::{Index, IndexMut};
 
 const PARTS: usize = 64;
@@ -30,7 +29,7 @@ impl Sockets {
 
     /// Segments for its endpoints find it from now on.
     pub fn insert(&mut self, socket: Socket) -> TcpId {
-        let hash = hash(&self.key, &socket.endpoints);
+        let hash = socket.endpoints.hash(&self.key);
         let id = self.slots.insert(socket);
         let (slots, key) = (&self.slots, &self.key);
         self.parts[part(hash)].insert_unique(hash, id, |id| hash_of(slots, key, *id));
@@ -40,7 +39,7 @@ impl Sockets {
     /// The socket to which segments between these endpoints belong.
     pub fn find(&self, tuple: &FourTuple) -> Option<TcpId> {
         let endpoints = Endpoints::from(tuple);
-        let hash = hash(&self.key, &endpoints);
+        let hash = endpoints.hash(&self.key);
         let is_it = |id: &TcpId| self.slots.get(*id).is_some_and(|socket| socket.endpoints == endpoints);
         self.parts[part(hash)].find(hash, is_it).copied()
     }
@@ -89,12 +88,8 @@ impl IndexMut<TcpId> for Sockets {
     }
 }
 
-fn hash(key: &Key, endpoints: &Endpoints) -> u64 {
-    key.build_hasher().hash(&endpoints.to_bytes())
-}
-
 fn hash_of(slots: &Slab<TcpId, Socket>, key: &Key, id: TcpId) -> u64 {
-    slots.get(id).map_or(0, |socket| hash(key, &socket.endpoints))
+    slots.get(id).map_or(0, |socket| socket.endpoints.hash(key))
 }
 
 /// By bits that the parts themselves make no use of.

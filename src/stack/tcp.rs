@@ -20,7 +20,7 @@ use crate::wire::checksum::Sum;
 use crate::wire::tcp::{Header, ParseError};
 use crate::wire::{self, protocol};
 use slotmap::SlotMap;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 
 /// What of a traffic class belongs to explicit congestion notification (RFC 3168 §5).
@@ -61,7 +61,7 @@ pub(super) struct TcpTable {
     pub(super) closed_port: ClosedPort,
     pub(super) sockets: Sockets,
     pub(super) listeners: SlotMap<ListenerId, BoundListener>,
-    pub(super) by_port: HashMap<u16, Vec<ListenerId>, Key>,
+    pub(super) by_port: BTreeMap<u16, Vec<ListenerId>>,
     pub(super) ready: VecDeque<TcpId>,
     pub(super) rest: RestQueue,
     pub(super) deadlines: Deadlines<TcpId>,
@@ -85,7 +85,7 @@ impl TcpTable {
             sockets: Sockets::new(key.clone()),
             rest: RestQueue::new(config.rest_after),
             listeners: SlotMap::with_key(),
-            by_port: HashMap::with_hasher(key.clone()),
+            by_port: BTreeMap::new(),
             ready: VecDeque::new(),
             deadlines: Deadlines::default(),
             replies: VecDeque::new(),

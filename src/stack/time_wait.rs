@@ -4,10 +4,9 @@ use super::TcpId;
 use super::socket::Shape;
 use super::tcp::TcpTable;
 use super::time_waits::{Former, Record};
-use crate::event::{CloseReason, Context, Event, FourTuple, SendReason, StateCause, TcpEvent, TcpState, TimerKind};
+use crate::event::{CloseReason, Context, Event, FourTuple, StateCause, TcpEvent, TcpState, TimerKind};
 use crate::tcp::Segment;
 use crate::tcp::time_wait::Answer;
-use crate::time::Instant;
 use crate::wire::tcp::{Flags, Header};
 use crate::wire::tcp_options::{Options, Timestamps};
 use std::net::IpAddr;
@@ -49,35 +48,33 @@ impl TcpTable {
         segment: &Segment<'_>,
         path_mtu: impl Fn(IpAddr) -> usize,
     ) -> bool {
-        let listens = self.would_open(tuple.local, segment);
         let Some(record) = self.time_waits.get_mut(&tuple).filter(|record| !record.is_over(cx.now)) else {
             return false;
         };
-        let answer = match record.wait.handle_segment(cx, segment) {
-            Answer::NewIncarnation if listens => {
-                let former = self.time_waits.remove(&tuple).map(Box::new);
-                end(cx, &tuple, StateCause::NewIncarnation);
-                self.handle_without_connection(cx, tuple, segment, path_mtu, former);
-                return true;
-            }
-            Answer::NewIncarnation => record.wait.refuse_syn(cx),
-            answer @ (Answer::Nothing | Answer::Acknowledge { .. }) => answer,
-        };
-        if let Answer::Acknowledge { why, restart } = answer {
-            if restart {
-                let at = record.restart(cx.now);
-                let event = TcpEvent::TimerSet { timer: TimerKind::TimeWait, at };
-                cx.tell(|| Event::Tcp { connection: tuple, event });
-            }
-            self.acknowledge_in_time_wait(cx.now, &tuple, why);
+        let answer = record.wait.handle_segment(cx, segment);
+        if answer != Answer::NewIncarnation {
+            self.answer_in_time_wait(cx, &tuple, answer);
+        } else if self.would_open(tuple.local, segment) {
+            let former = self.time_waits.remove(&tuple).map(Box::new);
+            end(cx, &tuple, StateCause::NewIncarnation);
+            self.handle_without_connection(cx, tuple, segment, path_mtu, former);
+        } else if let Some(record) = self.time_waits.get_mut(&tuple) {
+            let answer = record.wait.refuse_syn(cx);
+            self.answer_in_time_wait(cx, &tuple, answer);
         }
         true
     }
 
-    fn acknowledge_in_time_wait(&mut self, now: Instant, tuple: &FourTuple, why: SendReason) {
-        let offset = self.key.secrets(now, tuple).timestamp_offset;
+    fn answer_in_time_wait(&mut self, cx: &mut Context<'_>, tuple: &FourTuple, answer: Answer) {
+        let Answer::Acknowledge { why, restart } = answer else { return };
         let Some(record) = self.time_waits.get_mut(tuple) else { return };
-        let value = (now.as_millis() as u32).wrapping_add(offset);
+        if restart {
+            let at = record.restart(cx.now);
+            let event = TcpEvent::TimerSet { timer: TimerKind::TimeWait, at };
+            cx.tell(|| Event::Tcp { connection: *tuple, event });
+        }
+        let offset = self.key.timestamp_offset(tuple);
+        let value = (cx.now.as_millis() as u32).wrapping_add(offset);
         let header = Header {
             source_port: tuple.local.port(),
             destination_port: tuple.remote.port(),

@@ -1,14 +1,14 @@
 //! The records of connections in TIME-WAIT that nobody holds any more: bounded in number, under a hundred bytes each, the
 //! tables that find them included.
 
-use super::endpoints::mapped;
+use super::endpoints::{Endpoints, mapped};
 use super::keyed::Key;
 use crate::event::FourTuple;
 use crate::tcp::{Config, TimeWait};
 use crate::time::Instant;
+use hashbrown::HashTable;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
-use std::hash::BuildHasher;
+use std::collections::BinaryHeap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
@@ -53,6 +53,11 @@ impl Record {
         self.until()
     }
 
+    fn tuple(&self, locals: &[IpAddr]) -> FourTuple {
+        let remote = (Ipv6Addr::from(self.remote_ip).to_canonical(), self.remote_port).into();
+        FourTuple { local: (locals[usize::from(self.local)], self.local_port).into(), remote }
+    }
+
     pub fn is_over(&self, now: Instant) -> bool {
         self.until() <= now
     }
@@ -81,9 +86,9 @@ pub(super) struct TimeWaits {
     records: Vec<Record>,
     /// Records that are out of use.
     free: Vec<u32>,
-    /// The places of the records by a keyed hash of their tuples. Of two with one hash, as likely as a guess of the key,
-    /// the older goes.
-    places: HashMap<u32, u32, Key>,
+    /// The places of the records by a keyed hash of their tuples, which stands beside each: a table that grows looks at
+    /// no record.
+    places: HashTable<(u32, u32)>,
     /// Filing is lazy: a record that began anew is filed again when its old time has come.
     order: BinaryHeap<Reverse<Entry>>,
     locals: Vec<IpAddr>,
@@ -97,7 +102,7 @@ impl TimeWaits {
         TimeWaits {
             records: Vec::new(),
             free: Vec::new(),
-            places: HashMap::with_hasher(key.clone()),
+            places: HashTable::new(),
             order: BinaryHeap::new(),
             locals: Vec::new(),
             key,
@@ -117,10 +122,10 @@ impl TimeWaits {
         record.local = self.local(tuple.local.ip());
         let evicted = if self.len() >= self.limit { self.pop_oldest() } else { None };
         let hash = self.hash(&tuple);
-        let namesake = self.places.get(&hash).copied().map(|place| self.remove_at(place));
+        let namesake = self.place_of(&tuple, hash).map(|place| self.remove_at(place));
         let entry = record.until().as_millis() << PLACE_BITS;
         let place = self.store(record);
-        self.places.insert(hash, place);
+        self.places.insert_unique(spread(hash), (hash, place), |(hash, _)| spread(*hash));
         self.file(entry | Entry::from(place));
         evicted.or(namesake).map(|(tuple, _)| tuple)
     }
@@ -148,8 +153,8 @@ impl TimeWaits {
     fn file(&mut self, entry: Entry) {
         // Entries whose records went early are dropped once they are a quarter.
         if self.order.len() > self.len() + self.len() / 4 + STEP {
-            let places = self.places.values();
-            let entry = |place: &u32| {
+            let places = self.places.iter();
+            let entry = |(_, place): &(u32, u32)| {
                 Reverse(self.records[*place as usize].until().as_millis() << PLACE_BITS | Entry::from(*place))
             };
             self.order = places.map(entry).collect();
@@ -161,40 +166,44 @@ impl TimeWaits {
         self.order.push(Reverse(entry));
     }
 
+    fn tuple(&self, place: u32) -> FourTuple {
+        self.records[place as usize].tuple(&self.locals)
+    }
+
     fn hash(&self, tuple: &FourTuple) -> u32 {
-        self.key.hash_one(tuple) as u32
+        Endpoints::from(tuple).hash(&self.key) as u32
     }
 
-    fn tuple(&self, record: &Record) -> FourTuple {
-        let remote = (Ipv6Addr::from(record.remote_ip).to_canonical(), record.remote_port).into();
-        FourTuple { local: (self.locals[usize::from(record.local)], record.local_port).into(), remote }
+    fn place_of(&self, tuple: &FourTuple, hash: u32) -> Option<u32> {
+        let (_, place) = self.places.find(spread(hash), |(_, place)| self.tuple(*place) == *tuple)?;
+        Some(*place)
     }
 
-    fn place_of(&self, tuple: &FourTuple) -> Option<u32> {
-        let place = *self.places.get(&self.hash(tuple))?;
-        (self.tuple(&self.records[place as usize]) == *tuple).then_some(place)
+    fn find(&self, tuple: &FourTuple) -> Option<u32> {
+        self.place_of(tuple, self.hash(tuple))
     }
 
     fn remove_at(&mut self, place: u32) -> Former {
-        let record = self.records[place as usize].clone();
-        let tuple = self.tuple(&record);
-        self.places.remove(&self.hash(&tuple));
+        let tuple = self.tuple(place);
+        if let Ok(entry) = self.places.find_entry(spread(self.hash(&tuple)), |(_, other)| *other == place) {
+            entry.remove();
+        }
         self.free.push(place);
-        (tuple, record)
+        (tuple, self.records[place as usize].clone())
     }
 
     pub fn get_mut(&mut self, tuple: &FourTuple) -> Option<&mut Record> {
-        let place = self.place_of(tuple)?;
+        let place = self.find(tuple)?;
         self.records.get_mut(place as usize)
     }
 
     pub fn remove(&mut self, tuple: &FourTuple) -> Option<Former> {
-        let place = self.place_of(tuple)?;
+        let place = self.find(tuple)?;
         Some(self.remove_at(place))
     }
 
     pub fn contains(&self, tuple: &FourTuple) -> bool {
-        self.place_of(tuple).is_some()
+        self.find(tuple).is_some()
     }
 
     pub fn len(&self) -> usize {
@@ -229,8 +238,8 @@ impl TimeWaits {
         let Reverse(entry) = self.order.pop()?;
         let place = (entry & ((1 << PLACE_BITS) - 1)) as u32;
         let record = &self.records[place as usize];
-        let (tuple, until) = (self.tuple(record), record.until().as_millis());
-        if self.place_of(&tuple) != Some(place) {
+        let until = record.until().as_millis();
+        if self.find(&self.tuple(place)) != Some(place) {
             return None;
         }
         if until > entry >> PLACE_BITS {
@@ -248,6 +257,11 @@ impl TimeWaits {
         let (records, order) = (self.records.capacity() * size_of::<Record>(), self.order.capacity() * 8);
         records + places + order + self.free.capacity() * 4
     }
+}
+
+/// The table looks at the lowest bits, and at the highest.
+fn spread(hash: u32) -> u64 {
+    u64::from(hash) << 32 | u64::from(hash)
 }
 
 #[cfg(test)]
