@@ -34,7 +34,7 @@ pub(super) struct Socket {
     pub listener: Option<ListenerId>,
     /// No application holds it.
     pub released: bool,
-    /// It stands in the queue of those that have something to send.
+    /// It stands in the queue of those that may have something to send, and are to be settled.
     pub ready: bool,
     /// It stands in the queue of those that may have come to rest.
     pub queued_to_rest: bool,
@@ -98,19 +98,47 @@ impl TcpTable {
         id
     }
 
+    /// After a segment, a read or a write: wakes who waits, and queues the socket. What else there is to do is done once,
+    /// however much happens until its turn to send comes.
+    pub fn touch(&mut self, id: TcpId) {
+        let socket = &mut self.sockets[id];
+        match &mut socket.shape {
+            Shape::Connection(connection) if !connection.is_over() => {
+                if connection.take_wake() && !socket.released {
+                    self.wakeups.push_back(SocketId::Tcp(id));
+                }
+                let held = connection.memory_held();
+                self.memory_taken = self.memory_taken - std::mem::replace(&mut socket.memory, held) + held;
+                self.queue_to_send(id);
+            }
+            Shape::Connection(_) | Shape::Opening(_) | Shape::Resting(_) | Shape::Failed { .. } => self.settle(id),
+        }
+    }
+
     /// After anything happened to a socket: queues it, files its deadline, wakes who waits, removes what is over.
     pub fn settle(&mut self, id: TcpId) {
-        self.settle_unless(id, false);
+        let may_send = match &self.sockets[id].shape {
+            Shape::Connection(connection) => connection.may_have_something_to_send(),
+            Shape::Opening(opening) => opening.has_something_to_send(),
+            Shape::Resting(_) | Shape::Failed { .. } => false,
+        };
+        if may_send {
+            self.queue_to_send(id);
+        }
+        self.settle_asked(id);
     }
 
-    /// The same after it was asked for a segment and had none: what waits, waits for something to happen.
-    pub(super) fn settle_asked(&mut self, id: TcpId) {
-        self.settle_unless(id, true);
-    }
-
-    fn settle_unless(&mut self, id: TcpId, asked: bool) {
+    fn queue_to_send(&mut self, id: TcpId) {
         let socket = &mut self.sockets[id];
-        let (may_send, deadline, over, held) = match &mut socket.shape {
+        if !std::mem::replace(&mut socket.ready, true) {
+            self.ready.push_back(id);
+        }
+    }
+
+    /// The same after it was asked for a segment: what it could not send, waits for something to happen.
+    pub(super) fn settle_asked(&mut self, id: TcpId) {
+        let socket = &mut self.sockets[id];
+        let (deadline, over, held) = match &mut socket.shape {
             Shape::Connection(connection) => {
                 if connection.take_wake() && !socket.released {
                     self.wakeups.push_back(SocketId::Tcp(id));
@@ -119,23 +147,17 @@ impl TcpTable {
                     self.narrower.push_back((connection.tuple().remote.ip(), mtu));
                 }
                 note_doubt(&mut self.doubted, connection.take_doubt(), connection.tuple());
-                let may_send = !asked && !socket.ready && connection.may_have_something_to_send();
-                (may_send, connection.next_deadline(), connection.is_over(), connection.memory_held())
+                (connection.next_deadline(), connection.is_over(), connection.memory_held())
             }
             Shape::Opening(opening) => {
                 note_doubt(&mut self.doubted, opening.take_doubt(), opening.tuple());
-                let may_send = !asked && !socket.ready && opening.has_something_to_send();
-                (may_send, opening.next_deadline(), false, opening.memory_held())
+                (opening.next_deadline(), false, opening.memory_held())
             }
             // Nothing has happened to it.
             Shape::Resting(_) => return,
-            Shape::Failed { .. } => (false, None, false, 0),
+            Shape::Failed { .. } => (None, false, 0),
         };
         self.memory_taken = self.memory_taken - std::mem::replace(&mut socket.memory, held) + held;
-        if may_send {
-            socket.ready = true;
-            self.ready.push_back(id);
-        }
         if socket.may_rest() {
             socket.queued_to_rest = true;
             self.rest.push(id);

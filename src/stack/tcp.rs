@@ -152,10 +152,7 @@ impl TcpTable {
                 let arrival = connection.handle_segment(cx, &segment);
                 match arrival {
                     Arrival::NewIncarnation => self.begin_anew(cx, id, &segment, path_mtu),
-                    Arrival::Handled | Arrival::Progress => {
-                        self.settle(id);
-                        self.shrink_to_time_wait(cx, id);
-                    }
+                    Arrival::Handled | Arrival::Progress => self.touch(id),
                 }
                 self.tell_memory(cx, id);
                 arrival == Arrival::Progress
@@ -241,11 +238,11 @@ impl TcpTable {
             let Some(socket) = self.sockets.get_mut(id) else { continue };
             let (frame, more) = match &mut socket.shape {
                 Shape::Opening(opening) => (opening.poll_transmit(cx), true),
-                Shape::Connection(connection) => {
+                Shape::Connection(connection) if connection.may_have_something_to_send() => {
                     let frame = connection.poll_transmit(cx);
                     (frame, connection.may_go_on_sending(cx.now))
                 }
-                Shape::Resting(_) | Shape::Failed { .. } => (None, false),
+                Shape::Connection(_) | Shape::Resting(_) | Shape::Failed { .. } => (None, false),
             };
             let packet = frame.map(|frame| {
                 let Config { ttl, traffic_class, .. } = *socket.config();

@@ -72,7 +72,7 @@ impl Stack {
             Shape::Resting(_) => is_unfolded(),
             Shape::Failed { reason, .. } => Err(SendError::Closed(*reason)),
         };
-        layers.tcp.settle(id);
+        layers.tcp.touch(id);
         layers.tcp.tell_memory(&mut cx, id);
         sent
     }
@@ -113,7 +113,7 @@ impl Stack {
             Shape::Resting(_) => is_unfolded(),
             Shape::Failed { reason, .. } => Err(ReceiveError::Closed(*reason)),
         };
-        self.layers.tcp.settle(id);
+        self.layers.tcp.touch(id);
         received
     }
 
