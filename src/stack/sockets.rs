@@ -11,6 +11,7 @@ use super::slab::Slab;
 use super::socket::Socket;
 use crate::event::FourTuple;
 use hashbrown::HashTable;
+use std::cell::Cell;
 use std::ops::{Index, IndexMut};
 
 const PARTS: usize = 64;
@@ -20,11 +21,13 @@ pub(super) struct Sockets {
     slots: Slab<TcpId, Socket>,
     parts: Vec<HashTable<TcpId>>,
     key: Key,
+    /// The one that was found last: segments come in trains, and those that follow it need no look into the directory.
+    last: Cell<Option<TcpId>>,
 }
 
 impl Sockets {
     pub fn new(key: Key) -> Sockets {
-        Sockets { slots: Slab::new(), parts: vec![HashTable::new(); PARTS], key }
+        Sockets { slots: Slab::new(), parts: vec![HashTable::new(); PARTS], key, last: Cell::default() }
     }
 
     /// Segments for its endpoints find it from now on.
@@ -39,13 +42,19 @@ impl Sockets {
     /// The socket to which segments between these endpoints belong.
     pub fn find(&self, tuple: &FourTuple) -> Option<TcpId> {
         let endpoints = Endpoints::from(tuple);
-        let hash = endpoints.hash(&self.key);
         let is_it = |id: &TcpId| self.slots.get(*id).is_some_and(|socket| socket.endpoints == endpoints);
-        self.parts[part(hash)].find(hash, is_it).copied()
+        if let last @ Some(_) = self.last.get().filter(is_it) {
+            return last;
+        }
+        let hash = endpoints.hash(&self.key);
+        let found = self.parts[part(hash)].find(hash, is_it).copied();
+        self.last.set(found);
+        found
     }
 
     /// No segment finds it any more; it keeps its slot.
     pub fn unlist(&mut self, id: TcpId) {
+        self.last.set(None);
         let hash = hash_of(&self.slots, &self.key, id);
         if let Ok(entry) = self.parts[part(hash)].find_entry(hash, |listed| *listed == id) {
             entry.remove();

@@ -1,7 +1,7 @@
 //! What moves an entry from outside: an answer, a hint, a confirmation.
 
 use super::entry::Entry;
-use super::{Neighbours, table, tell};
+use super::{CONFIRMATIONS, Neighbours, table, tell};
 use crate::event::{Context, NeighbourState};
 use crate::frame::Frame;
 use crate::wire::MacAddress;
@@ -65,12 +65,18 @@ impl Neighbours {
         waiting
     }
 
-    /// An upper layer knows that its packets arrive (RFC 4861 §7.3.1). Costs a look-up, once a segment.
+    /// An upper layer knows that its packets arrive (RFC 4861 §7.3.1).
     pub fn confirm(&mut self, cx: &mut Context<'_>, address: IpAddr) {
+        if self.confirmed.is_some_and(|(known, until)| known == address && cx.now < until) {
+            return;
+        }
         let until = self.reachable_until(cx);
         let Some(entry) = self.table.entry(address) else { return };
         match entry.state {
-            NeighbourState::Reachable => entry.reachable_until = until,
+            NeighbourState::Reachable => {
+                entry.reachable_until = until;
+                self.confirmed = Some((address, cx.after(self.config.reachable_time / CONFIRMATIONS)));
+            }
             NeighbourState::Stale | NeighbourState::Delay | NeighbourState::Probe => {
                 self.make_reachable(cx, address, "an upper layer confirms it");
             }

@@ -68,6 +68,8 @@ impl Default for Config {
 
 /// RFC 4861 §6.3.4: the reachable time is drawn anew every few hours.
 const REDRAW: Duration = Duration::from_secs(2 * 3600);
+/// Connections confirm their neighbour with every segment; once in this part of the reachable time is enough.
+const CONFIRMATIONS: u32 = 1000;
 
 /// A question to ask: who has `address`?
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -94,6 +96,8 @@ pub(super) struct Neighbours {
     /// Packets that wait, over all entries.
     waiting: usize,
     reachable_time: Option<(Duration, Instant)>,
+    /// Who was confirmed last, and until when saying so again would tell nothing new.
+    confirmed: Option<(IpAddr, Instant)>,
     solicitations: VecDeque<Solicitation>,
     failures: VecDeque<Failure>,
 }
@@ -105,6 +109,7 @@ impl Neighbours {
             table: Table::default(),
             waiting: 0,
             reachable_time: None,
+            confirmed: None,
             solicitations: VecDeque::new(),
             failures: VecDeque::new(),
         }
@@ -259,6 +264,7 @@ impl Neighbours {
     }
 
     fn move_to(&mut self, cx: &mut Context<'_>, address: IpAddr, to: NeighbourState, why: &'static str) {
+        self.confirmed = None;
         if let Some(entry) = self.table.entry(address) {
             let from = std::mem::replace(&mut entry.state, to);
             entry.asked = 0;
