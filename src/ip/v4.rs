@@ -21,12 +21,24 @@ impl Ip {
         group: bool,
         offload: Offload,
     ) -> Option<Packet<'a>> {
-        let (header, packet) = match self.check_v4(bytes, group, offload) {
+        let (header, payload) = match self.check_v4(bytes, group) {
             Ok(checked) => checked,
             Err(reason) => {
                 cx.tell(|| Event::Dropped { layer: Layer::Ipv4, reason });
                 return None;
             }
+        };
+        let packet = Packet {
+            source: header.source.into(),
+            destination: header.destination.into(),
+            protocol: header.protocol,
+            ttl: header.ttl,
+            traffic_class: header.traffic_class,
+            broadcast: group || self.is_broadcast(header.destination.into()),
+            payload: Cow::Borrowed(payload),
+            checksum: offload.checksum,
+            segment_size: offload.segment_size,
+            header: Cow::Borrowed(&bytes[..header.len()]),
         };
         cx.tell(|| Event::Stripped { layer: Layer::Ipv4, header: &packet.header, payload: packet.payload.len() });
         // Options that are well formed are passed over (RFC 9293 §3.9.2, MUST-50).
@@ -49,31 +61,18 @@ impl Ip {
         )
     }
 
-    fn check_v4<'a>(&self, bytes: &'a [u8], group: bool, offload: Offload) -> Result<(Header, Packet<'a>), DropReason> {
+    fn check_v4<'a>(&self, bytes: &'a [u8], group: bool) -> Result<(Header, &'a [u8]), DropReason> {
         let (header, rest) = Header::parse(bytes).map_err(|error| match error {
             ParseError::Version { .. } => DropReason::BadIpVersion,
             ParseError::TooShort { .. } | ParseError::HeaderLength { .. } => DropReason::MalformedIp,
         })?;
-        let (header_bytes, total) = (&bytes[..header.len()], usize::from(header.total_length));
-        if !ipv4::checksum_is_good(header_bytes) {
+        if !ipv4::checksum_is_good(&bytes[..header.len()]) {
             return Err(DropReason::BadIpChecksum);
         }
-        let len = total.checked_sub(header.len()).ok_or(DropReason::MalformedIp)?;
+        let len = usize::from(header.total_length).checked_sub(header.len()).ok_or(DropReason::MalformedIp)?;
         let payload = rest.get(..len).ok_or(DropReason::TruncatedIp)?;
         self.check_addresses_v4(&header, group)?;
-        let packet = Packet {
-            source: header.source.into(),
-            destination: header.destination.into(),
-            protocol: header.protocol,
-            ttl: header.ttl,
-            traffic_class: header.traffic_class,
-            broadcast: group || self.is_broadcast(header.destination.into()),
-            payload: Cow::Borrowed(payload),
-            checksum: offload.checksum,
-            segment_size: offload.segment_size,
-            header: Cow::Borrowed(header_bytes),
-        };
-        Ok((header, packet))
+        Ok((header, payload))
     }
 
     /// RFC 1122 §3.2.1.3: who may send (RFC 9293 §3.9.2.3, MUST-63), and to whom we listen.

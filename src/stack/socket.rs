@@ -102,37 +102,32 @@ impl TcpTable {
     /// however much happens until its turn to send comes.
     pub fn touch(&mut self, id: TcpId) {
         let socket = &mut self.sockets[id];
-        match &mut socket.shape {
-            Shape::Connection(connection) if !connection.is_over() => {
-                if connection.take_wake() && !socket.released {
-                    self.wakeups.push_back(SocketId::Tcp(id));
-                }
-                let held = connection.memory_held();
-                self.memory_taken = self.memory_taken - std::mem::replace(&mut socket.memory, held) + held;
-                self.queue_to_send(id);
-            }
-            Shape::Connection(_) | Shape::Opening(_) | Shape::Resting(_) | Shape::Failed { .. } => self.settle(id),
+        let Shape::Connection(connection) = &mut socket.shape else { return self.settle(id) };
+        if connection.is_over() {
+            return self.settle(id);
+        }
+        if connection.take_wake() && !socket.released {
+            self.wakeups.push_back(SocketId::Tcp(id));
+        }
+        let held = connection.memory_held();
+        self.memory_taken = self.memory_taken - std::mem::replace(&mut socket.memory, held) + held;
+        if !std::mem::replace(&mut socket.ready, true) {
+            self.ready.push_back(id);
         }
     }
 
     /// After anything happened to a socket: queues it, files its deadline, wakes who waits, removes what is over.
     pub fn settle(&mut self, id: TcpId) {
-        let may_send = match &self.sockets[id].shape {
+        let socket = &mut self.sockets[id];
+        let may_send = match &socket.shape {
             Shape::Connection(connection) => connection.may_have_something_to_send(),
             Shape::Opening(opening) => opening.has_something_to_send(),
             Shape::Resting(_) | Shape::Failed { .. } => false,
         };
-        if may_send {
-            self.queue_to_send(id);
-        }
-        self.settle_asked(id);
-    }
-
-    fn queue_to_send(&mut self, id: TcpId) {
-        let socket = &mut self.sockets[id];
-        if !std::mem::replace(&mut socket.ready, true) {
+        if may_send && !std::mem::replace(&mut socket.ready, true) {
             self.ready.push_back(id);
         }
+        self.settle_asked(id);
     }
 
     /// The same after it was asked for a segment: what it could not send, waits for something to happen.
