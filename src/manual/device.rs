@@ -88,7 +88,8 @@
 //! | a `Driver`, with tasks on tokio | `tokio::spawn`, `axum::serve` | handlers that compute for long, on all processors |
 //!
 //! The stack waits while a task runs. What blocks belongs on threads of tokio's: a driver that is started within a runtime
-//! lends it to its tasks, with timers, files and `spawn_blocking`. So `strata serve` reads files and computes long digests.
+//! lends it to its tasks, with timers, files and `spawn_blocking`. So `strata serve` computes long digests, and reads what of a
+//! file the kernel does not have in memory; the rest it reads in place.
 //! Tasks that give way, or wake each other, have a few rounds and then the device has its turn. One that panics ends alone.
 //!
 //! ## Several queues

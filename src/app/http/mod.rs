@@ -4,6 +4,7 @@
 //! `ConnectInfo<Watch>`. [`serve`] does the same with limits of time, and on any [`Executor`], so that a simulation
 //! serves the very same pages.
 
+mod files;
 mod landing;
 mod rules;
 mod seeded_body;

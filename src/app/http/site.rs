@@ -1,5 +1,6 @@
 //! What is served where.
 
+use super::files::Files;
 use super::landing;
 use super::rules::{enforce, refuse};
 use super::seeded_body::SeededBody;
@@ -23,6 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use tower::ServiceExt;
 use tower_http::services::ServeDir;
+use tower_http::services::fs::DefaultServeDirFallback;
 
 /// The most bytes that `/bytes/N` gives, and the most lines of `/stream/N`.
 pub const MOST_BYTES: u64 = 16 << 30;
@@ -42,13 +44,13 @@ pub struct Site {
 
 #[derive(Clone)]
 struct Offer {
-    files: Option<ServeDir>,
+    files: Option<ServeDir<DefaultServeDirFallback, Files>>,
     digests: Digests,
 }
 
 /// The pages of `site`, for [`serve`](super::serve) or for `axum::serve`.
 pub fn router(site: &Site) -> Router {
-    let files = site.root.as_ref().map(ServeDir::new);
+    let files = site.root.as_ref().map(|root| ServeDir::with_backend(root, Files));
     let offer = Arc::new(Offer { files, digests: Digests::new(site.seed) });
     Router::new()
         .route("/", get(home))
@@ -87,7 +89,7 @@ async fn file(State(offer): State<Arc<Offer>>, request: Request) -> Response {
     }
 }
 
-async fn serve_file(files: ServeDir, request: Request) -> Response {
+async fn serve_file(files: ServeDir<DefaultServeDirFallback, Files>, request: Request) -> Response {
     match files.oneshot(request).await {
         Ok(response) => response.map(Body::new),
         Err(never) => match never {},
