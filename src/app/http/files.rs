@@ -15,8 +15,10 @@ use tokio::fs;
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
 use tower_http::services::fs::{Backend, File as ServedFile};
 
-/// What waits for nobody: a pipe without a writer, for one.
-const FLAGS: OFlags = OFlags::CLOEXEC.union(OFlags::NONBLOCK);
+/// To read, and to wait for nobody: for the writer of a pipe, for one.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
+/// To look at.
+const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
 /// The file system, as [`ServeDir`](tower_http::services::ServeDir) asks for it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,7 +32,7 @@ impl Backend for Files {
 
     fn open(&self, path: PathBuf) -> Self::OpenFuture {
         Box::pin(async move {
-            let file = match open_in_place(&path, OFlags::RDONLY) {
+            let file = match open_in_place(&path, READ) {
                 Some(opened) => opened?,
                 None => open_elsewhere(&path).await?,
             };
@@ -45,7 +47,7 @@ impl Backend for Files {
 
     fn metadata(&self, path: PathBuf) -> Self::MetadataFuture {
         Box::pin(async move {
-            match open_in_place(&path, OFlags::PATH) {
+            match open_in_place(&path, LOOK) {
                 Some(opened) => opened?.metadata(),
                 None => fs::metadata(&path).await,
             }
@@ -55,7 +57,7 @@ impl Backend for Files {
 
 /// None when the way to the file is not in memory, or the kernel cannot say (before Linux 5.12, or where it is forbidden).
 fn open_in_place(path: &Path, how: OFlags) -> Option<io::Result<File>> {
-    match openat2(CWD, path, how | FLAGS, Mode::empty(), ResolveFlags::CACHED) {
+    match openat2(CWD, path, how, Mode::empty(), ResolveFlags::CACHED) {
         Ok(opened) => Some(Ok(opened.into())),
         Err(Errno::AGAIN | Errno::NOSYS | Errno::INVAL | Errno::PERM) => None,
         Err(error) => Some(Err(error.into())),
@@ -63,7 +65,7 @@ fn open_in_place(path: &Path, how: OFlags) -> Option<io::Result<File>> {
 }
 
 async fn open_elsewhere(path: &Path) -> io::Result<File> {
-    let flags = FLAGS.bits().cast_signed();
+    let flags = READ.bits().cast_signed();
     Ok(fs::OpenOptions::new().read(true).custom_flags(flags).open(path).await?.into_std().await)
 }
 
@@ -188,6 +190,7 @@ mod tests {
             std::fs::write(&path, &data).expect("a file");
             let cold = File::open(&path).expect("it is there");
             cold.sync_all().expect("on the disk");
+            assert_eq!(open_in_place(&path, LOOK).is_some(), open_in_place(&path, READ).is_some());
             fadvise(&cold, 0, None, Advice::DontNeed).expect("only an advice");
             let mut read = Vec::new();
             let mut file = Files.open(path).await.expect("it is there");
