@@ -12,6 +12,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream, UdpSocket};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use strata::runtime::sandbox;
 
@@ -33,6 +34,7 @@ impl Drop for Servers {
         let group = rustix::process::Pid::from_child(&self.0);
         let _gone = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
         let _gone = self.0.wait();
+        let _gone = std::fs::remove_dir_all(place_of_nginx(self.0.id()));
     }
 }
 
@@ -155,9 +157,14 @@ pub fn hold_here() {
     }
 }
 
+/// Where the nginx that the servers' process starts keeps what it writes.
+fn place_of_nginx(servers: u32) -> PathBuf {
+    std::env::temp_dir().join(format!("strata-bench-{servers}"))
+}
+
 /// One process that does the work, until it is stopped with the group that it is in.
 fn nginx() -> Child {
-    let directory = std::env::temp_dir().join(format!("strata-bench-{}", std::process::id()));
+    let directory = place_of_nginx(std::process::id());
     std::fs::create_dir_all(&directory).expect("a place for nginx");
     let place = directory.display();
     let body = "x".repeat(BODY);
