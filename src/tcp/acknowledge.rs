@@ -7,8 +7,9 @@ use super::segment::Segment;
 use super::seq::Seq;
 use super::state::{Cause, State};
 use crate::event::{CloseReason, Context, DropReason, TcpEvent, TimerKind};
-use crate::time::Instant;
-use smallvec::SmallVec;
+use crate::time::{Instant, nanos};
+use crate::wire::tcp_options::MAX_BLOCKS;
+use arrayvec::ArrayVec;
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::time::Duration;
 
@@ -54,15 +55,15 @@ impl Connection {
         }
         let una = ack.max(self.snd.una);
         let position = |seq: u32| Seq(seq).position(una);
-        let blocks: SmallVec<[(u64, u64); 4]> =
+        let blocks: ArrayVec<(u64, u64), MAX_BLOCKS> =
             told.iter().map(|(left, right)| (position(*left), position(*right))).collect();
         let echoed = self.echoed(cx.now, segment);
-        let (before, prior_in_flight) = (self.flight_size(), self.in_flight());
-        self.note_application_limit();
+        let (now, nxt, path) = (cx.now, self.snd.nxt, self.path());
+        let (before, prior_in_flight) = (self.flight_size(), self.recovery.in_flight(path.mss));
+        self.note_application_limit(path.mss);
         if ack > self.snd.una {
             self.advance_una(cx, ack);
         }
-        let (now, nxt, path) = (cx.now, self.snd.nxt, self.path());
         let fact = Ack { now, ack, una, nxt, blocks: &blocks, duplicate, repeated, echoed, path };
         let state = self.recovery.state();
         let report = self.recovery.on_acknowledged(&fact);
@@ -72,7 +73,9 @@ impl Connection {
         self.wake_writer(report.delivered);
         self.tell_report(cx, &report, state);
         let rtt = self.take_rtt_sample(cx, &report, echoed);
-        self.hear_losses(cx.now);
+        if report.lost.segments > 0 {
+            self.hear_losses(cx.now);
+        }
         self.conclude(cx, &report, before);
         // RFC 9768 §3.2.2.2: not of an acknowledgement that has been overtaken.
         let told = if ack == una && !greets { self.marks_told(cx, segment, &report, path.mss) } else { None };
@@ -84,8 +87,19 @@ impl Connection {
         if report.reneged {
             self.expect_reneging(cx);
         }
-        let (bytes, lost, rate, grows) = (report.delivered, report.lost.bytes, report.rate, report.grows && !marked);
-        self.hear_delivered(cx, Heard { bytes, lost, marked: told.unwrap_or(0), prior_in_flight, rtt, rate, grows });
+        self.hear_delivered(
+            cx,
+            Heard {
+                bytes: report.delivered,
+                lost: report.lost.bytes,
+                marked: told.unwrap_or(0),
+                prior_in_flight,
+                mss: path.mss,
+                rtt,
+                rate: report.rate,
+                grows: report.grows && !marked,
+            },
+        );
     }
 
     /// SND.UNA moves: room in the buffer, and patience begins anew.
@@ -112,10 +126,10 @@ impl Connection {
     fn echoed(&self, now: Instant, segment: &Segment<'_>) -> Option<Instant> {
         let ours = self.timestamps?;
         let echo = segment.header.options.timestamps.map(|timestamps| timestamps.echo).filter(|echo| *echo != 0)?;
-        let millis = u64::from(ours.value(now).wrapping_sub(echo));
+        let ago = Duration::from_millis(ours.value(now).wrapping_sub(echo).into());
         // An echo from the future, or from before the longest timeout, is the peer's invention.
-        let plausible = u128::from(millis) <= self.config.max_rto.as_millis() * 2 && millis <= now.as_millis();
-        plausible.then(|| Instant::from_millis(now.as_millis() - millis))
+        let plausible = nanos(ago) <= nanos(self.config.max_rto) * 2 && nanos(ago) <= now.as_nanos();
+        plausible.then(|| whole_millis(now) - ago)
     }
 
     /// RFC 6298 §3: of what was sent once, by our own clock; of what was sent again, only by its timestamp's echo, and

@@ -39,6 +39,8 @@ pub(super) struct Heard {
     /// Of the delivered bytes those that the peer says were marked.
     pub marked: u64,
     pub prior_in_flight: u64,
+    /// The largest segment, in bytes of data.
+    pub mss: u64,
     pub rtt: Option<Duration>,
     pub rate: Option<Sample>,
     /// The window may grow.
@@ -65,7 +67,7 @@ impl Connection {
             delivered: self.recovery.delivered(),
             marked: heard.marked,
             prior_in_flight: heard.prior_in_flight,
-            in_flight: self.in_flight(),
+            in_flight: self.recovery.in_flight(heard.mss),
             rtt: heard.rtt,
             srtt: self.rtt.srtt(),
             min_rtt: self.rtt.min_rtt(),
@@ -74,25 +76,23 @@ impl Connection {
             super_frames: self.super_frame.is_some(),
             rate: heard.rate.as_ref().map(rate_sample),
         };
-        let slow_start = self.congestion.cwnd() < self.congestion.ssthresh();
-        let why = match (self.congestion.governs_recovery(), slow_start) {
-            (true, _) => CwndCause::Model,
-            (false, true) => CwndCause::SlowStart,
-            (false, false) => CwndCause::CongestionAvoidance,
-        };
-        self.change_congestion(cx, why, |congestion, _now| {
+        self.change_congestion(cx, self.why_window_grows(), |congestion, _now| {
             congestion.on_delivered(&ack);
             if heard.grows {
                 congestion.on_acknowledged(&ack);
             }
         });
         if self.congestion.holds_rate_down() {
-            self.recovery.limit_rate(self.effective_mss() as u64);
+            self.recovery.limit_rate(heard.mss);
         }
     }
 
-    pub(super) fn in_flight(&self) -> u64 {
-        self.recovery.in_flight(self.effective_mss() as u64)
+    fn why_window_grows(&self) -> CwndCause {
+        match (self.congestion.governs_recovery(), self.congestion.cwnd() < self.congestion.ssthresh()) {
+            (true, _) => CwndCause::Model,
+            (false, true) => CwndCause::SlowStart,
+            (false, false) => CwndCause::CongestionAvoidance,
+        }
     }
 
     /// RFC 7661 §4.1: in slow start a window more than half used counts as used, since it doubles each round. A
@@ -177,19 +177,23 @@ impl Connection {
         why: CwndCause,
         change: impl FnOnce(&mut dyn CongestionControl, Instant),
     ) {
-        let (from, phase) = (self.congestion.cwnd(), self.congestion.phase());
-        let ambient = if cx.is_observed() { self.congestion.ambient_loss() } else { 0 };
+        if !cx.is_observed() {
+            return change(&mut *self.congestion, cx.now);
+        }
+        let state =
+            |congestion: &dyn CongestionControl| (congestion.phase(), congestion.ambient_loss(), congestion.cwnd());
+        let before = state(&*self.congestion);
         change(&mut *self.congestion, cx.now);
-        let now = self.congestion.phase();
-        if phase != now {
-            self.tell(cx, || TcpEvent::CongestionPhase { from: phase, to: now });
+        let after = state(&*self.congestion);
+        if before.0 != after.0 {
+            self.tell(cx, || TcpEvent::CongestionPhase { from: before.0, to: after.0 });
         }
-        if cx.is_observed() && self.congestion.ambient_loss() != ambient {
-            self.tell(cx, || TcpEvent::AmbientLoss { from: ambient, to: self.congestion.ambient_loss() });
+        if before.1 != after.1 {
+            self.tell(cx, || TcpEvent::AmbientLoss { from: before.1, to: after.1 });
         }
-        let (to, ssthresh) = (self.congestion.cwnd(), self.congestion.ssthresh());
-        if from != to {
-            self.tell(cx, || TcpEvent::Cwnd { from, to, ssthresh, why });
+        if before.2 != after.2 {
+            let ssthresh = self.congestion.ssthresh();
+            self.tell(cx, || TcpEvent::Cwnd { from: before.2, to: after.2, ssthresh, why });
         }
     }
 

@@ -24,8 +24,8 @@ impl Connection {
     }
 
     /// draft-ietf-ccwg-bbr §4.1.2.4: does the application leave a gap?
-    pub(super) fn note_application_limit(&mut self) {
-        let (unsent, window, mss) = (self.snd.unsent(), self.cwnd(), self.effective_mss() as u64);
+    pub(super) fn note_application_limit(&mut self, mss: u64) {
+        let (unsent, window) = (self.snd.unsent(), self.cwnd());
         self.recovery.note_application_limit(unsent, window, mss);
     }
 

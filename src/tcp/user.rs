@@ -69,7 +69,7 @@ impl Connection {
         if self.snd.buffer.len() == 0 {
             self.progress_at = cx.now;
         }
-        self.note_application_limit();
+        self.note_application_limit(self.effective_mss() as u64);
         Ok(len)
     }
 

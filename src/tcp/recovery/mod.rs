@@ -298,7 +298,8 @@ impl Recovery {
     pub fn on_acknowledged(&mut self, ack: &Ack<'_>) -> Report {
         let mut report = Report::default();
         let space = Space { ack: ack.ack, una: ack.una, nxt: ack.nxt, max_wnd: ack.path.max_wnd };
-        let blocks = if self.sack { Blocks::read(ack.blocks, space) } else { Blocks::default() };
+        let blocks =
+            if self.sack && !ack.blocks.is_empty() { Blocks::read(ack.blocks, space) } else { Blocks::default() };
         let mut news = News::of(&self.flight);
         let answered = blocks.duplicate.is_some_and(|block| self.tlp.is_answered_by(block));
         if let Some(duplicate) = blocks.duplicate {

@@ -20,7 +20,7 @@
 
 use super::segment::Segment;
 use crate::tcp::fold::folded;
-use crate::time::Instant;
+use crate::time::{Instant, nanos};
 use std::time::Duration;
 
 /// What a transmission remembers of the moment when it left: P in the draft.
@@ -53,7 +53,7 @@ folded!(Sample { delivered, interval, prior_delivered, lost, sent_in_flight, app
 impl Sample {
     /// Is the rate higher than of `other`, or the same?
     fn is_as_fast_as(&self, other: &Sample) -> bool {
-        let products = |a: &Sample, b: &Sample| u128::from(a.delivered) * b.interval.as_nanos();
+        let products = |a: &Sample, b: &Sample| u128::from(a.delivered) * u128::from(nanos(b.interval));
         products(self, other) >= products(other, self)
     }
 }

@@ -3,7 +3,8 @@
 //! The first block of an acknowledgement names a duplicate (D-SACK, RFC 2883 §4) when it lies below the cumulative
 //! acknowledgement, or inside of the second block. Every other block must lie in what is outstanding (RFC 2018 §5).
 
-use smallvec::SmallVec;
+use crate::wire::tcp_options::MAX_BLOCKS;
+use arrayvec::ArrayVec;
 
 /// The blocks of one acknowledgement, as positions.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
@@ -11,7 +12,7 @@ pub struct Blocks {
     /// What arrived twice.
     pub duplicate: Option<(u64, u64)>,
     /// What arrived past a hole, in the order of the option.
-    pub sacked: SmallVec<[(u64, u64); 4]>,
+    pub sacked: ArrayVec<(u64, u64), MAX_BLOCKS>,
 }
 
 /// The sequence space that blocks are held against.
@@ -29,7 +30,8 @@ impl Blocks {
     pub fn read(told: &[(u64, u64)], space: Space) -> Blocks {
         let duplicate = duplicate(told, space);
         let rest = if duplicate.is_some() { &told[1..] } else { told };
-        Blocks { duplicate, sacked: rest.iter().copied().filter(|block| is_outstanding(*block, space)).collect() }
+        let sacked = rest.iter().copied().filter(|block| is_outstanding(*block, space));
+        Blocks { duplicate, sacked: sacked.take(MAX_BLOCKS).collect() }
     }
 }
 
