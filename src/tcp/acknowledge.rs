@@ -55,8 +55,10 @@ impl Connection {
         }
         let una = ack.max(self.snd.una);
         let position = |seq: u32| Seq(seq).position(una);
-        let blocks: ArrayVec<(u64, u64), MAX_BLOCKS> =
-            told.iter().map(|(left, right)| (position(*left), position(*right))).collect();
+        let mut blocks = ArrayVec::<_, MAX_BLOCKS>::new();
+        for (left, right) in told {
+            blocks.push((position(*left), position(*right)));
+        }
         let echoed = self.echoed(cx.now, segment);
         let (now, nxt, path) = (cx.now, self.snd.nxt, self.path());
         let (before, prior_in_flight) = (self.flight_size(), self.recovery.in_flight(path.mss));

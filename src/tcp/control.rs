@@ -106,9 +106,9 @@ impl Connection {
     }
 
     /// Data has left: how full is the window?
-    pub(super) fn note_usage(&mut self, cx: &mut Context<'_>) {
+    pub(super) fn note_usage(&mut self, cx: &mut Context<'_>, mss: u64) {
         self.sent_at = cx.now;
-        let (outstanding, mss) = (self.recovery.outstanding(), self.effective_mss() as u64);
+        let outstanding = self.recovery.outstanding();
         if self.recovery.in_flight(mss) + mss > self.congestion.cwnd() {
             return self.note_full_window(cx.now);
         }

@@ -293,7 +293,7 @@ impl Connection {
         self.recovery.on_sent(start, end, count, cx.now);
         let frame = self.send_range(cx, start, end, why);
         self.pace(cx, data);
-        self.after_data(cx);
+        self.after_data(cx, mss);
         if matches!(why, SendReason::Data | SendReason::Fin) {
             self.arm_probe(cx);
         }
@@ -324,7 +324,7 @@ impl Connection {
             // As Linux: the first segment has its full time again.
             self.timers.stop(TimerKind::Retransmission);
         }
-        self.after_data(cx);
+        self.after_data(cx, self.effective_mss() as u64);
         frame
     }
 
@@ -344,8 +344,8 @@ impl Connection {
     }
 
     /// RFC 6298 §5.1: whenever data is sent and the timer does not run, it is started.
-    fn after_data(&mut self, cx: &mut Context<'_>) {
-        self.note_usage(cx);
+    fn after_data(&mut self, cx: &mut Context<'_>, mss: u64) {
+        self.note_usage(cx, mss);
         if !self.timers.is_running(TimerKind::Retransmission) && !self.timers.is_running(TimerKind::Persist) {
             self.set_timer(cx, TimerKind::Retransmission, cx.after(self.rtt.rto()));
         }

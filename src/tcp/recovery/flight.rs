@@ -152,26 +152,20 @@ impl Flight {
     /// `mss` bytes long. Gives the bytes that were not sacked before.
     pub fn acknowledge(&mut self, una: u64, mss: u64, mut each: impl FnMut(&Segment)) -> u64 {
         let mut news = 0;
-        while let Some(segment) = self.segments.first().filter(|first| first.end <= una) {
-            news += if segment.sacked { 0 } else { segment.len() };
-            self.counted.forget(segment);
-            self.rate.arrive(segment);
-            each(segment);
-            self.segments.pop_first();
-        }
-        if let Some(segment) = self.segments.first().filter(|first| first.start < una).copied() {
-            news += if segment.sacked { 0 } else { una - segment.start };
-            self.remove(segment.end);
-            let rest = match (una - segment.start) / mss * mss {
-                0 => segment,
-                whole => {
-                    let (gone, rest) = segment.split(segment.start + whole);
-                    self.rate.arrive(&gone);
-                    each(&gone);
-                    rest
-                }
-            };
-            self.insert(Segment { start: una, ..rest });
+        while let Some(segment) = self.segments.first().filter(|first| first.start < una) {
+            let Segment { start, end, sacked, .. } = *segment;
+            if end <= una {
+                news += if sacked { 0 } else { end - start };
+                self.counted.forget(segment);
+                self.rate.arrive(segment);
+                each(segment);
+                self.segments.pop_first();
+            } else if una - start >= mss {
+                self.cut(start + (una - start) / mss * mss);
+            } else {
+                news += if sacked { 0 } else { una - start };
+                self.change(end, |segment| segment.start = una);
+            }
         }
         if self.is_empty() {
             self.travelling.clear();
@@ -285,8 +279,9 @@ impl Flight {
         let Some(whole) = self.containing(position).copied().filter(|segment| segment.start < position) else { return };
         self.remove(whole.end);
         let (before, after) = whole.split(position);
-        self.insert(before);
+        // In this order: of a queue's first segment both go to its front.
         self.insert(after);
+        self.insert(before);
         if whole.travels() {
             self.join_queue(whole.sent_at, position);
         }
