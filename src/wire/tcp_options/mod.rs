@@ -81,6 +81,13 @@ impl Options {
     /// Reads the option bytes between the fixed header and the data.
     pub fn parse(mut bytes: &[u8]) -> Result<Options, OptionsError> {
         let mut options = Options::default();
+        // RFC 7323, appendix A: how nearly all segments have their only option.
+        if let [NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, times @ ..] = bytes
+            && times.len() == 8
+        {
+            options.timestamps = Some(Timestamps { value: be32(&times[..4]), echo: be32(&times[4..]) });
+            return Ok(options);
+        }
         // RFC 9293 §3.2 (MUST-64): options may begin on any byte.
         while let [kind, rest @ ..] = bytes {
             match *kind {
