@@ -22,7 +22,7 @@ impl TcpTable {
         let known = self.jar.recall(cx.now, tuple.remote.ip());
         let mut opening = self.active_opening(cx, tuple, config, path_mtu);
         opening.connect_with(known, data);
-        self.insert(Shape::Opening(Box::new(opening)), tuple, None)
+        self.insert(Shape::Opening(opening), tuple, None)
     }
 
     /// Active OPEN that begins with the first write, where that can go with the SYN; else now, asking for a cookie.
@@ -39,7 +39,7 @@ impl TcpTable {
         let secrets = self.key.secrets(cx.now, &tuple);
         let mut opening = Opening::deferred(cx, tuple, config.into(), secrets, self.mtu);
         opening.handle_path_mtu(path_mtu);
-        self.insert(Shape::Opening(Box::new(opening)), tuple, None)
+        self.insert(Shape::Opening(opening), tuple, None)
     }
 
     /// The first write of such a connection: how much of it was taken.

@@ -98,7 +98,7 @@ impl TcpTable {
                 let mut opening = Opening::passive(cx, tuple, config, secrets, self.mtu, segment);
                 opening.handle_path_mtu(path_mtu(tuple.remote.ip()));
                 let early = self.open_early(cx, id, &tuple, &mut opening, segment);
-                let opened = self.insert(Shape::Opening(Box::new(opening)), tuple, Some(id));
+                let opened = self.insert(Shape::Opening(opening), tuple, Some(id));
                 self.socket(opened).former = former;
                 if early {
                     self.socket(opened).early_at = Some(id);

@@ -317,7 +317,7 @@ impl TcpTable {
 
     pub fn connect(&mut self, cx: &mut Context<'_>, tuple: FourTuple, config: Config, path_mtu: usize) -> TcpId {
         let opening = self.active_opening(cx, tuple, config, path_mtu);
-        self.insert(Shape::Opening(Box::new(opening)), tuple, None)
+        self.insert(Shape::Opening(opening), tuple, None)
     }
 
     pub(super) fn active_opening(
@@ -326,7 +326,7 @@ impl TcpTable {
         tuple: FourTuple,
         config: Config,
         path_mtu: usize,
-    ) -> Opening {
+    ) -> Box<Opening> {
         let secrets = self.key.secrets(cx.now, &tuple);
         let mut opening = Opening::active(cx, tuple, config.into(), secrets, self.mtu);
         opening.handle_path_mtu(path_mtu);

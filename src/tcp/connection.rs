@@ -166,7 +166,7 @@ pub struct Connection {
 
 impl Connection {
     /// The handshake is over.
-    pub(super) fn established(cx: &mut Context<'_>, opening: &Opening) -> Connection {
+    pub(super) fn established(cx: &mut Context<'_>, opening: &Opening) -> Box<Connection> {
         let (config, peer) = (opening.config.clone(), &opening.peer);
         let path_mss = opening.path_mtu.saturating_sub(headers(opening.tuple.remote.ip()));
         let cap = config.mss.map_or(usize::MAX, usize::from);
@@ -208,45 +208,49 @@ impl Connection {
             seed: u64::from(opening.secrets.isn) << 32 | u64::from(opening.secrets.timestamp_offset),
         });
         let usage = Usage::new(cx.now, snd.una);
-        let mut connection = Connection {
-            tuple: opening.tuple,
-            state: State::Established,
-            snd,
-            rcv,
-            right_sizing,
-            timestamps,
-            sack: config.sack && peer.sack,
-            ecn: opening.peer.ecn.then(EcnState::default),
-            accurate_ecn: opening.peer.accurate_ecn.then(|| Box::new(Accurate::begin(cx.now, opening))),
-            window_scaling,
-            advertised_mss,
-            super_frame: None,
-            rtt: opening.rtt.clone(),
-            recovery: Recovery::new(config.recovery, config.sack && peer.sack),
-            path_mtu: PathMtu::default(),
-            congestion,
-            timers: Timers::default(),
-            limiter: ChallengeLimiter::default(),
-            pending: Pending::default(),
-            usage,
-            time_wait: None,
-            progress_at: cx.now,
-            received_at: cx.now,
-            sent_at: cx.now,
-            send_next_at: cx.now,
-            window_probes: 0,
-            keepalive_probes: 0,
-            released: false,
-            closed: None,
-            soft_error: opening.soft_error(),
-            totals: Totals { data_received_at: cx.now, data_sent_at: cx.now, ..Totals::default() },
-            chronograph: Chronograph::default(),
-            writer_waits: false,
-            wake: true,
-            doubts_path: false,
-            memory: Memory::default(),
-            config,
-        };
+        // It is large, and made where it stays.
+        let mut connection = Box::write(
+            Box::new_uninit(),
+            Connection {
+                tuple: opening.tuple,
+                state: State::Established,
+                snd,
+                rcv,
+                right_sizing,
+                timestamps,
+                sack: config.sack && peer.sack,
+                ecn: opening.peer.ecn.then(EcnState::default),
+                accurate_ecn: opening.peer.accurate_ecn.then(|| Box::new(Accurate::begin(cx.now, opening))),
+                window_scaling,
+                advertised_mss,
+                super_frame: None,
+                rtt: opening.rtt.clone(),
+                recovery: Recovery::new(config.recovery, config.sack && peer.sack),
+                path_mtu: PathMtu::default(),
+                congestion,
+                timers: Timers::default(),
+                limiter: ChallengeLimiter::default(),
+                pending: Pending::default(),
+                usage,
+                time_wait: None,
+                progress_at: cx.now,
+                received_at: cx.now,
+                sent_at: cx.now,
+                send_next_at: cx.now,
+                window_probes: 0,
+                keepalive_probes: 0,
+                released: false,
+                closed: None,
+                soft_error: opening.soft_error(),
+                totals: Totals { data_received_at: cx.now, data_sent_at: cx.now, ..Totals::default() },
+                chronograph: Chronograph::default(),
+                writer_waits: false,
+                wake: true,
+                doubts_path: false,
+                memory: Memory::default(),
+                config,
+            },
+        );
         if !opening.passive {
             connection.begin_byte_counters(cx, opening.peer.byte_counters);
         }

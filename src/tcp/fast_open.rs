@@ -77,7 +77,7 @@ impl Opening {
     /// The cookie is ours: the data of the SYN counts, and the application may have it (RFC 7413 §4.2.2).
     pub fn take_early_data(&mut self, cx: &mut Context<'_>, syn: Segment<'_>, renewed: Option<Cookie>) {
         self.size_buffers();
-        let mut connection = Box::new(Connection::established(cx, self));
+        let mut connection = Connection::established(cx, self);
         let bytes = syn.data.len();
         connection.handle_early_data(cx, &syn.past_syn());
         self.tell(cx, TcpEvent::FastOpen { what: FastOpen::Taken { bytes } });

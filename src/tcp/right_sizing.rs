@@ -49,15 +49,13 @@ impl RightSizing {
         }
         let (read, waiting) = state();
         let arrived = read + waiting;
-        let news = u128::from(arrived.saturating_sub(self.arrived));
-        let in_a_round_trip = (news * rtt.as_nanos() / elapsed.as_nanos()) as u64;
+        let [rtt, elapsed] = [rtt, elapsed].map(|span| span.as_micros() as u64);
+        let in_a_round_trip = arrived.saturating_sub(self.arrived).saturating_mul(rtt) / elapsed;
         let growth = in_a_round_trip.saturating_sub(self.before);
         // Four times, where it has doubled or more.
         let offer = match self.before {
             before if growth >= before => 4 * in_a_round_trip,
-            before => {
-                2 * in_a_round_trip + (2 * u128::from(in_a_round_trip) * u128::from(growth) / u128::from(before)) as u64
-            }
+            before => 2 * in_a_round_trip + (2 * in_a_round_trip).saturating_mul(growth) / before,
         };
         *self = RightSizing { since: now, arrived, before: in_a_round_trip };
         Some(offer + waiting)

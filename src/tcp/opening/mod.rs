@@ -106,7 +106,7 @@ impl Opening {
         config: Arc<Config>,
         secrets: Secrets,
         mtu: usize,
-    ) -> Opening {
+    ) -> Box<Opening> {
         let mut opening = Opening::deferred(cx, tuple, config, secrets, mtu);
         opening.begin(cx);
         opening
@@ -119,7 +119,7 @@ impl Opening {
         config: Arc<Config>,
         secrets: Secrets,
         mtu: usize,
-    ) -> Opening {
+    ) -> Box<Opening> {
         let mut opening = Opening::new(cx, tuple, config, secrets, mtu, State::Closed);
         opening.syn_due = false;
         opening
@@ -144,7 +144,7 @@ impl Opening {
         secrets: Secrets,
         mtu: usize,
         syn: &Segment<'_>,
-    ) -> Opening {
+    ) -> Box<Opening> {
         let mut opening = Opening::new(cx, tuple, config, secrets, mtu, State::Listen);
         opening.passive = true;
         opening.take_syn(cx, syn);
@@ -159,7 +159,7 @@ impl Opening {
         config: Arc<Config>,
         (peer, secrets): (PeerSyn, Secrets),
         mtu: usize,
-    ) -> Opening {
+    ) -> Box<Opening> {
         let PeerSyn { mss, window_scale, sack, .. } = peer;
         let mut opening = Opening::new(cx, tuple, config, secrets, mtu, State::Listen);
         (opening.passive, opening.syn_due, opening.peer) = (true, false, peer);
@@ -175,39 +175,43 @@ impl Opening {
         secrets: Secrets,
         mtu: usize,
         state: State,
-    ) -> Opening {
+    ) -> Box<Opening> {
         let rtt = RttEstimator::new(&config);
-        Opening {
-            tuple,
-            config,
-            state,
-            passive: false,
-            secrets,
-            mtu,
-            path_mtu: mtu,
-            peer: PeerSyn::default(),
-            rtt,
-            deadline: Instant::FAR_FUTURE,
-            first_sent: None,
-            sent_at: cx.now,
-            transmissions: 0,
-            syn_len: 0,
-            syn_was_lost: false,
-            follows_reset: false,
-            syn_due: true,
-            ack_due: None,
-            asked_for_ecn: false,
-            asked_for_accurate_ecn: false,
-            accurate_ecn_doubted: false,
-            has_acknowledged: false,
-            limiter: ChallengeLimiter::default(),
-            closing: None,
-            fast: None,
-            early_acked: 0,
-            closed: None,
-            doubts_path: false,
-            soft_error: None,
-        }
+        // Made where it stays.
+        Box::write(
+            Box::new_uninit(),
+            Opening {
+                tuple,
+                config,
+                state,
+                passive: false,
+                secrets,
+                mtu,
+                path_mtu: mtu,
+                peer: PeerSyn::default(),
+                rtt,
+                deadline: Instant::FAR_FUTURE,
+                first_sent: None,
+                sent_at: cx.now,
+                transmissions: 0,
+                syn_len: 0,
+                syn_was_lost: false,
+                follows_reset: false,
+                syn_due: true,
+                ack_due: None,
+                asked_for_ecn: false,
+                asked_for_accurate_ecn: false,
+                accurate_ecn_doubted: false,
+                has_acknowledged: false,
+                limiter: ChallengeLimiter::default(),
+                closing: None,
+                fast: None,
+                early_acked: 0,
+                closed: None,
+                doubts_path: false,
+                soft_error: None,
+            },
+        )
     }
 
     pub fn tuple(&self) -> &FourTuple {
@@ -256,7 +260,7 @@ impl Opening {
             return connection;
         }
         self.size_buffers();
-        let mut connection = Box::new(Connection::established(cx, self));
+        let mut connection = Connection::established(cx, self);
         connection.rcv.ack_due = ack;
         self.send_what_is_left(cx, &mut connection);
         connection

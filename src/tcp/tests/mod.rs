@@ -26,9 +26,8 @@ use crate::wire::tcp::{Flags, Header};
 use crate::wire::tcp_options::{Options, Timestamps};
 use std::time::Duration;
 
-#[expect(clippy::large_enum_variant, reason = "there is one")]
 enum Shape {
-    Opening(Opening),
+    Opening(Box<Opening>),
     Connection(Box<Connection>),
     Over(CloseReason),
 }
