@@ -236,11 +236,12 @@ impl Layers {
     /// True when the packet's frame is complete and to go at once.
     fn send(&mut self, cx: &mut Context<'_>, packet: &mut Outgoing) -> bool {
         cx.about(Some(packet.frame.id()));
-        let tuple = transport_ports(packet);
         match self.ip.send(cx, packet, &mut self.link) {
             Ok(complete) => complete,
             Err(SendError::FragmentationNeeded { mtu, .. }) => {
-                tuple.into_iter().for_each(|tuple| self.tcp.handle_too_large(&tuple, mtu));
+                if let Some(tuple) = transport_ports(packet) {
+                    self.tcp.handle_too_large(&tuple, mtu);
+                }
                 false
             }
             Err(SendError::NoRoute { .. } | SendError::TooLong { .. }) => false,
@@ -257,7 +258,7 @@ fn leaves(cx: &mut Context<'_>, frame: &Frame) {
     cx.tell(|| Event::FrameSent { frame });
 }
 
-/// The connection that a TCP segment belongs to, read off its header.
+/// The connection that a TCP segment belongs to, read off its header, which is the first as long as IP has not sent it.
 fn transport_ports(packet: &Outgoing) -> Option<FourTuple> {
     let [a, b, c, d, ..] = *packet.frame.headers() else { return None };
     (packet.protocol == protocol::TCP).then(|| FourTuple {

@@ -1,7 +1,7 @@
 //! What moves an entry from outside: an answer, a hint, a confirmation.
 
 use super::entry::Entry;
-use super::{CONFIRMATIONS, Neighbours, table, tell};
+use super::{CONFIRMATIONS, Fresh, Neighbours, table, tell};
 use crate::event::{Context, NeighbourState};
 use crate::frame::Frame;
 use crate::wire::MacAddress;
@@ -67,7 +67,7 @@ impl Neighbours {
 
     /// An upper layer knows that its packets arrive (RFC 4861 §7.3.1).
     pub fn confirm(&mut self, cx: &mut Context<'_>, address: IpAddr) {
-        if self.confirmed.is_some_and(|(known, until)| known == address && cx.now < until) {
+        if self.fresh(cx.now, address).is_some() {
             return;
         }
         let until = self.reachable_until(cx);
@@ -75,7 +75,8 @@ impl Neighbours {
         match entry.state {
             NeighbourState::Reachable => {
                 entry.reachable_until = until;
-                self.confirmed = Some((address, cx.after(self.config.reachable_time / CONFIRMATIONS)));
+                let until = cx.after(self.config.reachable_time / CONFIRMATIONS);
+                self.fresh = Some(Fresh { address, mac: entry.mac, until });
             }
             NeighbourState::Stale | NeighbourState::Delay | NeighbourState::Probe => {
                 self.make_reachable(cx, address, "an upper layer confirms it");

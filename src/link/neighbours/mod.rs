@@ -88,6 +88,14 @@ pub struct Failure {
     pub frames: Vec<Frame>,
 }
 
+/// The neighbour that was confirmed last: until then it need not be looked up.
+#[derive(Clone, Copy, Debug)]
+struct Fresh {
+    address: IpAddr,
+    mac: MacAddress,
+    until: Instant,
+}
+
 /// The neighbour cache of one interface.
 #[derive(Debug)]
 pub(super) struct Neighbours {
@@ -96,8 +104,7 @@ pub(super) struct Neighbours {
     /// Packets that wait, over all entries.
     waiting: usize,
     reachable_time: Option<(Duration, Instant)>,
-    /// Who was confirmed last, and until when saying so again would tell nothing new.
-    confirmed: Option<(IpAddr, Instant)>,
+    fresh: Option<Fresh>,
     solicitations: VecDeque<Solicitation>,
     failures: VecDeque<Failure>,
 }
@@ -109,7 +116,7 @@ impl Neighbours {
             table: Table::default(),
             waiting: 0,
             reachable_time: None,
-            confirmed: None,
+            fresh: None,
             solicitations: VecDeque::new(),
             failures: VecDeque::new(),
         }
@@ -118,6 +125,9 @@ impl Neighbours {
     /// A packet is to go to `address`: its hardware address when that is known; else it is asked for, and the packet is
     /// to be kept meanwhile ([`keep`](Neighbours::keep)).
     pub fn resolve(&mut self, cx: &mut Context<'_>, address: IpAddr) -> Option<MacAddress> {
+        if let fresh @ Some(_) = self.fresh(cx.now, address) {
+            return fresh;
+        }
         let Some(entry) = self.table.entry(address) else {
             self.ask_first(cx, address);
             return None;
@@ -139,6 +149,10 @@ impl Neighbours {
                 None
             }
         }
+    }
+
+    fn fresh(&self, now: Instant, address: IpAddr) -> Option<MacAddress> {
+        self.fresh.filter(|fresh| fresh.address == address && now < fresh.until).map(|fresh| fresh.mac)
     }
 
     fn ask_first(&mut self, cx: &mut Context<'_>, address: IpAddr) {
@@ -210,10 +224,15 @@ impl Neighbours {
             Some(at) => self.table.set_deadline(address, Some(at)),
             None => {
                 let from = entry.state;
-                self.table.remove(address);
+                self.forget(address);
                 tell(cx, address, (from, NeighbourState::Unknown), "unused for long");
             }
         }
+    }
+
+    fn forget(&mut self, address: IpAddr) {
+        self.fresh = None;
+        self.table.remove(address);
     }
 
     fn fail(&mut self, cx: &mut Context<'_>, address: IpAddr) {
@@ -264,7 +283,7 @@ impl Neighbours {
     }
 
     fn move_to(&mut self, cx: &mut Context<'_>, address: IpAddr, to: NeighbourState, why: &'static str) {
-        self.confirmed = None;
+        self.fresh = None;
         if let Some(entry) = self.table.entry(address) {
             let from = std::mem::replace(&mut entry.state, to);
             entry.asked = 0;
@@ -289,7 +308,7 @@ impl Neighbours {
         let frames = self.take_waiting(victim);
         drop_frames(cx, &frames, DropReason::NeighbourTableFull);
         let from = self.table.entry(victim).map_or(NeighbourState::Unknown, |entry| entry.state);
-        self.table.remove(victim);
+        self.forget(victim);
         tell(cx, victim, (from, NeighbourState::Unknown), "it gave way to another");
         true
     }

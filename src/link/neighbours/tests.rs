@@ -209,6 +209,21 @@ fn each_step_leads_where_the_rfc_says() {
             &[(Send, Incomplete, 1, 0), (Answer(A), Reachable, 1, 1), (Hint(B), Stale, 1, 1), (Send, Delay, 1, 2)],
         ),
         (
+            "a new address is stale although the old one was just confirmed",
+            &[
+                (Send, Incomplete, 1, 0),
+                (Answer(A), Reachable, 1, 1),
+                (Confirm, Reachable, 1, 1),
+                (Send, Reachable, 1, 2),
+                (Hint(B), Stale, 1, 2),
+                (Send, Delay, 1, 3),
+                (Confirm, Reachable, 1, 3),
+                (Confirm, Reachable, 1, 3),
+                (Doubt, Probe, 1, 3),
+                (Confirm, Reachable, 1, 3),
+            ],
+        ),
+        (
             "an answer that nobody asked for is a hint",
             &[(Send, Incomplete, 1, 0), (Answer(A), Reachable, 1, 1), (Answer(B), Stale, 1, 1)],
         ),
