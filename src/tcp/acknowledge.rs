@@ -164,7 +164,7 @@ impl Connection {
             self.stop_timer(cx, TimerKind::Retransmission);
             self.stop_timer(cx, TimerKind::TailLossProbe);
         } else if !self.timers.is_running(TimerKind::Persist) {
-            self.set_timer(cx, TimerKind::Retransmission, cx.after(self.rtt.rto()));
+            self.set_timer(cx, TimerKind::Retransmission, self.rtt.timeout(cx.now));
             self.arm_probe(cx);
         }
     }

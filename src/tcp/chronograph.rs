@@ -6,7 +6,7 @@
 
 use super::connection::Connection;
 use super::fold::folded;
-use crate::time::Instant;
+use crate::time::{Instant, nanos};
 use std::time::Duration;
 
 /// What holds a sender up at the moment.
@@ -56,7 +56,7 @@ impl Chronograph {
     }
 
     fn at(mut self, now: Instant) -> Chronograph {
-        let spent = now.since(self.since).as_micros() as u64;
+        let spent = nanos(now.since(self.since)) / 1000;
         match self.phase {
             Phase::Idle => {}
             Phase::Busy => self.busy += spent,

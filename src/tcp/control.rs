@@ -132,7 +132,7 @@ impl Connection {
 
     /// RFC 2861 §3.2: the application has not filled the window for a retransmission timeout.
     fn validate_window(&mut self, cx: &mut Context<'_>) {
-        let long = cx.now.since(self.usage.since) >= self.rtt.rto();
+        let long = cx.now >= self.rtt.timeout(self.usage.since);
         if !self.config.restart_after_idle || !long || self.snd.unsent() > 0 {
             return;
         }
@@ -147,9 +147,9 @@ impl Connection {
     /// shown to be right. True when that may have changed what leaves.
     pub(super) fn resume(&mut self, cx: &mut Context<'_>) -> bool {
         self.congestion.on_resumed(cx.now);
-        let (idle, rto) = (cx.now.since(self.sent_at), self.rtt.rto());
-        let restarts = self.config.restart_after_idle && idle > rto;
+        let restarts = self.config.restart_after_idle && cx.now > self.rtt.timeout(self.sent_at);
         if restarts {
+            let (idle, rto) = (cx.now.since(self.sent_at), self.rtt.rto());
             (self.usage.used, self.usage.since) = (0, cx.now);
             self.change_congestion(cx, CwndCause::Idle, |congestion, now| congestion.on_idle(now, idle, rto));
         }

@@ -14,6 +14,7 @@
 
 use super::connection::Connection;
 use crate::event::{Context, TimerKind};
+use crate::time::nanos;
 use std::time::Duration;
 
 /// Linux's `tcp_pacing_ss_ratio` and `tcp_pacing_ca_ratio`, in percent of a window each round trip: the window must be
@@ -26,8 +27,8 @@ const NANOS: u128 = 1_000_000_000;
 
 /// When so many bytes have left at `rate` bytes a second.
 fn span(bytes: u64, rate: u64) -> Duration {
-    let nanos = u128::from(bytes) * NANOS / u128::from(rate.max(1));
-    Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
+    let span = u128::from(bytes) * NANOS / u128::from(rate.max(1));
+    Duration::from_nanos(u64::try_from(span).unwrap_or(u64::MAX))
 }
 
 /// The most bytes that leave together at `rate`, in segments of `mss`.
@@ -47,11 +48,11 @@ impl Connection {
 
     /// The window over the round trip, and somewhat more, as Linux has it.
     pub(super) fn window_rate(&self) -> Option<u64> {
-        let srtt = self.rtt.srtt().filter(|srtt| !srtt.is_zero())?;
+        let srtt = self.rtt.srtt().map(nanos).filter(|srtt| *srtt > 0)?;
         let (cwnd, ssthresh) = (self.cwnd(), self.congestion.ssthresh());
         let percent = if cwnd < ssthresh / 2 { SLOW_START } else { CONGESTION_AVOIDANCE };
         let window = cwnd.max(self.recovery.outstanding());
-        Some(window.saturating_mul(percent * (NANOS as u64 / 100)) / u64::try_from(srtt.as_nanos()).ok()?)
+        Some(window.saturating_mul(percent * (NANOS as u64 / 100)) / srtt)
     }
 
     /// Data has to wait for its time.

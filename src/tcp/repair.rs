@@ -104,7 +104,7 @@ impl Connection {
         self.recovery.on_probe_timeout();
         if self.next_probe().is_some() {
             // In its place, if both are due.
-            self.set_timer(cx, TimerKind::Retransmission, cx.after(self.rtt.rto()));
+            self.set_timer(cx, TimerKind::Retransmission, self.rtt.timeout(cx.now));
         } else {
             self.recovery.skip_probe();
         }

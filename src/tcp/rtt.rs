@@ -70,9 +70,18 @@ impl RttEstimator {
 
     /// The timeout as it stands, doubled as often as it ran out.
     pub fn rto(&self) -> Duration {
+        Duration::from_nanos(self.rto_nanos())
+    }
+
+    /// When it runs out for what was sent at `at`.
+    pub fn timeout(&self, at: Instant) -> Instant {
+        Instant::from_nanos(at.as_nanos().saturating_add(self.rto_nanos()))
+    }
+
+    fn rto_nanos(&self) -> u64 {
         let slop = if self.estimate.is_none() && self.backoff == 0 { 0 } else { self.slop };
         let base = self.base.saturating_mul(1 << self.backoff);
-        Duration::from_nanos(base.saturating_add(slop).min(self.max))
+        base.saturating_add(slop).min(self.max)
     }
 
     /// RFC 6298 §5.5: back off the timer.

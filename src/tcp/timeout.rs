@@ -103,7 +103,7 @@ impl Connection {
         self.pending.window_probe = false;
         if !self.recovery.is_empty() {
             self.recovery.on_window_reopened(self.snd.nxt);
-            self.set_timer(cx, TimerKind::Retransmission, cx.after(self.rtt.rto()));
+            self.set_timer(cx, TimerKind::Retransmission, self.rtt.timeout(cx.now));
         }
     }
 

@@ -208,8 +208,8 @@ impl Connection {
     /// Also a rate that nobody paces: a frame leaves in one burst, and on a slow path that would overflow a short queue.
     fn frame_capacity(&self, mss: u64) -> u64 {
         let Some(len) = self.super_frame else { return mss };
-        let headers = headers(self.tuple.remote.ip()) + self.options_len();
-        let room = len.saturating_sub(headers) as u64;
+        let options = self.snd.mss().saturating_sub(mss as usize);
+        let room = len.saturating_sub(headers(self.tuple.remote.ip()) + options) as u64;
         let rate = self.pacing_rate().or_else(|| self.window_rate());
         let room = rate.map_or(room, |rate| room.min(quantum(rate, mss)));
         if self.says_cwr() { mss } else { (room - room % mss).max(mss) }
@@ -347,7 +347,7 @@ impl Connection {
     fn after_data(&mut self, cx: &mut Context<'_>, mss: u64) {
         self.note_usage(cx, mss);
         if !self.timers.is_running(TimerKind::Retransmission) && !self.timers.is_running(TimerKind::Persist) {
-            self.set_timer(cx, TimerKind::Retransmission, cx.after(self.rtt.rto()));
+            self.set_timer(cx, TimerKind::Retransmission, self.rtt.timeout(cx.now));
         }
         self.arm_user_timeout(cx);
     }

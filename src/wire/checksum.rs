@@ -21,18 +21,19 @@ pub struct Sum {
 impl Sum {
     /// The pseudo-header of TCP and UDP (RFC 9293 §3.1, RFC 8200 §8.1): addresses, protocol and length.
     pub fn pseudo_header(source: IpAddr, destination: IpAddr, protocol: u8, length: usize) -> Sum {
-        let addresses = match (source, destination) {
+        // Two words, or as many as there are, in one number: it is folded in the end.
+        let addresses: u64 = match (source, destination) {
             (IpAddr::V4(source), IpAddr::V4(destination)) => {
-                Sum::default().plus(&source.octets()).plus(&destination.octets())
+                u64::from(source.to_bits()) + u64::from(destination.to_bits())
             }
             (IpAddr::V6(source), IpAddr::V6(destination)) => {
-                Sum::default().plus(&source.octets()).plus(&destination.octets())
+                source.segments().iter().chain(&destination.segments()).map(|word| u64::from(*word)).sum()
             }
             (IpAddr::V4(_), IpAddr::V6(_)) | (IpAddr::V6(_), IpAddr::V4(_)) => {
                 unreachable!("both ends of a packet are of one IP version")
             }
         };
-        addresses.plus(&(length as u32).to_be_bytes()).plus(&[0, protocol])
+        Sum { sum: addresses + u64::from(length as u32) + u64::from(protocol), odd: false }
     }
 
     /// Takes in the next bytes.

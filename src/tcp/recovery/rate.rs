@@ -142,14 +142,14 @@ impl DeliveryRate {
         let (sent_at, _, departure) = self.newest.take()?;
         self.first_sent_at = sent_at;
         let (send, ack) = (sent_at.since(departure.first_sent_at), now.since(departure.delivered_at));
-        let interval = send.max(ack);
+        let interval = nanos(send).max(nanos(ack));
         // A retransmission that crossed with the acknowledgement of what was sent first.
-        if interval.is_zero() || min_rtt.is_some_and(|min_rtt| interval < min_rtt) {
+        if interval == 0 || min_rtt.is_some_and(|min_rtt| interval < nanos(min_rtt)) {
             return None;
         }
         let sample = Sample {
             delivered: self.delivered - departure.delivered,
-            interval,
+            interval: Duration::from_nanos(interval),
             prior_delivered: departure.delivered,
             lost: self.lost - departure.lost,
             sent_in_flight: departure.in_flight,
