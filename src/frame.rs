@@ -13,6 +13,7 @@ use std::num::NonZeroU16;
 
 /// Room for every header a frame of ours can carry: Ethernet with two tags, IPv4 or IPv6, TCP with full options.
 pub const HEADROOM: usize = 144;
+const _: () = assert!(HEADROOM <= u8::MAX as usize && size_of::<Frame>() <= 256);
 
 /// Names one frame in the event stream, so that a view can gather what was decided about it.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
@@ -127,7 +128,8 @@ impl FromIterator<Bytes> for Payload {
 pub struct Frame {
     id: FrameId,
     head: [u8; HEADROOM],
-    start: usize,
+    /// Where the headers begin. Small, as all of a frame: it is handed on by value, and up to 256 bytes move quickly.
+    start: u8,
     payload: Payload,
     pub offload: Offload,
     /// The lowest two bits of the packet's traffic class, where its transport has a say in them (RFC 3168 §5).
@@ -136,7 +138,7 @@ pub struct Frame {
 
 impl Frame {
     pub fn new(id: FrameId, payload: Payload) -> Frame {
-        Frame { id, head: [0; HEADROOM], start: HEADROOM, payload, offload: Offload::default(), ecn: 0 }
+        Frame { id, head: [0; HEADROOM], start: HEADROOM as u8, payload, offload: Offload::default(), ecn: 0 }
     }
 
     pub fn id(&self) -> FrameId {
@@ -148,17 +150,22 @@ impl Frame {
     /// # Panics
     /// When the headers together outgrow [`HEADROOM`], which only a bug can bring about.
     pub fn prepend(&mut self, header: &[u8]) {
-        let start = self.start.checked_sub(header.len()).expect("HEADROOM holds the largest headers of all layers");
-        self.head[start..self.start].copy_from_slice(header);
-        self.start = start;
+        let end = self.start();
+        let start = end.checked_sub(header.len()).expect("HEADROOM holds the largest headers of all layers");
+        self.head[start..end].copy_from_slice(header);
+        self.start = start as u8;
         if let Checksum::Partial { start, .. } = &mut self.offload.checksum {
             *start += header.len() as u16;
         }
     }
 
+    fn start(&self) -> usize {
+        usize::from(self.start)
+    }
+
     /// The headers so far, outermost first.
     pub fn headers(&self) -> &[u8] {
-        &self.head[self.start..]
+        &self.head[self.start()..]
     }
 
     pub fn payload(&self) -> &Payload {
@@ -168,13 +175,13 @@ impl Frame {
     /// Headers and payload together, in bytes.
     #[expect(clippy::len_without_is_empty, reason = "a frame without bytes is never built")]
     pub fn len(&self) -> usize {
-        HEADROOM - self.start + self.payload.len()
+        HEADROOM - self.start() + self.payload.len()
     }
 
     /// Fills in a partial checksum in software: for a device that does not, and before the frame is cut to pieces.
     pub fn finish_checksum(&mut self) {
         let Checksum::Partial { start, offset } = self.offload.checksum else { return };
-        let (start, place) = (usize::from(start), self.start + usize::from(start) + usize::from(offset));
+        let (start, place) = (usize::from(start), self.start() + usize::from(start) + usize::from(offset));
         let covered = self.headers().get(start..).expect("a partial checksum starts within the headers");
         let sum = self.payload.slices.iter().fold(Sum::default().plus(covered), |sum, slice| sum.plus(slice));
         let checksum = offload::as_sent(sum, usize::from(offset));
