@@ -19,6 +19,7 @@ use super::recovery::Recovery;
 use super::right_sizing::RightSizing;
 use super::rtt::RttEstimator;
 use super::send::{Sender, Writing};
+use super::seq::Seq;
 use super::state::{self, Cause, State};
 use super::time_wait::TimeWait;
 use super::timers::{KINDS as TIMER_KINDS, Timers};
@@ -176,15 +177,8 @@ impl Connection {
             (_, _) => (0, 0),
         };
         let advertised_mss = usize::from(opening.advertised_mss());
-        let mut snd = Sender::new(
-            super::seq::Seq(opening.secrets.isn).first_position() + 1 + opening.early_acked,
-            snd_scale,
-            usize::from(opening.peer_mss()),
-            path_mss.min(cap).max(1),
-        );
-        snd.wnd = u64::from(peer.window);
-        snd.max_wnd = snd.wnd;
-        (snd.wl1, snd.wl2) = (peer.irs, snd.una);
+        let first = Seq(opening.secrets.isn).first_position() + 1 + opening.early_acked;
+        let (peer_mss, path_mss) = (usize::from(opening.peer_mss()), path_mss.min(cap).max(1));
         let timestamps = peer.timestamp.filter(|_| config.timestamps).map(|recent| TimestampState {
             offset: opening.secrets.timestamp_offset,
             recent,
@@ -192,10 +186,8 @@ impl Connection {
         });
         // What the peer's segments carry when they are full: its timestamps take their place in each.
         let full = advertised_mss.saturating_sub(if timestamps.is_some() { 12 } else { 0 }).max(1);
-        let mut rcv = Receiver::new(peer.irs + 1, rcv_scale, config.first_receive_buffer(), full);
-        rcv.offered_unscaled(config.window_beyond_field);
-        let right_sizing = RightSizing::new(cx.now, peer.irs + 1);
-        let mss = snd.mss() - if timestamps.is_some() { 12.min(snd.mss() - 1) } else { 0 };
+        let mss = peer_mss.min(path_mss);
+        let mss = mss - if timestamps.is_some() { 12.min(mss - 1) } else { 0 };
         // RFC 5681 §3.1: a SYN that was lost leaves a window of one segment.
         let segments = if opening.syn_was_lost { 1 } else { config.initial_window };
         let congestion = config.congestion.begin(&Start {
@@ -207,16 +199,15 @@ impl Connection {
             slow_start_limit: config.slow_start_limit,
             seed: u64::from(opening.secrets.isn) << 32 | u64::from(opening.secrets.timestamp_offset),
         });
-        let usage = Usage::new(cx.now, snd.una);
         // It is large, and made where it stays.
         let mut connection = Box::write(
             Box::new_uninit(),
             Connection {
                 tuple: opening.tuple,
                 state: State::Established,
-                snd,
-                rcv,
-                right_sizing,
+                snd: Sender::new(first, snd_scale, peer_mss, path_mss),
+                rcv: Receiver::new(peer.irs + 1, rcv_scale, config.first_receive_buffer(), full),
+                right_sizing: RightSizing::new(cx.now, peer.irs + 1),
                 timestamps,
                 sack: config.sack && peer.sack,
                 ecn: opening.peer.ecn.then(EcnState::default),
@@ -231,7 +222,7 @@ impl Connection {
                 timers: Timers::default(),
                 limiter: ChallengeLimiter::default(),
                 pending: Pending::default(),
-                usage,
+                usage: Usage::new(cx.now, first),
                 time_wait: None,
                 progress_at: cx.now,
                 received_at: cx.now,
@@ -251,6 +242,9 @@ impl Connection {
                 config,
             },
         );
+        let (snd, wnd) = (&mut connection.snd, u64::from(peer.window));
+        (snd.wnd, snd.max_wnd, snd.wl1, snd.wl2) = (wnd, wnd, peer.irs, first);
+        connection.rcv.offered_unscaled(connection.config.window_beyond_field);
         if !opening.passive {
             connection.begin_byte_counters(cx, opening.peer.byte_counters);
         }
