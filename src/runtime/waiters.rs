@@ -14,7 +14,7 @@
 use crate::stack::SocketId;
 use slotmap::Key;
 use smallvec::SmallVec;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Waker;
 
@@ -70,7 +70,7 @@ pub struct Waiters {
     /// The number of the last seat that was taken.
     seats: u64,
     first: Table,
-    others: HashMap<SocketId, SmallVec<[Waiting; 1]>>,
+    others: BTreeMap<SocketId, SmallVec<[Waiting; 1]>>,
 }
 
 impl Waiters {
@@ -134,7 +134,7 @@ impl Waiters {
     /// Takes out everyone: the host has ended.
     pub fn take_all(&mut self, into: &mut Wakers) {
         let first = std::mem::take(&mut self.first).0.into_iter().flatten().flatten();
-        let others = self.others.drain().flat_map(|(_, list)| list);
+        let others = std::mem::take(&mut self.others).into_values().flatten();
         into.extend(first.chain(others).map(|waiting| waiting.waker));
     }
 }

@@ -113,7 +113,9 @@ impl Stack {
             Shape::Resting(_) => is_unfolded(),
             Shape::Failed { reason, .. } => Err(ReceiveError::Closed(*reason)),
         };
-        self.layers.tcp.touch(id);
+        if received.is_ok() {
+            self.layers.tcp.touch(id);
+        }
         received
     }
 
