@@ -13,7 +13,7 @@
 //! | `fast_open` | data in the SYN | RFC 7413 |
 //! | `user`, `report` | what an application asks for, and what it is told | §3.10.2 to §3.10.6 |
 //! | `arrive`, `acknowledge` | what a segment does | §3.10.7.4, RFC 5961, RFC 7323 |
-//! | `reassembly`, `receive`, `right_sizing` | the receive buffer and the window | §3.8.6 |
+//! | `reassembly`, `ring`, `receive`, `right_sizing` | the receive buffer and the window | §3.8.6 |
 //! | `sack` | what is told of data past a hole | RFC 2018, 2883 |
 //! | `send_buffer`, `send`, `transmit` | the send buffer and what goes next | §3.7.4, §3.8.6.2 |
 //! | `recovery`, `repair` | what is lost, and what is done about it | RFC 6675, 8985, 6582 |
@@ -59,6 +59,7 @@ mod recovery;
 mod repair;
 mod report;
 mod right_sizing;
+mod ring;
 mod rtt;
 mod sack;
 mod segment;

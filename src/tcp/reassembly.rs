@@ -8,6 +8,7 @@
 //! the frame is kept, and read from.
 
 use super::fold::folded;
+use super::ring::Ring;
 use crate::pool::Pool;
 use bytes::{Buf, Bytes};
 use smallvec::SmallVec;
@@ -34,10 +35,7 @@ pub struct ReceiveBuffer {
     frames: VecDeque<(Bytes, usize)>,
     framed: usize,
     kept: usize,
-    /// Empty, or a power of two long: the byte at position `p` is at `(p - origin) % len`. A ring that was just taken
-    /// begins at its beginning, which is where it is warm.
-    ring: Vec<u8>,
-    origin: u64,
+    ring: Ring,
     /// How much of the ring was used when it was last given up: a busy connection will want as much again.
     last_len: usize,
     read: u64,
@@ -47,7 +45,7 @@ pub struct ReceiveBuffer {
     thrifty: bool,
 }
 
-folded!(ReceiveBuffer { last_len, read, next, thrifty; frames, framed, kept, ring, origin, ranges });
+folded!(ReceiveBuffer { last_len, read, next, thrifty; frames, framed, kept, ring, ranges });
 
 /// What became of the bytes of a segment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -67,8 +65,7 @@ impl ReceiveBuffer {
             frames: VecDeque::new(),
             framed: 0,
             kept: 0,
-            ring: Vec::new(),
-            origin: 0,
+            ring: Ring::default(),
             last_len: 0,
             read: next,
             next,
@@ -156,7 +153,7 @@ impl ReceiveBuffer {
             return Inserted::InOrder { bytes: end - start, filled };
         }
         self.reserve(end, pool);
-        self.put(start, data);
+        self.ring.put(start, data);
         self.next = end;
         while self.ranges.first().is_some_and(|range| range.start <= self.next) {
             self.next = self.next.max(self.ranges.remove(0).end);
@@ -182,7 +179,7 @@ impl ReceiveBuffer {
             return Inserted::Nothing;
         }
         self.reserve(merged.end, pool);
-        self.put(start, data);
+        self.ring.put(start, data);
         self.ranges.drain(first..last);
         self.ranges.insert(first, merged);
         Inserted::OutOfOrder
@@ -233,13 +230,7 @@ impl ReceiveBuffer {
 
     /// What can be read of the ring.
     fn ring_slices(&self) -> [&[u8]; 2] {
-        let held = self.readable() - self.framed;
-        if held == 0 {
-            return [&[]; 2];
-        }
-        let start = self.place(self.in_ring());
-        let front = held.min(self.ring.len() - start);
-        [&self.ring[start..start + front], &self.ring[..held - front]]
+        self.ring.slices(self.in_ring(), self.readable() - self.framed)
     }
 
     /// Forgets `len` bytes that were read in place.
@@ -256,10 +247,8 @@ impl ReceiveBuffer {
         self.read += len as u64;
         if self.read == self.next && self.ranges.is_empty() {
             // As much as went through it, so that what was large once does not stay large.
-            let used = ((self.read - self.origin) as usize).min(self.ring.len());
-            self.last_len = if self.thrifty { 0 } else { used.min(MAX_FIRST_RING) };
-            pool.give_ring(std::mem::take(&mut self.ring));
-            self.origin = 0;
+            self.last_len = if self.thrifty { 0 } else { self.ring.used(self.read).min(MAX_FIRST_RING) };
+            std::mem::take(&mut self.ring).give_back(pool);
         } else if self.thrifty {
             self.shrink(pool);
         }
@@ -295,10 +284,6 @@ impl ReceiveBuffer {
         }
     }
 
-    fn place(&self, position: u64) -> usize {
-        (position - self.origin) as usize & (self.ring.len() - 1)
-    }
-
     /// Makes the ring large enough to hold everything up to `end`, and moves what it holds to its new places.
     fn reserve(&mut self, end: u64, pool: &mut Pool) {
         let needed = (end - self.in_ring()) as usize;
@@ -310,31 +295,17 @@ impl ReceiveBuffer {
 
     /// Moves what is held to a ring of `len` bytes.
     fn exchange(&mut self, len: usize, pool: &mut Pool) {
-        let old = std::mem::replace(&mut self.ring, pool.take_ring(len));
         let in_ring = self.in_ring();
-        let origin = std::mem::replace(&mut self.origin, in_ring);
+        let old = std::mem::replace(&mut self.ring, Ring::take(len, in_ring, pool));
         if old.is_empty() {
             return;
         }
-        let held: SmallVec<[Range<u64>; 4]> =
-            std::iter::once(in_ring..self.next).chain(self.ranges.iter().cloned()).collect();
-        for range in held {
-            let mut at = range.start;
-            while at < range.end {
-                let from = (at - origin) as usize & (old.len() - 1);
-                let piece = (range.end - at).min((old.len() - from) as u64) as usize;
-                self.put(at, &old[from..from + piece]);
-                at += piece as u64;
-            }
+        for range in std::iter::once(in_ring..self.next).chain(self.ranges.iter().cloned()) {
+            let [front, back] = old.slices(range.start, (range.end - range.start) as usize);
+            self.ring.put(range.start, front);
+            self.ring.put(range.start + front.len() as u64, back);
         }
-        pool.give_ring(old);
-    }
-
-    fn put(&mut self, position: u64, data: &[u8]) {
-        let start = self.place(position);
-        let front = data.len().min(self.ring.len() - start);
-        self.ring[start..start + front].copy_from_slice(&data[..front]);
-        self.ring[..data.len() - front].copy_from_slice(&data[front..]);
+        old.give_back(pool);
     }
 }
 
