@@ -154,8 +154,10 @@ impl Minimum {
     fn note(&mut self, now: Instant, rtt: Duration) {
         match &mut self.thirds[0] {
             Some((began, shortest)) if now < *began + MINIMUM_LIFETIME / 3 => {
-                *shortest = rtt.min(*shortest);
-                self.best = self.best.min(Some(rtt));
+                if rtt < *shortest {
+                    *shortest = rtt;
+                    self.best = self.best.min(Some(rtt));
+                }
             }
             Some(_) | None => {
                 self.thirds.rotate_right(1);

@@ -437,27 +437,29 @@ impl Connection {
 
     fn options(&mut self, cx: &Context<'_>, flags: Flags, pure: bool) -> Options {
         let timestamps = self.timestamps.map(|ours| Timestamps { value: ours.value(cx.now), echo: ours.recent });
-        let layout = self.config.option_layout;
-        if flags.rst() {
-            return Options { timestamps, layout, ..Options::default() };
+        let mut options = Options { timestamps, layout: self.config.option_layout, ..Options::default() };
+        if !flags.rst() && self.has_more_options() {
+            let (byte_counters, blocks) = self.fit_options();
+            (options.byte_counters, options.sack) = (byte_counters, self.rcv.sack_blocks(blocks));
+            if byte_counters.is_some() {
+                self.note_option_told(cx.now, !pure);
+            }
         }
-        let (byte_counters, blocks) = self.fit_options();
-        let sack = self.rcv.sack_blocks(blocks);
-        if byte_counters.is_some() {
-            self.note_option_told(cx.now, !pure);
-        }
-        Options { timestamps, sack, byte_counters, layout, ..Options::default() }
+        options
+    }
+
+    /// Those that not every segment has: marks counted, and SACK blocks.
+    fn has_more_options(&self) -> bool {
+        self.accurate_ecn.is_some() || self.rcv.has_blocks()
     }
 
     /// How many bytes the options of a segment take that leaves now.
     #[inline]
     pub(super) fn options_len(&self) -> usize {
         let timestamps = if self.timestamps.is_some() { 12 } else { 0 };
-        let more = self.accurate_ecn.is_some() || self.rcv.has_blocks();
-        timestamps + if more { self.more_options_len() } else { 0 }
+        timestamps + if self.has_more_options() { self.more_options_len() } else { 0 }
     }
 
-    /// Those that not every segment has: marks counted, and SACK blocks.
     #[inline(never)]
     fn more_options_len(&self) -> usize {
         let (byte_counters, blocks) = self.fit_options();
