@@ -18,9 +18,9 @@ pub type Blocks = SmallVec<[Range<u64>; MAX_BLOCKS]>;
 #[derive(Clone, Debug, Default)]
 pub struct Reports {
     /// Where data past a hole came last, latest first, once for each block.
-    recent: SmallVec<[Arrival; MAX_BLOCKS]>,
+    recent: Vec<Arrival>,
     /// What had come before, oldest first; each is told once.
-    duplicates: SmallVec<[Range<u64>; 1]>,
+    duplicates: Vec<Range<u64>>,
     /// How many acknowledgements a peer without SACK is still to get for what it sent past a hole.
     repeats: u32,
 }
