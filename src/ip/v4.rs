@@ -21,7 +21,7 @@ impl Ip {
         group: bool,
         offload: Offload,
     ) -> Option<Packet<'a>> {
-        let (header, payload) = match self.check_v4(bytes, group) {
+        let (header, payload, broadcast) = match self.check_v4(bytes, group) {
             Ok(checked) => checked,
             Err(reason) => {
                 cx.tell(|| Event::Dropped { layer: Layer::Ipv4, reason });
@@ -34,7 +34,7 @@ impl Ip {
             protocol: header.protocol,
             ttl: header.ttl,
             traffic_class: header.traffic_class,
-            broadcast: group || self.is_broadcast(header.destination.into()),
+            broadcast,
             payload: Cow::Borrowed(payload),
             checksum: offload.checksum,
             segment_size: offload.segment_size,
@@ -61,7 +61,8 @@ impl Ip {
         )
     }
 
-    fn check_v4<'a>(&self, bytes: &'a [u8], group: bool) -> Result<(Header, &'a [u8]), DropReason> {
+    /// The header, what it says is behind it, and whether it came to many.
+    fn check_v4<'a>(&self, bytes: &'a [u8], group: bool) -> Result<(Header, &'a [u8], bool), DropReason> {
         let (header, rest) = Header::parse(bytes).map_err(|error| match error {
             ParseError::Version { .. } => DropReason::BadIpVersion,
             ParseError::TooShort { .. } | ParseError::HeaderLength { .. } => DropReason::MalformedIp,
@@ -71,22 +72,22 @@ impl Ip {
         }
         let len = usize::from(header.total_length).checked_sub(header.len()).ok_or(DropReason::MalformedIp)?;
         let payload = rest.get(..len).ok_or(DropReason::TruncatedIp)?;
-        self.check_addresses_v4(&header, group)?;
-        Ok((header, payload))
+        let broadcast = self.check_addresses_v4(&header, group)?;
+        Ok((header, payload, broadcast))
     }
 
-    /// RFC 1122 §3.2.1.3: who may send (RFC 9293 §3.9.2.3, MUST-63), and to whom we listen.
-    fn check_addresses_v4(&self, header: &Header, group: bool) -> Result<(), DropReason> {
+    /// RFC 1122 §3.2.1.3: who may send (RFC 9293 §3.9.2.3, MUST-63), and to whom we listen. True when it came to many.
+    fn check_addresses_v4(&self, header: &Header, group: bool) -> Result<bool, DropReason> {
         let (source, destination) = (header.source, header.destination);
-        if !is_host(source) || self.is_ours(source.into()) || self.is_broadcast(source.into()) {
+        if !is_host(source) || self.is_ours(source.into()) || self.own.is_broadcast(source) {
             return Err(DropReason::BadSource);
         }
         if self.is_ours(destination.into()) {
             // RFC 1122 §3.3.6: a unicast packet has no business in a broadcast frame.
-            return if group { Err(DropReason::BroadcastUnicastMismatch) } else { Ok(()) };
+            return if group { Err(DropReason::BroadcastUnicastMismatch) } else { Ok(false) };
         }
         if destination == ALL_HOSTS || self.own.is_broadcast(destination) {
-            return Ok(());
+            return Ok(true);
         }
         Err(DropReason::NotOurAddress)
     }

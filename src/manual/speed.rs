@@ -76,6 +76,8 @@
 //!   where more is there, or a backlog would be read in small ones.
 //! - Send buffers of less than 512 KiB to begin with, or of one megabyte at the most: half of the rate, or no difference
 //!   that could be told. A directory of connections that hashes fewer bytes: as many instructions.
+//! - A writer that may have little unsent (128 to 512 KiB, woken as soon as it is sent), so that what is written leaves while
+//!   it is in the cache; and huge pages for what it writes to: no difference that could be told.
 //!
 //! ## What is left
 //!
