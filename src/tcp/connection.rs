@@ -1,7 +1,7 @@
 //! A synchronized connection.
 //!
-//! What its application may do with it is in `user`, what happens when a segment arrives in `arrive`, what goes out next
-//! in `transmit`, what a timer does in `timeout`, and how it ends in `close`.
+//! What its application may do with it is in `user`, what happens when a segment arrives in `arrive`, what goes out
+//! in `next_segment` and `transmit`, what a timer does in `timeout`, and how it ends in `close`.
 
 use super::accurate_ecn::Accurate;
 use super::chronograph::Chronograph;

@@ -3,7 +3,7 @@
 //! A connection has one of three shapes, the RFC's own: a [`Listener`](listen::Listener) that waits for SYNs, an
 //! [`Opening`] in the middle of its handshake, and a synchronized [`Connection`]. A segment is *handled* on the way
 //! up (`arrive` walks it through the numbered steps of RFC 9293 §3.10.7.4), the stack *polls for transmission* on the
-//! way down (`transmit` decides, then builds), and each connection says its next deadline (`timers`, `timeout`).
+//! way down (`next_segment` decides, `transmit` builds), and each connection says its next deadline (`timers`, `timeout`).
 //!
 //! | file | idea | source |
 //! |---|---|---|
@@ -15,7 +15,7 @@
 //! | `arrive`, `acknowledge` | what a segment does | §3.10.7.4, RFC 5961, RFC 7323 |
 //! | `reassembly`, `ring`, `receive`, `right_sizing` | the receive buffer and the window | §3.8.6 |
 //! | `sack` | what is told of data past a hole | RFC 2018, 2883 |
-//! | `send_buffer`, `send`, `transmit` | the send buffer and what goes next | §3.7.4, §3.8.6.2 |
+//! | `send_buffer`, `send`, `next_segment`, `transmit` | the send buffer, what goes next, and how | §3.7.4, §3.8.6.2 |
 //! | `recovery`, `repair` | what is lost, and what is done about it | RFC 6675, 8985, 6582 |
 //! | `rtt`, `congestion`, `control` | time, and how much | RFC 6298, 5681, 7661 |
 //! | `ecn`, `accurate_ecn`, `byte_counters` | marks instead of losses | RFC 3168, 9768 |
@@ -50,6 +50,7 @@ mod info;
 mod limiter;
 pub mod listen;
 mod memory;
+mod next_segment;
 mod opening;
 mod pacing;
 mod path_mtu;
