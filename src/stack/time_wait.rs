@@ -26,8 +26,8 @@ impl TcpTable {
         }
     }
 
-    pub(super) fn return_to_time_wait(&mut self, cx: &mut Context<'_>, former: Former) {
-        if let Some(evicted) = self.time_waits.put_back(former) {
+    pub(super) fn return_to_time_wait(&mut self, cx: &mut Context<'_>, (tuple, record): Former) {
+        if let Some(evicted) = self.time_waits.put_back(&tuple, record) {
             end(cx, &evicted, StateCause::Evicted);
         }
     }

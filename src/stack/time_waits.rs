@@ -112,17 +112,17 @@ impl TimeWaits {
 
     /// Keeps what is left of a connection; gives back who had to go for it, the oldest.
     pub fn insert(&mut self, tuple: &FourTuple, wait: TimeWait, config: &Config, until: Instant) -> Option<FourTuple> {
-        self.put_back((*tuple, Record::new(tuple, wait, config, until)))
+        self.put_back(tuple, Record::new(tuple, wait, config, until))
     }
 
-    pub fn put_back(&mut self, (tuple, mut record): Former) -> Option<FourTuple> {
+    pub fn put_back(&mut self, tuple: &FourTuple, mut record: Record) -> Option<FourTuple> {
         if self.limit == 0 {
-            return Some(tuple);
+            return Some(*tuple);
         }
         record.local = self.local(tuple.local.ip());
         let evicted = if self.len() >= self.limit { self.pop_oldest() } else { None };
-        let hash = self.hash(&tuple);
-        let namesake = self.place_of(&tuple, hash).map(|place| self.remove_at(place));
+        let hash = self.hash(tuple);
+        let namesake = self.place_of(tuple, hash).map(|place| self.remove_at(place));
         let entry = record.until().as_millis() << PLACE_BITS;
         let place = self.store(record);
         self.places.insert_unique(spread(hash), (hash, place), |(hash, _)| spread(*hash));
