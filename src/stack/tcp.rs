@@ -154,7 +154,6 @@ impl TcpTable {
                     Arrival::NewIncarnation => self.begin_anew(cx, id, &segment, path_mtu),
                     Arrival::Handled | Arrival::Progress => self.touch(id),
                 }
-                self.tell_memory(cx, id);
                 arrival == Arrival::Progress
             }
             Shape::Opening(_) => self.handle_in_opening(cx, id, segment),
@@ -255,6 +254,7 @@ impl TcpTable {
             // What is left has to wait for something to happen.
             socket.ready = false;
             self.settle_asked(id);
+            self.tell_memory(cx, id);
             self.shrink_to_time_wait(cx, id);
             if packet.is_some() {
                 return packet;

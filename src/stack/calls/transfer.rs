@@ -73,7 +73,6 @@ impl Stack {
             Shape::Failed { reason, .. } => Err(SendError::Closed(*reason)),
         };
         layers.tcp.touch(id);
-        layers.tcp.tell_memory(&mut cx, id);
         sent
     }
 
