@@ -82,5 +82,5 @@
 //! ## What is left
 //!
 //! A writer that copies pays for the copy, as the copying limit does, and for a client that sleeps more often because it
-//! is served more slowly: waking it is our time. With requests our own code takes 1.3 µs of 5, in many small pieces. A
+//! is served more slowly: waking it is our time. With requests our own code takes about 1 µs of 5, in many small pieces. A
 //! reader that copies does so once: large frames in their turn are not copied into the receive buffer but kept.

@@ -36,21 +36,18 @@ impl Backend for Files {
                 Some(opened) => opened?,
                 None => open_elsewhere(&path).await?,
             };
-            let metadata = file.metadata()?;
-            // Of a pipe or a device there is no end, and of a folder nothing to read.
-            if !metadata.is_file() {
-                return Err(io::ErrorKind::NotFound.into());
-            }
+            let metadata = of_a_file(file.metadata()?)?;
             Ok(Opened { metadata, file: file.into(), position: Some(0) })
         })
     }
 
     fn metadata(&self, path: PathBuf) -> Self::MetadataFuture {
         Box::pin(async move {
-            match open_in_place(&path, LOOK) {
-                Some(opened) => opened?.metadata(),
-                None => fs::metadata(&path).await,
-            }
+            let metadata = match open_in_place(&path, LOOK) {
+                Some(opened) => opened?.metadata()?,
+                None => fs::metadata(&path).await?,
+            };
+            if metadata.is_dir() { Ok(metadata) } else { of_a_file(metadata) }
         })
     }
 }
@@ -62,6 +59,11 @@ fn open_in_place(path: &Path, how: OFlags) -> Option<io::Result<File>> {
         Err(Errno::AGAIN | Errno::NOSYS | Errno::INVAL | Errno::PERM) => None,
         Err(error) => Some(Err(error.into())),
     }
+}
+
+/// Of a pipe or a device there is no end, and of a folder nothing to read.
+fn of_a_file(metadata: Metadata) -> io::Result<Metadata> {
+    if metadata.is_file() { Ok(metadata) } else { Err(io::ErrorKind::NotFound.into()) }
 }
 
 async fn open_elsewhere(path: &Path) -> io::Result<File> {
@@ -203,12 +205,12 @@ mod tests {
     fn what_is_no_file_is_not_served_and_waits_for_nobody() {
         in_a_folder("none", async |root| {
             mkfifoat(CWD, root.join("pipe"), Mode::RUSR).expect("a pipe");
-            for (name, expected) in [("pipe", io::ErrorKind::NotFound), ("none", io::ErrorKind::NotFound)] {
-                assert_eq!(Files.open(root.join(name)).await.expect_err(name).kind(), expected);
+            for name in ["pipe", "none"] {
+                assert_eq!(Files.open(root.join(name)).await.expect_err(name).kind(), io::ErrorKind::NotFound);
+                assert_eq!(Files.metadata(root.join(name)).await.expect_err(name).kind(), io::ErrorKind::NotFound);
             }
             assert_eq!(Files.open(root.to_owned()).await.expect_err("a folder").kind(), io::ErrorKind::NotFound);
             assert!(Files.metadata(root.to_owned()).await.expect("it is there").is_dir());
-            assert_eq!(Files.metadata(root.join("none")).await.expect_err("none").kind(), io::ErrorKind::NotFound);
         });
     }
 }
