@@ -4,7 +4,6 @@ use super::fold::folded;
 use super::send_buffer::SendBuffer;
 use crate::pool::Pool;
 use bytes::Bytes;
-use smallvec::SmallVec;
 use std::collections::VecDeque;
 
 /// What a writer says of what it writes.
@@ -40,7 +39,7 @@ pub struct Sender {
     /// Where our urgent data ends.
     pub urgent: Option<u64>,
     /// Where segments with PSH ended, as far as they are not acknowledged: sent again they have it again.
-    pushed: SmallVec<[u64; 2]>,
+    pushed: VecDeque<u64>,
     /// Where records end that no segment has reached yet: nothing that was written later shares a segment with them.
     records: VecDeque<u64>,
     /// The writer has said that more comes, and nothing has happened since: a small segment waits for it.
@@ -74,7 +73,7 @@ impl Sender {
             scale,
             fin: None,
             urgent: None,
-            pushed: SmallVec::new(),
+            pushed: VecDeque::new(),
             records: VecDeque::new(),
             more: false,
             unpushed: None,
@@ -112,7 +111,7 @@ impl Sender {
             self.records.push_back(end);
             if !how.more {
                 // Nothing that comes later shares a segment with it: it is pushed whatever is buffered by then.
-                self.pushed.push(end);
+                self.pushed.push_back(end);
             }
         }
     }
@@ -125,8 +124,8 @@ impl Sender {
     /// RFC 9293 §3.9.1.2 (MUST-61): on the last of what is buffered, unless its writer has said that more comes; and
     /// again where it was the last when it was first sent.
     pub fn pushes(&mut self, start: u64, end: u64) -> bool {
-        if end == self.buffer.end() && self.unpushed != Some(end) && self.pushed.last().is_none_or(|last| *last < end) {
-            self.pushed.push(end);
+        if end == self.buffer.end() && self.unpushed != Some(end) && self.pushed.back().is_none_or(|last| *last < end) {
+            self.pushed.push_back(end);
         }
         let first = self.pushed.partition_point(|pushed| *pushed <= start);
         self.pushed.get(first).is_some_and(|pushed| *pushed <= end)
@@ -143,9 +142,8 @@ impl Sender {
         self.buffer.acknowledge(una, pool);
         self.urgent = self.urgent.filter(|urgent| *urgent > una);
         self.more = false;
-        let acknowledged = self.pushed.partition_point(|pushed| *pushed <= una);
-        if acknowledged > 0 {
-            self.pushed.drain(..acknowledged);
+        while self.pushed.front().is_some_and(|pushed| *pushed <= una) {
+            self.pushed.pop_front();
         }
     }
 
