@@ -109,7 +109,7 @@ impl Pool {
         chunk.clear();
         let (free, most) = match chunk.capacity() {
             SMALL_CHUNK => (&mut self.small, KEPT / SMALL_CHUNK),
-            LARGE_CHUNK.. => (&mut self.large, KEPT_LARGE / LARGE_CHUNK),
+            LARGE_CHUNK => (&mut self.large, KEPT_LARGE / LARGE_CHUNK),
             // All of its memory comes back, unless somebody else holds a part of it.
             rest if rest > 0 && chunk.try_reclaim(rest + 1) => return self.give_chunk(chunk),
             _ => return,
@@ -139,6 +139,9 @@ mod tests {
             pool.give_chunk(BytesMut::with_capacity(SMALL_CHUNK));
         }
         assert_eq!((pool.rings[0].len(), pool.small.len()), (512, 512));
+        // What an application handed over may be of any size.
+        pool.give_chunk(BytesMut::with_capacity(16 * LARGE_CHUNK));
+        assert!(pool.large.is_empty());
     }
 
     #[test]
