@@ -64,6 +64,18 @@ impl Socket {
         }
     }
 
+    /// Its buffers hold so much now: corrects the sum over all sockets.
+    fn recount(&mut self, held: usize, taken: &mut usize) {
+        *taken = *taken - std::mem::replace(&mut self.memory, held) + held;
+    }
+
+    /// It gets a turn to send, if it does not wait for one already.
+    fn queue_to_send(&mut self, id: TcpId, ready: &mut VecDeque<TcpId>) {
+        if !std::mem::replace(&mut self.ready, true) {
+            ready.push_back(id);
+        }
+    }
+
     pub fn tuple(&self) -> FourTuple {
         match &self.shape {
             Shape::Opening(opening) => *opening.tuple(),
@@ -110,10 +122,8 @@ impl TcpTable {
             self.wakeups.push_back(SocketId::Tcp(id));
         }
         let held = connection.memory_held();
-        self.memory_taken = self.memory_taken - std::mem::replace(&mut socket.memory, held) + held;
-        if !std::mem::replace(&mut socket.ready, true) {
-            self.ready.push_back(id);
-        }
+        socket.recount(held, &mut self.memory_taken);
+        socket.queue_to_send(id, &mut self.ready);
     }
 
     /// After anything happened to a socket: queues it, files its deadline, wakes who waits, removes what is over.
@@ -124,8 +134,8 @@ impl TcpTable {
             Shape::Opening(opening) => opening.has_something_to_send(),
             Shape::Resting(_) | Shape::Failed { .. } => false,
         };
-        if may_send && !std::mem::replace(&mut socket.ready, true) {
-            self.ready.push_back(id);
+        if may_send {
+            socket.queue_to_send(id, &mut self.ready);
         }
         self.settle_asked(id);
     }
@@ -152,7 +162,7 @@ impl TcpTable {
             Shape::Resting(_) => return,
             Shape::Failed { .. } => (None, false, 0),
         };
-        self.memory_taken = self.memory_taken - std::mem::replace(&mut socket.memory, held) + held;
+        socket.recount(held, &mut self.memory_taken);
         if socket.may_rest() {
             socket.queued_to_rest = true;
             self.rest.push(id);

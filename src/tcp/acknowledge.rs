@@ -73,9 +73,7 @@ impl Connection {
             self.tell(cx, || TcpEvent::DuplicateAck { count: self.recovery.duplicates() });
         }
         self.wake_writer(report.delivered);
-        if cx.is_observed() {
-            self.tell_report(cx, &report, state);
-        }
+        self.tell_report(cx, &report, state);
         let rtt = self.take_rtt_sample(cx, &report, echoed);
         if report.lost.segments > 0 {
             self.hear_losses(cx.now);

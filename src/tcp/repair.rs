@@ -118,6 +118,9 @@ impl Connection {
     }
 
     pub(super) fn tell_report(&self, cx: &mut Context<'_>, report: &Report, from: CongestionState) {
+        if !cx.is_observed() {
+            return;
+        }
         let bytes = report.acknowledged;
         if bytes > 0 {
             self.tell(cx, || TcpEvent::Acknowledged { bytes, in_flight: self.recovery.outstanding() });
@@ -165,9 +168,7 @@ impl Connection {
         let mut report = self.recovery.on_reordering_timeout(cx.now, self.snd.nxt, &self.path());
         // As Linux: the time that has passed lets one segment out.
         report.delivered = if report.lost.segments > 0 { self.effective_mss() as u64 } else { 0 };
-        if cx.is_observed() {
-            self.tell_report(cx, &report, state);
-        }
+        self.tell_report(cx, &report, state);
         self.hear_losses(cx.now);
         self.conclude(cx, &report, before);
     }

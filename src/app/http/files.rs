@@ -13,14 +13,18 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::fs;
 use tokio::io::{AsyncRead, AsyncSeek, ReadBuf};
-use tower_http::services::fs::{Backend, File as ServedFile};
+use tower_http::services::ServeDir;
+use tower_http::services::fs::{Backend, DefaultServeDirFallback, File as ServedFile};
 
 /// To read, and to wait for nobody: for the writer of a pipe, for one.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::CLOEXEC);
 /// To look at.
 const LOOK: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
 
-/// The file system, as [`ServeDir`](tower_http::services::ServeDir) asks for it.
+/// A folder whose files are served.
+pub(super) type Folder = ServeDir<DefaultServeDirFallback, Files>;
+
+/// The file system, as [`ServeDir`] asks for it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Files;
 
@@ -152,7 +156,7 @@ mod tests {
     use rustix::fs::{Advice, fadvise, mkfifoat};
     use tokio::io::{AsyncReadExt, AsyncSeekExt};
 
-    fn in_a_folder<T>(name: &str, test: impl AsyncFnOnce(&Path) -> T) {
+    fn in_a_folder(name: &str, test: impl AsyncFnOnce(&Path)) {
         let root = std::env::temp_dir().join(format!("strata-files-{name}-{}", std::process::id()));
         std::fs::create_dir_all(&root).expect("a folder");
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");

@@ -1,6 +1,6 @@
 //! What is served where.
 
-use super::files::Files;
+use super::files::{Files, Folder};
 use super::landing;
 use super::rules::{enforce, refuse};
 use super::seeded_body::SeededBody;
@@ -23,8 +23,6 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tower::ServiceExt;
-use tower_http::services::ServeDir;
-use tower_http::services::fs::DefaultServeDirFallback;
 
 /// The most bytes that `/bytes/N` gives, and the most lines of `/stream/N`.
 pub const MOST_BYTES: u64 = 16 << 30;
@@ -44,13 +42,13 @@ pub struct Site {
 
 #[derive(Clone)]
 struct Offer {
-    files: Option<ServeDir<DefaultServeDirFallback, Files>>,
+    files: Option<Folder>,
     digests: Digests,
 }
 
 /// The pages of `site`, for [`serve`](super::serve) or for `axum::serve`.
 pub fn router(site: &Site) -> Router {
-    let files = site.root.as_ref().map(|root| ServeDir::with_backend(root, Files));
+    let files = site.root.as_ref().map(|root| Folder::with_backend(root, Files));
     let offer = Arc::new(Offer { files, digests: Digests::new(site.seed) });
     Router::new()
         .route("/", get(home))
@@ -89,7 +87,7 @@ async fn file(State(offer): State<Arc<Offer>>, request: Request) -> Response {
     }
 }
 
-async fn serve_file(files: ServeDir<DefaultServeDirFallback, Files>, request: Request) -> Response {
+async fn serve_file(files: Folder, request: Request) -> Response {
     match files.oneshot(request).await {
         Ok(response) => response.map(Body::new),
         Err(never) => match never {},
