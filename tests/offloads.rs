@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use strata::device::fault::{Fault, Spec};
 use strata::device::link::{Config, Link};
-use strata::device::{Coalesce, Device};
+use strata::device::{BIG_TCP, Coalesce, Device, SUPER_FRAME};
 use strata::event::{Event, Observer, Record};
 use strata::runtime::asynchronous::{TcpListener, TcpStream};
 use strata::sim::Simulation;
@@ -140,5 +140,55 @@ fn every_way_of_leaving_work_to_the_device_delivers_the_same() {
                 assert_eq!(server.data_segments_received, plain.server.data_segments_received, "{what}");
             }
         }
+    }
+}
+
+/// Counts the frames that leave and are longer than an IP header can say.
+#[derive(Clone, Default)]
+struct Long(Arc<AtomicUsize>);
+
+impl Observer for Long {
+    fn observe(&mut self, record: &Record<'_>) {
+        if let Event::FrameSent { frame } = &record.event
+            && frame.len() > SUPER_FRAME + 14
+        {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// On a path so fast that a millisecond holds more than 64 KiB.
+#[test]
+fn trains_longer_than_ip_can_say_deliver_the_same() {
+    let there = bytes(3, 20_000_000);
+    for faults in ["none", "loss 0.1%", "reorder 1% delay 50us"] {
+        let (left, right) = Link::pair(Config { delay: Duration::from_micros(50), ..Config::default() });
+        let (mut sim, long) = (Simulation::new(), Long::default());
+        let host = |last: u8| stack::Config {
+            mac: [2, 0, 0, 0, 0, last],
+            addresses: vec![format!("192.0.2.{last}/24").parse().expect("a prefix")],
+            partial_checksum: true,
+            segmentation: Some(BIG_TCP),
+            ..stack::Config::default()
+        };
+        let device = Fault::new(left, faults.parse::<Spec>().expect("netem's words"), 9);
+        let client = sim.add_host(host(1), 1, Box::new(device), Some(Box::new(long.clone())));
+        let server = sim.add_host(host(2), 2, Box::new(Coalesce::new(right)), None);
+        let listener = TcpListener::bind(&server, SERVER).expect("a free port");
+        let data = there.clone();
+        sim.spawn(async move {
+            let mut stream = TcpStream::connect(&client, SERVER).await.expect("a server");
+            stream.write_all(&data).await.expect("room");
+            stream.shutdown().await.expect("an open stream");
+            assert_eq!(stream.info().retransmissions > 0, faults == "loss 0.1%", "{faults}");
+        });
+        let got = sim.run(async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut got = Vec::new();
+            stream.read_to_end(&mut got).await.expect("the client's data");
+            got
+        });
+        assert!(got == there, "{faults}: byte for byte");
+        assert!(long.0.load(Ordering::Relaxed) > 20, "{faults}: {} long frames", long.0.load(Ordering::Relaxed));
     }
 }

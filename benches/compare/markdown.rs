@@ -39,8 +39,10 @@ fn row(text: &mut String, results: &Results, workload: Workload) {
     let figure = |stack| results.of(stack, workload, |sample| sample.figure).map(|figure| figure.middle);
     for stack in COLUMNS {
         let _infallible = write!(text, " {}", figure(stack).map_or_else(dash, |figure| format!("{figure:.2}")));
-        if let Some(copying) = figure(Stack::LimitCopying).filter(|_| stack == Stack::Limit) {
-            let _infallible = write!(text, " (copying: {copying:.2})");
+        for (other, name) in [(Stack::LimitCopying, "copying"), (Stack::LimitBigTcp, "BIG TCP")] {
+            if let Some(figure) = figure(other).filter(|_| stack == Stack::Limit) {
+                let _infallible = write!(text, " ({name}: {figure:.2})");
+            }
         }
         text.push_str(" |");
     }

@@ -33,16 +33,18 @@ enum Against {
 use Against::{Beside, Stack as To};
 use Bound::{AtLeast, AtMost, Open};
 use Of::{Cpu, Figure, Machine};
-use Stack::{Kernel, Limit, LimitCopying, SmoltcpTuned};
+use Stack::{Kernel, Limit, LimitBigTcp, LimitCopying, SmoltcpTuned};
 
-const TARGETS: [(&str, Of, Against, Bound); 29] = [
+const TARGETS: [(&str, Of, Against, Bound); 31] = [
     ("bulk-in-1", Figure, To(Limit), AtLeast(0.90)),
     ("bulk-in-1", Figure, To(LimitCopying), Open),
     ("bulk-in-1", Figure, To(SmoltcpTuned), AtLeast(0.95)),
     ("bulk-in-1", Figure, To(Kernel), AtLeast(1.3)),
     ("bulk-out-1", Figure, To(Limit), AtLeast(0.85)),
     ("bulk-out-1", Figure, To(LimitCopying), Open),
+    ("bulk-out-1", Figure, To(LimitBigTcp), Open),
     ("bulk-out-1-owned", Figure, To(Limit), AtLeast(0.95)),
+    ("bulk-out-1-owned", Figure, To(LimitBigTcp), Open),
     ("bulk-out-1", Figure, To(Kernel), AtLeast(1.2)),
     ("bulk-in-1-plain", Figure, To(Limit), AtLeast(0.8)),
     ("bulk-out-1-plain", Figure, To(Limit), AtLeast(0.9)),

@@ -136,16 +136,22 @@ impl Workload {
         }
     }
 
-    /// Is there anything to be learnt from this stack? What a copy costs is asked where the bytes are all there is.
+    /// Is there anything to be learnt from this stack? What a copy costs is asked where the bytes are all there is, and
+    /// what longer frames are worth where frames leave.
     pub fn concerns(self, stack: Stack) -> bool {
-        let bulk = matches!(self.task, Task::BulkIn(1) | Task::BulkOut(1)) && !self.plain && !self.owned;
-        stack != Stack::LimitCopying || bulk
+        match stack {
+            Stack::LimitCopying => {
+                matches!(self.task, Task::BulkIn(1) | Task::BulkOut(1)) && !self.plain && !self.owned
+            }
+            Stack::LimitBigTcp => matches!(self.task, Task::BulkOut(1)) && !self.plain,
+            _ => true,
+        }
     }
 
     /// Why this stack cannot do it.
     pub fn unsuited(self, stack: Stack) -> Option<&'static str> {
         match stack {
-            Stack::Limit | Stack::LimitCopying | Stack::Strata => None,
+            Stack::Limit | Stack::LimitCopying | Stack::LimitBigTcp | Stack::Strata => None,
             Stack::SmoltcpTuned | Stack::Smoltcp if self.http != Http::Plain => Some("has no asynchronous sockets"),
             Stack::SmoltcpTuned | Stack::Smoltcp if self.owned => {
                 Some("its reads are in place anyway; nothing to hand over")

@@ -22,6 +22,8 @@ pub mod coalesce;
 mod expected;
 pub mod fault;
 pub mod link;
+#[cfg(target_os = "linux")]
+pub(crate) mod netlink;
 pub mod offload;
 #[cfg(target_os = "linux")]
 pub mod packet;
@@ -46,8 +48,11 @@ use std::time::Duration;
 
 /// The bytes before the IP packet at their most: Ethernet and two 802.1Q tags.
 pub(crate) const LINK_HEADER_LEN: usize = 14 + 2 * 4;
-/// The longest IP packet, and so the longest super-frame.
+/// The longest IP packet, and so the longest super-frame that says how long it is.
 pub const SUPER_FRAME: usize = 65_535;
+/// The longest of those that do not, for a device that takes them: a frame of 256 KiB, which is what the kernel finds
+/// memory for in sixteen pieces of four pages, and what packet sockets show whole to a capture.
+pub const BIG_TCP: usize = 256 * 1024 - LINK_HEADER_LEN;
 
 /// How long `len` bytes take to leave at `rate` bits a second.
 pub(crate) fn serialization(len: usize, rate: u64) -> Duration {

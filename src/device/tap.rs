@@ -1,15 +1,17 @@
 //! A TAP: an Ethernet interface of the kernel whose other end is this program.
 //!
 //! The kernel's own TCP/IP is then one hop away, and every program on the machine is a client. A virtio-net header goes
-//! before each frame (`IFF_VNET_HDR`), so that checksums may stay partial and super-frames of up to 64 KiB pass whole in
-//! both directions: a frame costs the same whatever its size. Without offloads frames are plain: the kernel finishes
-//! checksums and splits super-frames before it hands them over.
+//! before each frame (`IFF_VNET_HDR`), so that checksums may stay partial and super-frames pass whole in both directions: a
+//! frame costs the same whatever its size. They have up to 64 KiB; on the way out up to 256 KiB, which an IPv4 header cannot
+//! say, where the kernel knows such frames (BIG TCP) and passes them on to nobody. Without offloads frames are plain: the
+//! kernel finishes checksums and splits super-frames before it hands them over.
 
 use super::expected::Expected;
+use super::netlink::Netlink;
 use super::system::{interface, tun};
 use super::transmit::{self, Writer};
 use super::virtio::{self, Waiting};
-use super::{Batch, Capabilities, Device, LINK_HEADER_LEN, SUPER_FRAME};
+use super::{BIG_TCP, Batch, Capabilities, Device, LINK_HEADER_LEN, SUPER_FRAME};
 use crate::frame::{Frame, Offload};
 use crate::time::Instant;
 use bytes::BytesMut;
@@ -31,6 +33,8 @@ pub struct Tap {
     /// How many frames the kernel keeps for us.
     queue_len: usize,
     offload: bool,
+    /// The longest super-frame that it takes.
+    longest: usize,
     expected: Expected,
     waiting: Waiting,
     writer: Writer,
@@ -126,6 +130,7 @@ impl Tap {
             mtu: 0,
             queue_len: 0,
             offload,
+            longest: SUPER_FRAME,
             expected: Expected::of(offload),
             waiting: Waiting::default(),
             writer: Writer::new(offload),
@@ -141,10 +146,14 @@ impl Tap {
         &self.name
     }
 
-    /// Asks the kernel for the MTU and the queue again, after somebody changed them.
+    /// Asks the kernel again for the MTU, the queue, and what becomes of our frames, after somebody changed them.
     pub fn refresh(&mut self) -> io::Result<()> {
         self.mtu = interface::facts(&self.name)?.mtu;
         self.queue_len = interface::queue_len(&self.name)?;
+        let index = interface::index(&self.name)?;
+        // A kernel that does not say takes what every kernel takes.
+        let big = Netlink::open().and_then(|mut netlink| netlink.is_the_end_for_long_trains(index)).unwrap_or(false);
+        self.longest = if big { BIG_TCP } else { SUPER_FRAME };
         Ok(())
     }
 
@@ -185,7 +194,7 @@ impl Device for Tap {
         Capabilities {
             mtu: self.mtu,
             partial_checksum: self.offload,
-            segmentation: self.offload.then_some(SUPER_FRAME),
+            segmentation: self.offload.then_some(self.longest),
             receive_queue: Some(self.queue_len * self.mtu),
         }
     }

@@ -14,13 +14,15 @@ pub(super) enum Sent {
     Full,
     /// The kernel takes no such frame.
     Refused,
+    /// The kernel has no memory for it.
+    NoMemory,
 }
 
 /// Sends from the front of `frames` until none is left or the device is full.
 pub(super) fn each(frames: &mut VecDeque<Frame>, mut send: impl FnMut(&Frame) -> io::Result<Sent>) -> io::Result<()> {
     while let Some(frame) = frames.front() {
         match send(frame)? {
-            Sent::Gone | Sent::Refused => drop(frames.pop_front()),
+            Sent::Gone | Sent::Refused | Sent::NoMemory => drop(frames.pop_front()),
             Sent::Full => break,
         }
     }
@@ -48,9 +50,9 @@ impl Writer {
         Writer { gathered: Vec::new(), lost: 0, takes_datagrams }
     }
 
-    /// A frame that was refused is lost.
+    /// A frame that the kernel did not take is lost.
     pub fn count(&mut self, sent: Sent) -> Sent {
-        self.lost += u64::from(matches!(sent, Sent::Refused));
+        self.lost += u64::from(matches!(sent, Sent::Refused | Sent::NoMemory));
         sent
     }
 
@@ -77,7 +79,7 @@ impl Writer {
         if gathered.len() == len {
             return outcome(&mut self.lost, || rustix::io::write(fd, gathered));
         }
-        let mut slices = SmallVec::<[IoSlice<'_>; 4]>::new();
+        let mut slices = SmallVec::<[IoSlice<'_>; 6]>::new();
         slices.push(IoSlice::new(gathered));
         for piece in pieces {
             slices.push(IoSlice::new(piece));
@@ -94,8 +96,9 @@ fn outcome(lost: &mut u64, write: impl Fn() -> rustix::io::Result<usize>) -> io:
             Err(Errno::AGAIN) => return Ok(Sent::Full),
             // Too long for the interface, too short for Ethernet, or of a kind that is not known.
             Err(Errno::MSGSIZE | Errno::INVAL) => return Ok(Sent::Refused),
-            // The interface is down (a TAP says EIO), or the kernel is out of memory or of queue.
-            Err(Errno::IO | Errno::NETDOWN | Errno::NOBUFS | Errno::NOMEM) => {
+            Err(Errno::NOBUFS | Errno::NOMEM) => return Ok(Sent::NoMemory),
+            // The interface is down (a TAP says EIO).
+            Err(Errno::IO | Errno::NETDOWN) => {
                 *lost += 1;
                 return Ok(Sent::Gone);
             }

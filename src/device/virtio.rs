@@ -1,8 +1,8 @@
 //! The virtio-net header (virtio 1.2 §5.1.6): the offload facts of a frame, as the kernel hands them over and takes
 //! them before each frame; and what both devices do that have it, the TAP and the packet socket.
 
-use super::offload;
 use super::transmit::{Sent, Writer};
+use super::{SUPER_FRAME, offload};
 use crate::frame::{Checksum, Frame, Offload};
 use crate::wire::ethernet::ether_type;
 use crate::wire::protocol;
@@ -77,7 +77,8 @@ impl Waiting {
 }
 
 /// Sends a frame to a descriptor that takes a header before each; its pieces where the kernel cannot split it, or where
-/// `plain` frames are asked for.
+/// `plain` frames are asked for. A frame of which the first piece is gone cannot be put back: what finds no room then is
+/// lost.
 pub(super) fn send(fd: BorrowedFd<'_>, frame: &Frame, plain: bool, writer: &mut Writer) -> io::Result<Sent> {
     if (!plain || !offload::needs_software(frame))
         && let Some(header) = emit(frame.offload, frame.headers())
@@ -86,10 +87,17 @@ pub(super) fn send(fd: BorrowedFd<'_>, frame: &Frame, plain: bool, writer: &mut 
         match writer.write_frame(fd, &header, frame)? {
             // Before Linux 6.2 nobody splits them; that is found out once.
             Sent::Refused if header[1] == DATAGRAMS => writer.takes_datagrams = false,
+            // Of one length the kernel may find the memory where of another it does not.
+            Sent::NoMemory if let Some(trains) = offload::trains_of(frame, SUPER_FRAME) => {
+                for train in &trains {
+                    let full = matches!(send(fd, train, plain, writer)?, Sent::Full);
+                    writer.lost += u64::from(full);
+                }
+                return Ok(Sent::Gone);
+            }
             sent => return Ok(writer.count(sent)),
         }
     }
-    // A super-frame of which the first part is gone cannot be put back: what finds no room is lost.
     let count = |writer: &mut Writer, sent| match sent {
         Sent::Full => writer.lost += 1,
         sent => drop(writer.count(sent)),

@@ -62,7 +62,7 @@ impl Ip {
         let path = self.paths.get(cx.now, packet.destination);
         let mtu = path.map_or(self.config.mtu, |path| path.mtu);
         let len = ipv4::MIN_HEADER_LEN + packet.frame.len();
-        let total_length = u16::try_from(len).map_err(|_| SendError::TooLong { len })?;
+        let total_length = total_length(&packet.frame, len)?;
         let on_the_wire = largest_on_the_wire(&packet.frame);
         let dont_fragment = packet.dont_fragment && !path.is_some_and(|path| path.fragment_on_the_way);
         if on_the_wire > mtu && (packet.dont_fragment || packet.frame.offload.segment_size.is_some()) {
@@ -98,6 +98,16 @@ impl Ip {
             }
         }
         Ok(false)
+    }
+}
+
+/// What the header says of a packet of `len` bytes. A train of segments may be longer than it can say; it then says zero,
+/// and the train ends with its frame (BIG TCP: `iph_totlen` in the kernel's `include/linux/ip.h`).
+fn total_length(frame: &Frame, len: usize) -> Result<u16, SendError> {
+    match u16::try_from(len) {
+        Ok(total_length) => Ok(total_length),
+        Err(_) if frame.offload.segment_size.is_some() => Ok(0),
+        Err(_) => Err(SendError::TooLong { len }),
     }
 }
 

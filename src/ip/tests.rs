@@ -265,6 +265,19 @@ fn a_super_frame_passes_when_its_segments_fit() {
 }
 
 #[test]
+fn a_train_longer_than_ip_can_say_has_no_length() {
+    let (mut ip, mut bench) = (ip_at("192.0.2.2", 1500), Bench::new());
+    let mut link = resolved(&mut bench);
+    for (len, total_length) in [(65_495, 65_535), (65_496, 0), (250_000, 0)] {
+        let mut packet = outgoing(&mut bench, PEER, &[0; 20], &vec![0; len]);
+        packet.frame.offload.segment_size = std::num::NonZeroU16::new(1460);
+        assert_eq!(bench.run(|cx| send(&mut ip, cx, packet, &mut link)), Ok(()));
+        let (header, _) = Header::parse(&sent(&mut link)[0]).map(|(header, rest)| (header, rest.len())).expect("ours");
+        assert_eq!(header.total_length, total_length);
+    }
+}
+
+#[test]
 fn a_narrow_path_is_obeyed_and_a_very_narrow_one_left_to_the_routers() {
     let (mut ip, mut bench) = (ip_at("192.0.2.2", 1500), Bench::new());
     let mut link = resolved(&mut bench);

@@ -6,8 +6,12 @@
 //!
 //! ## Super-frames
 //!
-//! TCP builds frames of up to 64 KiB ([`segment_size`](crate::frame::Offload) says where they come apart), and takes in such
-//! frames, counting the segments in them wherever the RFCs count segments. Who cuts and joins them depends on the device:
+//! TCP builds frames of many segments ([`segment_size`](crate::frame::Offload) says where they come apart), and takes in
+//! such frames, counting the segments in them wherever the RFCs count segments. They have up to 64 KiB, as much as IP can
+//! say. To a TAP they have up to 256 KiB where the kernel is the receiver and knows such frames, as it does since Linux 6.3
+//! (*BIG TCP*: the length in the IP header is then zero, and the packet ends with its frame). A kernel that passes frames
+//! on, as a bridge or a router, would have to cut them into single segments, and so it gets the shorter ones; that is found
+//! out when the TAP is opened. Who cuts and joins depends on the device:
 //!
 //! | device | going out | coming in |
 //! |---|---|---|

@@ -105,6 +105,6 @@
 //!
 //! Network cards compute that sum themselves if they are let. A frame therefore says beside its bytes
 //! ([`Checksum`](crate::frame::Checksum)) whether the sum is in them already, is vouched for, or is left for the
-//! device; and a *super-frame* carries up to 64 KiB that the card cuts into segments.
+//! device; and a *super-frame* carries 64 KiB, or more, that the card cuts into segments.
 //! [`wire::offload`](crate::wire::offload) does in software what such a card does. [What is left to the
 //! device](super::device) has a chapter of its own.

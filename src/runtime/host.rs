@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 /// The most that is taken from the stack before the device is looked at again: what answers the first frames lets the
 /// memory of the next be used again while it is warm.
 const FRAMES_A_TURN: usize = 256;
-const BYTES_A_TURN: usize = 256 * 1024;
+const BYTES_A_TURN: usize = 128 * 1024;
 
 /// Frames on their way to the device.
 #[derive(Default)]

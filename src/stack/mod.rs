@@ -112,7 +112,7 @@ pub struct Config {
     /// The device fills in partial checksums.
     pub partial_checksum: bool,
     /// The longest IP packet that the device splits into segments itself, filling in their checksums; none when it
-    /// does not.
+    /// does not. It may be longer than an IP header can say, and then says that it has no length.
     pub segmentation: Option<usize>,
     /// What new TCP sockets start with.
     pub tcp: crate::tcp::Config,

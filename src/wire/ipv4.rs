@@ -56,7 +56,7 @@ pub const FIELDS: &[Field] = &[
 pub struct Header {
     /// DSCP (6 bits) and ECN (2).
     pub traffic_class: u8,
-    /// Header and payload, in bytes.
+    /// Header and payload, in bytes; zero in a super-frame that is longer than that.
     pub total_length: u16,
     pub identification: u16,
     pub dont_fragment: bool,

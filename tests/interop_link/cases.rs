@@ -1,7 +1,7 @@
 //! The cases, and what they begin with.
 
 use crate::frames::*;
-use crate::{As, Case, links, namespaces, offloads, queues, traffic};
+use crate::{As, Case, big_tcp, links, namespaces, offloads, queues, traffic};
 use std::process::Command;
 use strata::device::Device;
 use strata::runtime::sandbox::{self, Config, LinkRequest, Opened};
@@ -35,6 +35,8 @@ cases! {
     Root offloads::trains_of_datagrams_go_both_ways_through_a_tap;
     Root offloads::trains_of_datagrams_go_both_ways_in_plain_frames;
     User traffic::super_frames_pass_whole;
+    Root big_tcp::long_trains_reach_the_kernel;
+    Root big_tcp::who_passes_frames_on_gets_short_trains;
     Root queues::two_queues_share_the_connections;
     Root queues::two_queues_with_their_tasks_beside_them;
     User traffic::tags_come_back;

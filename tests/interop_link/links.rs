@@ -1,5 +1,6 @@
 //! Which link is found, and whether the kernel hears us over it.
 
+use crate::big_tcp;
 use crate::cases::*;
 use strata::device::tap::Tap;
 use strata::device::{Batch, Device};
@@ -11,7 +12,7 @@ pub fn a_tap_reaches_the_kernel() {
     let capabilities = opened.device.capabilities();
     assert_eq!(
         (capabilities.mtu, capabilities.partial_checksum, capabilities.segmentation),
-        (1500, true, Some(65_535))
+        (1500, true, Some(big_tcp::longest()))
     );
     exchange(opened.device.as_mut());
 }

@@ -4,6 +4,7 @@
 //! the program itself does. Whatever a case makes ends with it. A case whose privilege is missing says so loudly; with
 //! `CI=true` it fails instead.
 
+mod big_tcp;
 mod cases;
 mod frames;
 mod links;

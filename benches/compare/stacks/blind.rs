@@ -8,6 +8,8 @@
 //! It sends the same bytes over and over, and looks at none. An application that reads and writes has bytes of its own, and
 //! any stack must copy them once, into its send buffer or out of its frames. With that copy, and nothing else, it shows
 //! how much of the distance between a stack and the limit no stack could save.
+//!
+//! Its frames have up to 64 KiB. Where the TAP takes longer ones it shows with those what they alone are worth.
 
 use super::Served;
 use crate::memory::Memory;
@@ -35,8 +37,9 @@ const PSH: u8 = 8;
 const ACK: u8 = 16;
 const MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
 const MSS: usize = 1460;
-/// As many full segments as one frame holds.
+/// As many full segments as one frame holds, and as one that does not say how long it is.
 const SUPER_FRAME: usize = 44 * MSS;
+const BIG_TCP: usize = 179 * MSS;
 /// Our window, scaled by seven.
 const WINDOW: u16 = 0x7fff;
 /// The most that is sent ahead on a connection; and on all of them: what neither the client's memory nor the queue that
@@ -55,18 +58,33 @@ const PATIENCE: u32 = 8192;
 const APPLICATION: usize = 256 << 10;
 const RING: usize = 512 << 10;
 
-pub fn serve<T>(workload: Workload, copying: bool, client: impl FnOnce(&Served) -> T) -> T {
+/// What it does beside the least.
+#[derive(Clone, Copy, Default)]
+pub struct Habits {
+    /// It copies what an application would.
+    pub copying: bool,
+    /// Its frames are as long as the TAP takes.
+    pub big_tcp: bool,
+}
+
+pub fn serve<T>(workload: Workload, habits: Habits, client: impl FnOnce(&Served) -> T) -> T {
     let config = sandbox::Config { offload: !workload.plain, ..sandbox::Config::default() };
     let link = sandbox::open(&LinkRequest::Tap { name: None }, true, &config).expect("a TAP in a namespace of our own");
     let worker = on_a_thread("stack", move || {
         let descriptor = link.device.descriptor().expect("a TAP has one");
+        let takes_long = link.device.capabilities().segmentation.is_some_and(|longest| longest > BIG_TCP);
+        let largest = match (workload.plain, habits.big_tcp && takes_long) {
+            (true, _) => MSS,
+            (false, true) => BIG_TCP,
+            (false, false) => SUPER_FRAME,
+        };
         let mut blind = Blind {
             tap: descriptor,
             flows: vec![Flow::default(); 1 << 16],
             response: response(),
-            outgoing: written(if copying { RING } else { SUPER_FRAME }),
-            copying: copying.then(Copying::new),
-            largest: if workload.plain { MSS } else { SUPER_FRAME },
+            outgoing: written(if habits.copying { RING } else { largest }),
+            copying: habits.copying.then(Copying::new),
+            largest,
             acks_at_once: if workload.plain && matches!(workload.task, Task::BulkIn(_)) { PLAIN_ACKS } else { 1 },
             unanswered: None,
             ahead: ahead(workload),
@@ -280,16 +298,17 @@ impl Blind<'_> {
         loop {
             let under_way = flow.sent.wrapping_sub(flow.acknowledged);
             let room = window.saturating_sub(under_way) as usize;
-            // A frame costs the same whatever its size: full ones only.
-            if room < self.largest {
+            // A frame costs the same whatever its size: full ones only. A window begins with 64 KiB.
+            let len = if room < self.largest { self.largest.min(SUPER_FRAME) } else { self.largest };
+            if room < len {
                 break;
             }
             let piece = match &mut self.copying {
-                Some(copying) => copying.write(self.largest, &mut self.outgoing),
-                None => 0..self.largest,
+                Some(copying) => copying.write(len, &mut self.outgoing),
+                None => 0..len,
             };
             self.send(segment, ACK, flow.sent, &self.outgoing[piece]);
-            flow.sent = flow.sent.wrapping_add(self.largest as u32);
+            flow.sent = flow.sent.wrapping_add(len as u32);
         }
         self.flows[at] = flow;
     }
@@ -388,7 +407,7 @@ fn ip_header(frame: &mut [u8], destination: Ipv4Addr, protocol: u8, len: usize) 
     frame[..6].copy_from_slice(&[2, 0, 0, 0, 0, 1]);
     frame[6..12].copy_from_slice(&MAC);
     frame[12..16].copy_from_slice(&[8, 0, 0x45, 0]);
-    frame[16..18].copy_from_slice(&(20 + len as u16).to_be_bytes());
+    frame[16..18].copy_from_slice(&u16::try_from(20 + len).unwrap_or(0).to_be_bytes());
     frame[20..24].copy_from_slice(&[0x40, 0, 64, protocol]);
     frame[26..30].copy_from_slice(&SERVER.octets());
     frame[30..34].copy_from_slice(&destination.octets());

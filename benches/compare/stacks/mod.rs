@@ -6,6 +6,8 @@ mod ours;
 mod rival;
 mod rival_device;
 
+use blind::Habits;
+
 pub use kernel::{HOLDER, ROLE, hold_here, serve_here};
 
 use crate::memory::Memory;
@@ -19,6 +21,8 @@ pub enum Stack {
     Limit,
     /// The same with the one copy that a read or a write into the application's own memory takes.
     LimitCopying,
+    /// The same with frames as long as this TAP takes, as ours has them.
+    LimitBigTcp,
     /// Ours, with default settings.
     Strata,
     /// smoltcp with a device of ours that has offloads, 4 MiB buffers and CUBIC.
@@ -31,13 +35,21 @@ pub enum Stack {
 
 impl Stack {
     /// From the first, which is what the others are compared with.
-    pub const ALL: [Stack; 6] =
-        [Stack::Limit, Stack::LimitCopying, Stack::Strata, Stack::SmoltcpTuned, Stack::Smoltcp, Stack::Kernel];
+    pub const ALL: [Stack; 7] = [
+        Stack::Limit,
+        Stack::LimitCopying,
+        Stack::LimitBigTcp,
+        Stack::Strata,
+        Stack::SmoltcpTuned,
+        Stack::Smoltcp,
+        Stack::Kernel,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
             Stack::Limit => "limit",
             Stack::LimitCopying => "limit-copying",
+            Stack::LimitBigTcp => "limit-big-tcp",
             Stack::Strata => "strata",
             Stack::SmoltcpTuned => "smoltcp-tuned",
             Stack::Smoltcp => "smoltcp",
@@ -51,14 +63,15 @@ impl Stack {
 
     /// The limit answers by what stands in a segment, whether there is a connection or not.
     pub fn keeps_state(self) -> bool {
-        !matches!(self, Stack::Limit | Stack::LimitCopying)
+        !matches!(self, Stack::Limit | Stack::LimitCopying | Stack::LimitBigTcp)
     }
 
     /// Serves in a namespace of this process while `client` runs; `client` learns who does the work.
     pub fn serve<T>(self, workload: Workload, client: impl FnOnce(&Served) -> T) -> T {
         match self {
-            Stack::Limit => blind::serve(workload, false, client),
-            Stack::LimitCopying => blind::serve(workload, true, client),
+            Stack::Limit => blind::serve(workload, Habits::default(), client),
+            Stack::LimitCopying => blind::serve(workload, Habits { copying: true, big_tcp: false }, client),
+            Stack::LimitBigTcp => blind::serve(workload, Habits { copying: false, big_tcp: true }, client),
             Stack::Strata => ours::serve(workload, client),
             Stack::SmoltcpTuned => rival::serve_tuned(workload, client),
             Stack::Smoltcp => rival::serve_as_shipped(workload, client),

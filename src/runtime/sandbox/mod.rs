@@ -17,7 +17,6 @@
 mod doctor;
 mod ladder;
 mod namespace;
-mod netlink;
 mod plan;
 mod request;
 mod run;

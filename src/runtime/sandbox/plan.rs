@@ -3,8 +3,8 @@
 //! Both come from the same list, so that what `--dry-run` prints is what happens.
 
 use super::namespace::{self, EnterError};
-use super::netlink::Netlink;
 use crate::device::Device;
+use crate::device::netlink::Netlink;
 use crate::device::packet::{Packet, PacketError};
 use crate::device::system::interface;
 use crate::device::tap::{Tap, TapError};

@@ -32,7 +32,7 @@ impl Place {
             ether_type = EtherType(be16(headers, ip - 2)?);
         }
         let (protocol, transport, end) = match ether_type {
-            EtherType::IPV4 => Self::ipv4(headers, ip)?,
+            EtherType::IPV4 => Self::ipv4(headers, ip, len)?,
             EtherType::IPV6 => {
                 (*headers.get(ip + 6)?, ip + IPV6_LEN, ip + IPV6_LEN + usize::from(be16(headers, ip + 4)?))
             }
@@ -49,10 +49,15 @@ impl Place {
         whole.then_some(Place { ip, protocol, transport, data, end, v6: ether_type == EtherType::IPV6 })
     }
 
-    fn ipv4(bytes: &[u8], ip: usize) -> Option<(u8, usize, usize)> {
+    fn ipv4(bytes: &[u8], ip: usize, len: usize) -> Option<(u8, usize, usize)> {
         let header_len = usize::from(bytes.get(ip)? & 0xf) * 4;
         let whole = header_len >= 20 && be16(bytes, ip + 6)? & 0x3fff == 0;
-        whole.then_some((*bytes.get(ip + 9)?, ip + header_len, ip + usize::from(be16(bytes, ip + 2)?)))
+        let end = match be16(bytes, ip + 2)? {
+            // Longer than the field can say: it ends with its frame.
+            0 if len.saturating_sub(ip) > usize::from(u16::MAX) => len,
+            total => ip + usize::from(total),
+        };
+        whole.then_some((*bytes.get(ip + 9)?, ip + header_len, end))
     }
 
     /// Where the checksum stands, counted from the transport header.

@@ -1,8 +1,7 @@
 //! One super-frame becomes the frames of a wire.
 
-use super::as_sent;
+use super::finish_checksum;
 use super::place::Place;
-use crate::wire::checksum::Sum;
 use crate::wire::protocol;
 use crate::wire::tcp::Flags;
 
@@ -13,10 +12,11 @@ use crate::wire::tcp::Flags;
 pub fn split(bytes: &[u8], segment_size: usize) -> Option<Vec<Vec<u8>>> {
     let split = Split::of(bytes, bytes.len(), segment_size)?;
     let (headers, data) = bytes[..split.place.end].split_at(split.place.data);
+    let (start, offset) = split.checksum_place();
     let pieces = split.pieces().map(|piece| {
-        let data = &data[piece.start..piece.start + piece.len];
-        let mut frame = [headers, data].concat();
-        split.put_headers(&mut frame[..headers.len()], &piece, |sum| sum.plus(data));
+        let mut frame = [headers, &data[piece.start..piece.start + piece.len]].concat();
+        split.put_headers(&mut frame[..headers.len()], &piece);
+        finish_checksum(&mut frame, start, offset);
         frame
     });
     Some(pieces.collect())
@@ -50,6 +50,11 @@ impl Split {
         self.place.data
     }
 
+    /// Where the transport's checksum begins to count, and how far behind that it stands.
+    pub fn checksum_place(&self) -> (usize, usize) {
+        (self.place.transport, self.place.checksum_offset())
+    }
+
     /// At least one, even without data.
     pub fn pieces(&self) -> impl Iterator<Item = Piece> {
         let (data, size) = (self.place.end - self.place.data, self.segment_size);
@@ -60,8 +65,8 @@ impl Split {
         })
     }
 
-    /// Makes the headers of the whole those of a piece. `with_data` adds the piece's data to a sum.
-    pub fn put_headers(&self, headers: &mut [u8], piece: &Piece, with_data: impl FnOnce(Sum) -> Sum) {
+    /// Makes the headers of the whole those of a piece, with a partial checksum.
+    pub fn put_headers(&self, headers: &mut [u8], piece: &Piece) {
         let place = &self.place;
         let len = place.data - place.transport + piece.len;
         if !place.v6 {
@@ -76,9 +81,7 @@ impl Split {
             put_tcp(transport, piece);
         }
         let at = place.checksum_offset();
-        transport[at..at + 2].fill(0);
-        let checksum = as_sent(with_data(pseudo_header.plus(transport)), at);
-        transport[at..at + 2].copy_from_slice(&checksum.to_be_bytes());
+        transport[at..at + 2].copy_from_slice(&pseudo_header.folded().to_be_bytes());
     }
 }
 

@@ -41,6 +41,29 @@ fn a_checksum_of_zero_is_sent_as_all_ones_in_udp_alone() {
     }
 }
 
+/// A train that is longer than its header can say ends with its frame; a frame of less says how long it is.
+#[test]
+fn a_train_without_a_length_comes_apart_as_any_other() {
+    let mut long = super_frame(false, 60_000);
+    let data: Vec<u8> = (0..200_000u32).map(|i| (i / 3) as u8).collect();
+    long.truncate(66);
+    long[16..18].fill(0);
+    long.extend_from_slice(&data);
+    let pieces = split(&long, 1448).expect("a whole TCP segment");
+    assert_eq!((pieces.len(), pieces[138].len()), (139, 66 + 200_000 % 1448));
+    assert_eq!(pieces.iter().flat_map(|piece| piece[66..].to_vec()).collect::<Vec<_>>(), data);
+    for (index, piece) in pieces.iter().enumerate() {
+        let headers = PacketHeaders::from_ethernet_slice(piece).expect("every piece is a packet");
+        let (Some(NetHeaders::Ipv4(ip, _)), Some(TransportHeader::Tcp(tcp))) = (headers.net, headers.transport) else {
+            panic!("every piece is TCP over IPv4")
+        };
+        assert_eq!(tcp.sequence_number, (u32::MAX - 5).wrapping_add(1448 * index as u32));
+        assert_eq!(Ok(tcp.checksum), tcp.calc_checksum_ipv4(&ip, headers.payload.slice()));
+        assert_eq!((usize::from(ip.total_len), tcp.fin), (piece.len() - 14, index == 138));
+    }
+    assert_eq!(split(&long[..14 + 65_535], 1448), None, "that much a header can say");
+}
+
 #[test]
 fn pieces_carry_on_where_the_last_one_ended() {
     for v6 in [false, true] {

@@ -1,12 +1,12 @@
-//! Just enough of rtnetlink (`man 7 rtnetlink`) to set up one link: one request, one acknowledgement.
+//! Just enough of rtnetlink (`man 7 rtnetlink`) to set up one link and to ask about it: one request, one answer.
 
 use crate::wire::MacAddress;
 use ipnet::IpNet;
 use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use netlink_packet_route::link::{
-    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo,
-    LinkMessage, State,
+    AfSpecInet, AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoVeth, LinkAttribute, LinkFlags,
+    LinkInfo, LinkMessage, State,
 };
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
@@ -22,7 +22,7 @@ const NEW: u16 = NLM_F_CREATE | NLM_F_EXCL;
 const ANSWER_LEN: usize = 16_384;
 
 /// A connection to the kernel's network configuration of the present namespace.
-pub(super) struct Netlink {
+pub(crate) struct Netlink {
     socket: Socket,
     sequence: u32,
 }
@@ -144,13 +144,33 @@ impl Netlink {
 
     /// Is the interface's operational state (RFC 2863) "up"? It is set after the carrier, with the queue.
     pub fn is_operational(&mut self, index: u32) -> io::Result<bool> {
+        Ok(self.attributes(index)?.contains(&LinkAttribute::OperState(State::Up)))
+    }
+
+    /// Does this kernel take super-frames that are longer than an IPv4 header can say (BIG TCP), and keep what comes
+    /// from the interface to itself? A port of a bridge passes frames on, and so does a router. It would cut such a
+    /// frame into its segments one by one, where one of 64 KiB passes whole.
+    pub fn is_the_end_for_long_trains(&mut self, index: u32) -> io::Result<bool> {
+        let (mut knows, mut passes_on) = (false, false);
+        for attribute in self.attributes(index)? {
+            match attribute {
+                // Since Linux 6.3, which brought both ways of it.
+                LinkAttribute::GsoIpv4MaxSize(_) => knows = true,
+                LinkAttribute::Controller(_) => passes_on = true,
+                LinkAttribute::AfSpecUnspec(families) => passes_on |= families.iter().any(forwards_ipv4),
+                _ => {}
+            }
+        }
+        Ok(knows && !passes_on)
+    }
+
+    /// All that is known of an interface.
+    fn attributes(&mut self, index: u32) -> io::Result<Vec<LinkAttribute>> {
         let mut message = LinkMessage::default();
         message.header.index = index;
         self.send(RouteNetlinkMessage::GetLink(message), 0)?;
         match self.answer()? {
-            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => {
-                Ok(link.attributes.contains(&LinkAttribute::OperState(State::Up)))
-            }
+            NetlinkPayload::InnerMessage(RouteNetlinkMessage::NewLink(link)) => Ok(link.attributes),
             other => Err(refusal(other)),
         }
     }
@@ -186,6 +206,12 @@ impl Netlink {
             }
         }
     }
+}
+
+/// `net.ipv4.conf.NAME.forwarding`
+fn forwards_ipv4(family: &AfSpecUnspec) -> bool {
+    let AfSpecUnspec::Inet(facts) = family else { return false };
+    facts.iter().any(|fact| matches!(fact, AfSpecInet::DevConf(settings) if settings.forwarding != 0))
 }
 
 fn refusal(answer: NetlinkPayload<RouteNetlinkMessage>) -> io::Error {
