@@ -56,6 +56,10 @@
 //! file is written on a thread of its own behind a bounded queue. If the disk cannot keep up, frames are missing from
 //! the file, never from the network, and the file says how many and where.
 //!
+//! Wireshark itself may listen on the kernel's end of a TAP. It then sees super-frames whole, with checksums that nobody
+//! has filled in and, from 64 KiB on, a length of zero; its buffer of 2 MiB overflows where gigabits pass, against which
+//! `tshark -B 32` helps, and `--offload off` shows frames as a wire has them.
+//!
 //! In virtual time a capture is written [directly](crate::probe::capture::direct), and equal runs give equal files:
 //!
 //! ```

@@ -97,7 +97,9 @@ fn ipv4(header: &ipv4::Header) -> String {
         (offset, true) => format!(", fragment at {offset}"),
         (offset, false) => format!(", last fragment at {offset}"),
     };
-    format!("{} -> {}, TTL {}, {carried}{fragment}", header.source, header.destination, header.ttl)
+    // A super-frame that is longer than the field can say.
+    let length = if header.total_length == 0 { ", ends with its frame" } else { "" };
+    format!("{} -> {}, TTL {}, {carried}{fragment}{length}", header.source, header.destination, header.ttl)
 }
 
 fn icmp(message: &Message) -> String {

@@ -240,3 +240,13 @@ fn colours_are_there_only_when_asked_for() {
     }
     assert_eq!(plain, drawn(Style::BRIEF, records));
 }
+
+#[test]
+fn a_train_longer_than_ip_can_say_ends_with_its_frame() {
+    let mut bytes = syn();
+    bytes[16..18].fill(0);
+    let [_, ip, _] = stripped(&bytes, 24);
+    let frame = Event::FrameReceived { bytes: &bytes, offload: Offload::default() };
+    let text = drawn(Style::BRIEF, &[(1, Some(1), frame), (1, Some(1), ip), (2, Some(1), Event::FrameHandled)]);
+    assert!(text.contains("192.0.2.1 -> 192.0.2.2, TTL 64, TCP, ends with its frame"), "{text}");
+}
