@@ -39,7 +39,7 @@ impl Quoted<'_> {
 pub(super) fn parse(from: IpAddr, message: Message, quote: &[u8]) -> Result<Quoted<'_>, DropReason> {
     let (header, transport) = Header::parse(quote).map_err(|_| DropReason::MalformedIcmp)?;
     // A source quench means nothing to us (RFC 9293 §3.9.2.2, MUST-55).
-    let error = meaning_of(message, header.total_length).ok_or(DropReason::UnknownIcmp)?;
+    let error = meaning_of(message, at_most(&header)).ok_or(DropReason::UnknownIcmp)?;
     quoted(error, from, &header, transport)
 }
 
@@ -63,7 +63,7 @@ fn quoted<'p>(
     if header.fragment_offset > 0 {
         return Err(DropReason::UnmatchedIcmpError);
     }
-    let len = usize::from(header.total_length).saturating_sub(header.len()).min(transport.len());
+    let len = usize::from(at_most(header)).saturating_sub(header.len()).min(transport.len());
     if len < MIN_TRANSPORT {
         return Err(DropReason::MalformedIcmp);
     }
@@ -75,6 +75,11 @@ fn quoted<'p>(
         protocol: header.protocol,
         transport: &transport[..len],
     })
+}
+
+/// How long the quoted packet was, as far as its header says: a super-frame may be longer than it can, and says zero.
+fn at_most(header: &Header) -> u16 {
+    if header.total_length == 0 { u16::MAX } else { header.total_length }
 }
 
 /// What a message means; `total_length` is the quoted packet's. None for codes that nobody has defined.

@@ -126,6 +126,9 @@ fn errors_are_understood() {
         (unreachable(4, 0), 1500, NetworkError::FragmentationNeeded { mtu: 1492 }, false),
         (unreachable(4, 0), 1492, NetworkError::FragmentationNeeded { mtu: 1006 }, false),
         (unreachable(4, 0), 60, NetworkError::FragmentationNeeded { mtu: 68 }, false),
+        // A super-frame that was longer than its header could say.
+        (unreachable(3, 0), 0, NetworkError::PortUnreachable, true),
+        (unreachable(4, 0), 0, NetworkError::FragmentationNeeded { mtu: 32_000 }, false),
         (unreachable(5, 0), 28, NetworkError::SourceRouteFailed, false),
         (unreachable(7, 0), 28, NetworkError::HostUnreachable, false),
         (unreachable(13, 0), 28, NetworkError::AdministrativelyProhibited, true),
