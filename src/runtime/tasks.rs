@@ -53,9 +53,10 @@ impl SendSpawner {
     }
 }
 
-async fn unless_it_panics(task: impl Future<Output = ()>) {
+/// No `async fn`: that would have room for the task twice, as it comes and as it is waited for.
+fn unless_it_panics(task: impl Future<Output = ()>) -> impl Future<Output = ()> {
     // What it broke is its own: what it shares with others is behind locks that say so. The panic has been told.
-    let _ = AssertUnwindSafe(task).catch_unwind().await;
+    AssertUnwindSafe(task).catch_unwind().map(drop)
 }
 
 /// Where others leave word for a driver: that a task is to go on, or that there is a new one.

@@ -25,6 +25,7 @@ use axum::body::Body;
 use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::http::{HeaderValue, Request, Response, header};
 use axum::serve::{IncomingStream, Listener};
+use futures::FutureExt;
 use futures::future::select;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -63,10 +64,7 @@ pub async fn serve(listener: TcpListener, router: Router, clock: Clock, executor
         match listener.accept().await {
             Ok((stream, _)) => {
                 let connection = connection(stream, router.clone(), clock.clone(), executor.timer());
-                executor.spawn(async move {
-                    connection.await;
-                    drop(place);
-                });
+                executor.spawn(connection.map(|()| drop(place)));
             }
             Err(ended) => return ended,
         }
