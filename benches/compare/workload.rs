@@ -144,7 +144,7 @@ impl Workload {
                 matches!(self.task, Task::BulkIn(1) | Task::BulkOut(1)) && !self.plain && !self.owned
             }
             Stack::LimitBigTcp => matches!(self.task, Task::BulkOut(1)) && !self.plain,
-            _ => true,
+            Stack::Limit | Stack::Strata | Stack::SmoltcpTuned | Stack::Smoltcp | Stack::Kernel => true,
         }
     }
 

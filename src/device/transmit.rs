@@ -14,15 +14,17 @@ pub(super) enum Sent {
     Full,
     /// The kernel takes no such frame.
     Refused,
-    /// The kernel has no memory for it.
+    /// The kernel has no memory for it, or no queue.
     NoMemory,
+    /// The interface is down.
+    Down,
 }
 
 /// Sends from the front of `frames` until none is left or the device is full.
 pub(super) fn each(frames: &mut VecDeque<Frame>, mut send: impl FnMut(&Frame) -> io::Result<Sent>) -> io::Result<()> {
     while let Some(frame) = frames.front() {
         match send(frame)? {
-            Sent::Gone | Sent::Refused | Sent::NoMemory => drop(frames.pop_front()),
+            Sent::Gone | Sent::Refused | Sent::NoMemory | Sent::Down => drop(frames.pop_front()),
             Sent::Full => break,
         }
     }
@@ -50,10 +52,21 @@ impl Writer {
         Writer { gathered: Vec::new(), lost: 0, takes_datagrams }
     }
 
-    /// A frame that the kernel did not take is lost.
+    /// A frame that the kernel did not take is lost, as on a wire: it is counted, and gone.
     pub fn count(&mut self, sent: Sent) -> Sent {
-        self.lost += u64::from(matches!(sent, Sent::Refused | Sent::NoMemory));
-        sent
+        match sent {
+            Sent::Gone | Sent::Full => sent,
+            Sent::Refused | Sent::NoMemory | Sent::Down => {
+                self.lost += 1;
+                Sent::Gone
+            }
+        }
+    }
+
+    /// The same for one piece of a frame. The frame cannot be put back when its first piece is gone, so a piece that finds
+    /// no room is lost as well.
+    pub fn count_piece(&mut self, sent: Sent) {
+        self.lost += u64::from(matches!(self.count(sent), Sent::Full));
     }
 
     /// Writes a frame behind `header` (none when it is empty).
@@ -61,8 +74,7 @@ impl Writer {
         self.write(fd, std::iter::once(header).chain(frame.slices()), header.len() + frame.len())
     }
 
-    /// Writes one frame of `len` bytes in pieces. One that finds the other side down is counted, as a wire would lose it;
-    /// an error is what ends the device.
+    /// Writes one frame of `len` bytes in pieces; an error is what ends the device.
     pub fn write<'a>(
         &mut self,
         fd: BorrowedFd<'_>,
@@ -77,18 +89,18 @@ impl Writer {
         }
         let gathered = &self.gathered;
         if gathered.len() == len {
-            return outcome(&mut self.lost, || rustix::io::write(fd, gathered));
+            return outcome(|| rustix::io::write(fd, gathered));
         }
         let mut slices = SmallVec::<[IoSlice<'_>; 6]>::new();
         slices.push(IoSlice::new(gathered));
         for piece in pieces {
             slices.push(IoSlice::new(piece));
         }
-        outcome(&mut self.lost, || rustix::io::writev(fd, &slices))
+        outcome(|| rustix::io::writev(fd, &slices))
     }
 }
 
-fn outcome(lost: &mut u64, write: impl Fn() -> rustix::io::Result<usize>) -> io::Result<Sent> {
+fn outcome(write: impl Fn() -> rustix::io::Result<usize>) -> io::Result<Sent> {
     loop {
         match write() {
             Ok(_) => return Ok(Sent::Gone),
@@ -97,11 +109,8 @@ fn outcome(lost: &mut u64, write: impl Fn() -> rustix::io::Result<usize>) -> io:
             // Too long for the interface, too short for Ethernet, or of a kind that is not known.
             Err(Errno::MSGSIZE | Errno::INVAL) => return Ok(Sent::Refused),
             Err(Errno::NOBUFS | Errno::NOMEM) => return Ok(Sent::NoMemory),
-            // The interface is down (a TAP says EIO).
-            Err(Errno::IO | Errno::NETDOWN) => {
-                *lost += 1;
-                return Ok(Sent::Gone);
-            }
+            // A TAP says EIO.
+            Err(Errno::IO | Errno::NETDOWN) => return Ok(Sent::Down),
             Err(error) => return Err(error.into()),
         }
     }

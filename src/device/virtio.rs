@@ -77,8 +77,7 @@ impl Waiting {
 }
 
 /// Sends a frame to a descriptor that takes a header before each; its pieces where the kernel cannot split it, or where
-/// `plain` frames are asked for. A frame of which the first piece is gone cannot be put back: what finds no room then is
-/// lost.
+/// `plain` frames are asked for.
 pub(super) fn send(fd: BorrowedFd<'_>, frame: &Frame, plain: bool, writer: &mut Writer) -> io::Result<Sent> {
     if (!plain || !offload::needs_software(frame))
         && let Some(header) = emit(frame.offload, frame.headers())
@@ -90,29 +89,25 @@ pub(super) fn send(fd: BorrowedFd<'_>, frame: &Frame, plain: bool, writer: &mut 
             // Of one length the kernel may find the memory where of another it does not.
             Sent::NoMemory if let Some(trains) = offload::trains_of(frame, SUPER_FRAME) => {
                 for train in &trains {
-                    let full = matches!(send(fd, train, plain, writer)?, Sent::Full);
-                    writer.lost += u64::from(full);
+                    let sent = send(fd, train, plain, writer)?;
+                    writer.count_piece(sent);
                 }
                 return Ok(Sent::Gone);
             }
             sent => return Ok(writer.count(sent)),
         }
     }
-    let count = |writer: &mut Writer, sent| match sent {
-        Sent::Full => writer.lost += 1,
-        sent => drop(writer.count(sent)),
-    };
     match offload::frames_of(frame) {
         Some(pieces) => {
             for piece in &pieces {
                 let sent = writer.write_frame(fd, &PLAIN, piece)?;
-                count(writer, sent);
+                writer.count_piece(sent);
             }
         }
         None => {
             for piece in offload::pieces_of(frame) {
                 let sent = writer.write(fd, [&PLAIN[..], &piece[..]].into_iter(), HEADER_LEN + piece.len())?;
-                count(writer, sent);
+                writer.count_piece(sent);
             }
         }
     }

@@ -10,7 +10,7 @@
 //!
 //! | stack | what it is |
 //! |---|---|
-//! | limit | a *blind responder* on the same TAP: it answers each segment by what stands in it and keeps no state worth the name. What a frame costs there is what the path costs; a real stack can approach it, not pass it by much |
+//! | limit | a *blind responder* on the same TAP: it answers each segment by what stands in it and keeps no state worth the name. What a frame of 64 KiB costs there is what the path costs; with such frames a real stack can approach it, not pass it by much |
 //! | limit-copying | the same with the one copy that it takes to read into an application's memory or write from it, in one bulk transfer: what of the distance to the limit nobody who copies could save |
 //! | limit-big-tcp | the same with frames of up to 256 KiB where the TAP takes them, as it does from this stack, in one bulk transfer: what they alone are worth. The limit itself sends 64 KiB at a time |
 //! | strata | this stack as it is, with nothing tuned |
