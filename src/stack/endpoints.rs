@@ -5,11 +5,27 @@ use crate::event::FourTuple;
 use std::hash::BuildHasher;
 use std::net::{IpAddr, Ipv6Addr};
 
+/// Of 2^64: multiplied with it, numbers that follow on each other fall far apart (Knuth, volume 3, section 6.4).
+const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
+
 /// Both addresses, an IPv4 one as the IPv6 one that is mapped to it, in two words each, and both ports in one; ours first.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Eq, Debug)]
 pub struct Endpoints([u64; 5]);
 
+/// Without the call that comparing arrays would be.
+impl PartialEq for Endpoints {
+    fn eq(&self, other: &Endpoints) -> bool {
+        self.0.iter().zip(other.0).fold(0, |differs, (left, right)| differs | left ^ right) == 0
+    }
+}
+
 impl Endpoints {
+    /// One of `1 << bits` places. It has no key, so that peers can meet in one if they like.
+    pub fn place(&self, bits: u32) -> usize {
+        let mixed = self.0.iter().fold(0, |mixed, word| mixed ^ word);
+        (mixed.wrapping_mul(GOLDEN_RATIO) >> (64 - bits)) as usize
+    }
+
     /// What the tables find it by.
     pub fn hash(&self, key: &Key) -> u64 {
         key.build_hasher().hash(&self.to_bytes())

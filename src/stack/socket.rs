@@ -49,7 +49,7 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    fn new(shape: Shape, tuple: &FourTuple, listener: Option<ListenerId>) -> Socket {
+    pub fn new(shape: Shape, tuple: &FourTuple, listener: Option<ListenerId>) -> Socket {
         Socket {
             endpoints: tuple.into(),
             shape,

@@ -3,6 +3,9 @@
 //! The directory holds ids alone: the name of a connection stands in its slot, once. Its hash has a key that no peer
 //! knows, so that nobody can choose ports that meet in one place. It is cut into parts that grow by themselves, so that
 //! no single segment has to wait until a million entries have moved.
+//!
+//! In front of it stand the connections that were found last, each in a place that its name tells without a key: busy ones
+//! are found without a hash. Who chooses ports that meet in one place makes each of those need the directory, no more.
 
 use super::TcpId;
 use super::endpoints::Endpoints;
@@ -15,19 +18,24 @@ use std::cell::Cell;
 use std::ops::{Index, IndexMut};
 
 const PARTS: usize = 64;
+/// The logarithm of how many connections can stand among those that were found lately.
+const RECENT_BITS: u32 = 9;
+
+type Recent = Cell<Option<(Endpoints, TcpId)>>;
 
 #[derive(Debug)]
 pub(super) struct Sockets {
     slots: Slab<TcpId, Socket>,
     parts: Vec<HashTable<TcpId>>,
     key: Key,
-    /// The one that was found last: segments come in trains, and those that follow it need no look into the directory.
-    last: Cell<Option<TcpId>>,
+    /// Of the listed ones the last that was found in each place.
+    recent: Box<[Recent; 1 << RECENT_BITS]>,
 }
 
 impl Sockets {
     pub fn new(key: Key) -> Sockets {
-        Sockets { slots: Slab::new(), parts: vec![HashTable::new(); PARTS], key, last: Cell::default() }
+        let recent = Box::new([const { Cell::new(None) }; 1 << RECENT_BITS]);
+        Sockets { slots: Slab::new(), parts: vec![HashTable::new(); PARTS], key, recent }
     }
 
     /// Segments for its endpoints find it from now on.
@@ -42,20 +50,30 @@ impl Sockets {
     /// The socket to which segments between these endpoints belong.
     pub fn find(&self, tuple: &FourTuple) -> Option<TcpId> {
         let endpoints = Endpoints::from(tuple);
-        let is_it = |id: &TcpId| self.slots.get(*id).is_some_and(|socket| socket.endpoints == endpoints);
-        if let last @ Some(_) = self.last.get().filter(is_it) {
-            return last;
+        match self.recent[endpoints.place(RECENT_BITS)].get() {
+            Some((name, id)) if name == endpoints => {
+                debug_assert!(self.slots.get(id).is_some_and(|socket| socket.endpoints == name), "it is unlisted");
+                Some(id)
+            }
+            Some(_) | None => self.look_up(endpoints),
         }
+    }
+
+    /// In the directory; from now on it is a recent one.
+    #[inline(never)]
+    fn look_up(&self, endpoints: Endpoints) -> Option<TcpId> {
+        let is_it = |id: &TcpId| self.slots.get(*id).is_some_and(|socket| socket.endpoints == endpoints);
         let hash = endpoints.hash(&self.key);
-        let found = self.parts[part(hash)].find(hash, is_it).copied();
-        self.last.set(found);
-        found
+        let found = *self.parts[part(hash)].find(hash, is_it)?;
+        self.recent[endpoints.place(RECENT_BITS)].set(Some((endpoints, found)));
+        Some(found)
     }
 
     /// No segment finds it any more; it keeps its slot.
     pub fn unlist(&mut self, id: TcpId) {
-        self.last.set(None);
-        let hash = hash_of(&self.slots, &self.key, id);
+        let Some(Socket { endpoints, .. }) = self.slots.get(id) else { return };
+        self.recent[endpoints.place(RECENT_BITS)].set(None);
+        let hash = endpoints.hash(&self.key);
         if let Ok(entry) = self.parts[part(hash)].find_entry(hash, |listed| *listed == id) {
             entry.remove();
         }
@@ -104,4 +122,36 @@ fn hash_of(slots: &Slab<TcpId, Socket>, key: &Key, id: TcpId) -> u64 {
 /// By bits that the parts themselves make no use of.
 fn part(hash: u64) -> usize {
     (hash >> 40) as usize % PARTS
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::CloseReason;
+    use crate::random::Random;
+    use crate::stack::socket::Shape;
+    use crate::tcp::Config;
+
+    #[test]
+    fn however_many_meet_in_one_place_each_is_found_until_it_is_unlisted() {
+        let mut sockets = Sockets::new(Key::new(&mut Random::new(1)));
+        let tuple = |port: u16| FourTuple { local: ([192, 0, 2, 2], 80).into(), remote: ([192, 0, 2, 1], port).into() };
+        let socket = |port| {
+            let shape = Shape::Failed { config: Config::default().into(), reason: CloseReason::Aborted };
+            Socket::new(shape, &tuple(port), None)
+        };
+        let ports = 0..4 << RECENT_BITS;
+        let ids: Vec<TcpId> = ports.clone().map(|port| sockets.insert(socket(port))).collect();
+        for (port, id) in ports.clone().zip(&ids).chain(ports.clone().zip(&ids).rev()) {
+            assert_eq!([sockets.find(&tuple(port)), sockets.find(&tuple(port))], [Some(*id); 2]);
+        }
+        for (port, id) in ports.zip(ids) {
+            assert_eq!(sockets.find(&tuple(port)), Some(id));
+            sockets.unlist(id);
+            assert_eq!(sockets.find(&tuple(port)), None);
+            sockets.remove(id);
+            let successor = sockets.insert(socket(port));
+            assert_eq!(sockets.find(&tuple(port)), Some(successor));
+        }
+    }
 }
