@@ -28,7 +28,17 @@ impl Endpoints {
 
     /// What the tables find it by.
     pub fn hash(&self, key: &Key) -> u64 {
-        key.build_hasher().hash(&self.to_bytes())
+        let hasher = key.build_hasher();
+        self.to_v4_bytes().map_or_else(|| hasher.hash(&self.to_bytes()), |bytes| hasher.hash(&bytes))
+    }
+
+    /// Both addresses and both ports, where the addresses are of IPv4: hashed in half the time.
+    fn to_v4_bytes(self) -> Option<[u8; 12]> {
+        let Endpoints([a, b, c, d, ports]) = self;
+        let mut bytes = [0; 12];
+        bytes[..8].copy_from_slice(&(b << 32 | d & u64::from(u32::MAX)).to_le_bytes());
+        bytes[8..].copy_from_slice(&(ports as u32).to_le_bytes());
+        ([a, c] == [0; 2] && [b >> 32, d >> 32] == [0xffff; 2]).then_some(bytes)
     }
 
     /// What a hash is made of.
