@@ -59,6 +59,9 @@ impl RestQueue {
 
     /// For the moment nothing is left to send: those that rest now do so from now on.
     pub fn date(&mut self, now: Instant) {
+        if self.fresh.is_empty() {
+            return;
+        }
         let at = now + self.after;
         let ever = at != Instant::FAR_FUTURE;
         self.dated.extend(self.fresh.drain(..).filter(|_| ever).map(|id| (at, id)));

@@ -13,7 +13,7 @@ const NONE: u32 = u32::MAX;
 
 #[derive(Debug)]
 pub struct Slab<K, V> {
-    pages: Vec<Box<[Entry<V>]>>,
+    pages: Vec<Box<[Entry<V>; PAGE]>>,
     /// The first of the free entries: the one that was given up last.
     free: u32,
     len: usize,
@@ -62,19 +62,21 @@ impl<K: Key, V> Slab<K, V> {
         let end = first + PAGE as u32;
         let entry =
             |index| Entry { version: 1, next_free: if index + 1 < end { index + 1 } else { NONE }, value: None };
-        self.pages.push((first..end).map(entry).collect());
+        let page: Box<[Entry<V>]> = (first..end).map(entry).collect();
+        self.pages.extend(page.try_into().ok());
         self.free = first;
     }
 
     fn entry(&self, key: K) -> Option<&Entry<V>> {
         let (index, version) = parts(key);
-        self.pages.get(index as usize / PAGE)?.get(index as usize % PAGE).filter(|entry| entry.version == version)
+        let page = self.pages.get(index as usize / PAGE)?;
+        Some(&page[index as usize % PAGE]).filter(|entry| entry.version == version)
     }
 
     fn entry_mut(&mut self, key: K) -> Option<&mut Entry<V>> {
         let (index, version) = parts(key);
         let page = self.pages.get_mut(index as usize / PAGE)?;
-        page.get_mut(index as usize % PAGE).filter(|entry| entry.version == version)
+        Some(&mut page[index as usize % PAGE]).filter(|entry| entry.version == version)
     }
 
     pub fn get(&self, key: K) -> Option<&V> {
@@ -87,7 +89,7 @@ impl<K: Key, V> Slab<K, V> {
 
     /// In the order of their places.
     pub fn iter(&self) -> impl Iterator<Item = (K, &V)> {
-        let entries = self.pages.iter().flatten().enumerate();
+        let entries = self.pages.iter().flat_map(|page| page.iter()).enumerate();
         entries.filter_map(|(index, entry)| Some((key(index as u32, entry.version), entry.value.as_ref()?)))
     }
 

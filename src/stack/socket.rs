@@ -188,7 +188,9 @@ impl TcpTable {
     /// When the id is that of a socket which was closed: only a caller's bug brings that about.
     pub fn socket(&mut self, id: TcpId) -> &mut Socket {
         let socket = self.sockets.get_mut(id).expect("a TcpId is used only until its socket is closed");
-        socket.unfold(id, &mut self.rest);
+        if matches!(socket.shape, Shape::Resting(_)) {
+            socket.unfold(id, &mut self.rest);
+        }
         socket
     }
 

@@ -228,6 +228,7 @@ impl TcpTable {
     }
 
     /// The next segment of any socket; those that have much to send take turns.
+    #[inline]
     pub fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Option<Outgoing> {
         if let Some(Reply { tuple, header, why, ttl, traffic_class }) = self.replies.pop_front() {
             let frame = emit(cx, &tuple, &header, Payload::default(), why);
@@ -253,9 +254,12 @@ impl TcpTable {
             }
             // What is left has to wait for something to happen.
             socket.ready = false;
+            let released = socket.released;
             self.settle_asked(id);
             self.tell_memory(cx, id);
-            self.shrink_to_time_wait(cx, id);
+            if released {
+                self.shrink_to_time_wait(cx, id);
+            }
             if packet.is_some() {
                 return packet;
             }

@@ -12,9 +12,9 @@ use crate::wire::tcp_options::{Options, Timestamps};
 use std::net::IpAddr;
 
 impl TcpTable {
-    /// A connection in TIME-WAIT that nobody holds is cut down to its record once it has nothing to say.
+    /// A connection that nobody holds is cut down to its record once it is in TIME-WAIT and has nothing to say.
     pub(super) fn shrink_to_time_wait(&mut self, cx: &mut Context<'_>, id: TcpId) {
-        let Some(socket) = self.sockets.get(id).filter(|socket| socket.released) else { return };
+        let Some(socket) = self.sockets.get(id) else { return };
         let Shape::Connection(connection) = &socket.shape else { return };
         let Some((wait, until)) = connection.time_wait() else { return };
         let tuple = *connection.tuple();
