@@ -206,15 +206,13 @@ impl ReceiveBuffer {
 
     /// Moves up to `into.len()` bytes out, in order.
     pub fn read(&mut self, into: &mut [u8], pool: &mut Pool) -> usize {
-        let mut len = 0;
-        loop {
+        let (wanted, mut len) = (into.len().min(self.readable()), 0);
+        while len < wanted {
             let part = copy(self.front(), &mut into[len..]);
-            if part == 0 {
-                return len;
-            }
             self.consume(part, pool);
             len += part;
         }
+        len
     }
 
     /// Copies what `read` would move.
@@ -290,16 +288,18 @@ impl ReceiveBuffer {
         if needed <= self.ring.len() {
             return;
         }
-        self.exchange(needed.max(self.last_len).next_power_of_two().max(MIN_RING), pool);
+        let len = needed.max(self.last_len).next_power_of_two().max(MIN_RING);
+        if self.ring.is_empty() {
+            self.ring = Ring::take(len, self.in_ring(), pool);
+        } else {
+            self.exchange(len, pool);
+        }
     }
 
     /// Moves what is held to a ring of `len` bytes.
     fn exchange(&mut self, len: usize, pool: &mut Pool) {
         let in_ring = self.in_ring();
         let old = std::mem::replace(&mut self.ring, Ring::take(len, in_ring, pool));
-        if old.is_empty() {
-            return;
-        }
         for range in std::iter::once(in_ring..self.next).chain(self.ranges.iter().cloned()) {
             let [front, back] = old.slices(range.start, (range.end - range.start) as usize);
             self.ring.put(range.start, front);
