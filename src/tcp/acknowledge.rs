@@ -128,10 +128,10 @@ impl Connection {
     fn echoed(&self, now: Instant, segment: &Segment<'_>) -> Option<Instant> {
         let ours = self.timestamps?;
         let echo = segment.header.options.timestamps.map(|timestamps| timestamps.echo).filter(|echo| *echo != 0)?;
-        let ago = Duration::from_millis(ours.value(now).wrapping_sub(echo).into());
+        let ago = u64::from(ours.value(now).wrapping_sub(echo));
         // An echo from the future, or from before the longest timeout, is the peer's invention.
-        let plausible = nanos(ago) <= nanos(self.config.max_rto) * 2 && nanos(ago) <= now.as_nanos();
-        plausible.then(|| whole_millis(now) - ago)
+        let plausible = ago * 1_000_000 <= nanos(self.config.max_rto) * 2;
+        now.as_millis().checked_sub(ago).filter(|_| plausible).map(Instant::from_millis)
     }
 
     /// RFC 6298 §3: of what was sent once, by our own clock; of what was sent again, only by its timestamp's echo, and

@@ -6,7 +6,7 @@
 
 use super::connection::Connection;
 use super::fold::folded;
-use crate::time::{Instant, nanos};
+use crate::time::Instant;
 use std::time::Duration;
 
 /// What holds a sender up at the moment.
@@ -56,7 +56,7 @@ impl Chronograph {
     }
 
     fn at(mut self, now: Instant) -> Chronograph {
-        let spent = nanos(now.since(self.since)) / 1000;
+        let spent = now.nanos_since(self.since) / 1000;
         match self.phase {
             Phase::Idle => {}
             Phase::Busy => self.busy += spent,

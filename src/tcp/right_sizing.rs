@@ -9,7 +9,7 @@
 //! connection whose application reads little never pins much memory.
 
 use super::fold::folded;
-use crate::time::Instant;
+use crate::time::{Instant, nanos};
 use std::time::Duration;
 
 /// A shorter round trip counts as this: in so little time the machines' own delays weigh more than the path's.
@@ -42,14 +42,14 @@ impl RightSizing {
     /// Data arrives; `state` tells up to which position the application has read, and how many bytes wait past holes.
     /// Gives how many bytes should be on offer, once for each measurement.
     pub fn on_data(&mut self, now: Instant, rtt: Option<Duration>, state: impl FnOnce() -> (u64, u64)) -> Option<u64> {
-        let rtt = rtt.unwrap_or(USUAL_ROUND_TRIP).max(SHORTEST_ROUND_TRIP);
-        let elapsed = now.since(self.since);
+        let rtt = nanos(rtt.unwrap_or(USUAL_ROUND_TRIP)).max(nanos(SHORTEST_ROUND_TRIP));
+        let elapsed = now.nanos_since(self.since);
         if elapsed < rtt {
             return None;
         }
         let (read, waiting) = state();
         let arrived = read + waiting;
-        let [rtt, elapsed] = [rtt, elapsed].map(|span| span.as_micros() as u64);
+        let [rtt, elapsed] = [rtt, elapsed].map(|span| span / 1000);
         let in_a_round_trip = arrived.saturating_sub(self.arrived).saturating_mul(rtt) / elapsed;
         let growth = in_a_round_trip.saturating_sub(self.before);
         // Four times, where it has doubled or more.

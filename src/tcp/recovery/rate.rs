@@ -141,8 +141,8 @@ impl DeliveryRate {
         }
         let (sent_at, _, departure) = self.newest.take()?;
         self.first_sent_at = sent_at;
-        let (send, ack) = (sent_at.since(departure.first_sent_at), now.since(departure.delivered_at));
-        let interval = nanos(send).max(nanos(ack));
+        let (send, ack) = (sent_at.nanos_since(departure.first_sent_at), now.nanos_since(departure.delivered_at));
+        let interval = send.max(ack);
         // A retransmission that crossed with the acknowledgement of what was sent first.
         if interval == 0 || min_rtt.is_some_and(|min_rtt| interval < nanos(min_rtt)) {
             return None;
