@@ -92,13 +92,11 @@ impl Connection {
         self.hear_delivered(
             cx,
             Heard {
-                bytes: report.delivered,
-                lost: report.lost.bytes,
+                report: &report,
                 marked: told.unwrap_or(0),
                 prior_in_flight,
                 mss: path.mss,
                 rtt,
-                rate: report.rate,
                 grows: report.grows && !marked,
             },
         );

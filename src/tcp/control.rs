@@ -6,7 +6,7 @@
 use super::congestion::{Acknowledged, CongestionControl, LostSegment, RateSample, Start};
 use super::connection::Connection;
 use super::fold::folded;
-use super::recovery::Sample;
+use super::recovery::{Report, Sample};
 use crate::event::{Context, CwndCause, TcpEvent};
 use crate::time::Instant;
 use std::time::Duration;
@@ -31,18 +31,14 @@ folded!(Usage { limited, most, until, used, since, round_end });
 
 /// What recovery has made of an acknowledgement.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Heard {
-    /// Newly delivered, in bytes.
-    pub bytes: u64,
-    /// Newly judged lost.
-    pub lost: u64,
+pub(super) struct Heard<'a> {
+    pub report: &'a Report,
     /// Of the delivered bytes those that the peer says were marked.
     pub marked: u64,
     pub prior_in_flight: u64,
     /// The largest segment, in bytes of data.
     pub mss: u64,
     pub rtt: Option<Duration>,
-    pub rate: Option<Sample>,
     /// The window may grow.
     pub grows: bool,
 }
@@ -55,15 +51,15 @@ impl Usage {
 
 impl Connection {
     /// Congestion control hears of an acknowledgement that told of anything.
-    pub(super) fn hear_delivered(&mut self, cx: &mut Context<'_>, heard: Heard) {
+    pub(super) fn hear_delivered(&mut self, cx: &mut Context<'_>, heard: Heard<'_>) {
         let round_starts = self.snd.una >= self.usage.round_end;
         if round_starts {
             self.usage.round_end = self.snd.nxt;
         }
         let ack = Acknowledged {
             now: cx.now,
-            bytes: heard.bytes,
-            lost: heard.lost,
+            bytes: heard.report.delivered,
+            lost: heard.report.lost.bytes,
             delivered: self.recovery.delivered(),
             marked: heard.marked,
             prior_in_flight: heard.prior_in_flight,
@@ -74,7 +70,7 @@ impl Connection {
             round_starts,
             cwnd_limited: self.cwnd_limited(),
             super_frames: self.super_frame.is_some(),
-            rate: heard.rate.as_ref().map(rate_sample),
+            rate: heard.report.rate.as_ref().map(rate_sample),
         };
         self.change_congestion(cx, self.why_window_grows(), |congestion, _now| {
             congestion.on_delivered(&ack);

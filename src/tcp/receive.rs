@@ -135,7 +135,7 @@ impl Receiver {
         let wnd = edge.saturating_sub(self.nxt);
         let unit = 1u64 << self.scale;
         // Rounded up, so that scaling never takes back what was offered.
-        let field = wnd.div_ceil(unit).min(u64::from(u16::MAX));
+        let field = ((wnd + unit - 1) >> self.scale).min(u64::from(u16::MAX));
         let told = self.nxt + field * unit;
         let whole = wish + u64::from(self.finished);
         self.edge = self.edge.max(if self.beyond_field { told.max(whole) } else { told });

@@ -124,8 +124,11 @@ impl Sender {
     /// RFC 9293 §3.9.1.2 (MUST-61): on the last of what is buffered, unless its writer has said that more comes; and
     /// again where it was the last when it was first sent.
     pub fn pushes(&mut self, start: u64, end: u64) -> bool {
-        if end == self.buffer.end() && self.unpushed != Some(end) && self.pushed.back().is_none_or(|last| *last < end) {
-            self.pushed.push_back(end);
+        if end == self.buffer.end() && self.unpushed != Some(end) {
+            if self.pushed.back().is_none_or(|last| *last < end) {
+                self.pushed.push_back(end);
+            }
+            return true;
         }
         let first = self.pushed.partition_point(|pushed| *pushed <= start);
         self.pushed.get(first).is_some_and(|pushed| *pushed <= end)
