@@ -149,6 +149,7 @@ impl Frame {
     ///
     /// # Panics
     /// When the headers together outgrow [`HEADROOM`], which only a bug can bring about.
+    #[inline]
     pub fn prepend(&mut self, header: &[u8]) {
         let end = self.start();
         let start = end.checked_sub(header.len()).expect("HEADROOM holds the largest headers of all layers");

@@ -147,17 +147,21 @@ impl Header {
 
     /// Writes the header as Ethernet II and lends the bytes to `prepend`.
     pub fn emit<R>(&self, prepend: impl FnOnce(&[u8]) -> R) -> R {
-        let mut bytes = [0; MIN_HEADER_LEN + MAX_TAGS * TAG_LEN];
-        bytes[..6].copy_from_slice(&self.destination.0);
-        bytes[6..12].copy_from_slice(&self.source.0);
-        let mut at = 12;
-        for tag in &self.tags {
-            bytes[at..at + 2].copy_from_slice(&tag.tag_type.to_be_bytes());
-            bytes[at + 2..at + TAG_LEN].copy_from_slice(&tag.control.to_be_bytes());
-            at += TAG_LEN;
+        let mut fixed = [0; MIN_HEADER_LEN];
+        fixed[..6].copy_from_slice(&self.destination.0);
+        fixed[6..12].copy_from_slice(&self.source.0);
+        fixed[12..].copy_from_slice(&self.ether_type.to_be_bytes());
+        // Nearly all headers are of this length, which is then known where they are copied.
+        if self.tags.is_empty() {
+            return prepend(&fixed);
         }
-        bytes[at..at + 2].copy_from_slice(&self.ether_type.to_be_bytes());
-        prepend(&bytes[..at + 2])
+        let mut bytes = SmallVec::<[u8; MIN_HEADER_LEN + MAX_TAGS * TAG_LEN]>::from_slice(&fixed[..12]);
+        for tag in &self.tags {
+            bytes.extend_from_slice(&tag.tag_type.to_be_bytes());
+            bytes.extend_from_slice(&tag.control.to_be_bytes());
+        }
+        bytes.extend_from_slice(&fixed[12..]);
+        prepend(&bytes)
     }
 }
 

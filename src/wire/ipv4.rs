@@ -129,7 +129,18 @@ impl Header {
     pub fn emit<R>(&self, prepend: impl FnOnce(&[u8]) -> R) -> R {
         assert!(self.options.len().is_multiple_of(4), "options are padded to words");
         debug_assert!(usize::from(self.fragment_offset).is_multiple_of(FRAGMENT_UNIT), "offsets count in eights");
-        let len = self.len();
+        let mut fixed = self.fixed();
+        // Of nearly all headers the length is known before they are: they are copied and summed up without a loop.
+        if self.options.is_empty() {
+            return prepend(fill_in_checksum(&mut fixed));
+        }
+        let mut bytes = SmallVec::<[u8; MAX_HEADER_LEN]>::from_slice(&fixed);
+        bytes.extend_from_slice(&self.options);
+        prepend(fill_in_checksum(&mut bytes))
+    }
+
+    /// All but the options and the checksum.
+    fn fixed(&self) -> [u8; MIN_HEADER_LEN] {
         let mut flags = self.fragment_offset / FRAGMENT_UNIT as u16;
         if self.dont_fragment {
             flags |= DONT_FRAGMENT;
@@ -137,8 +148,8 @@ impl Header {
         if self.more_fragments {
             flags |= MORE_FRAGMENTS;
         }
-        let mut bytes = [0; MAX_HEADER_LEN];
-        bytes[0] = 0x40 | (len / 4) as u8;
+        let mut bytes = [0; MIN_HEADER_LEN];
+        bytes[0] = 0x40 | (self.len() / 4) as u8;
         bytes[1] = self.traffic_class;
         bytes[2..4].copy_from_slice(&self.total_length.to_be_bytes());
         bytes[4..6].copy_from_slice(&self.identification.to_be_bytes());
@@ -147,11 +158,15 @@ impl Header {
         bytes[9] = self.protocol;
         bytes[12..16].copy_from_slice(&self.source.octets());
         bytes[16..20].copy_from_slice(&self.destination.octets());
-        bytes[MIN_HEADER_LEN..len].copy_from_slice(&self.options);
-        let checksum = Sum::default().plus(&bytes[..len]).checksum();
-        bytes[10..12].copy_from_slice(&checksum.to_be_bytes());
-        prepend(&bytes[..len])
+        bytes
     }
+}
+
+#[inline]
+fn fill_in_checksum(header: &mut [u8]) -> &[u8] {
+    let checksum = Sum::default().plus(header).checksum();
+    header[10..12].copy_from_slice(&checksum.to_be_bytes());
+    header
 }
 
 /// The header's bytes add up (RFC 791 §3.1).

@@ -14,8 +14,9 @@
 //! ```
 
 use super::field::Field;
-use super::tcp_options::{MAX_LEN, Options, OptionsError};
+use super::tcp_options::{LONE_TIMESTAMPS_LEN, MAX_LEN, Options, OptionsError};
 use etherparse::TcpHeaderSlice;
+use smallvec::SmallVec;
 use std::fmt;
 use std::ops::Range;
 use thiserror::Error;
@@ -193,20 +194,33 @@ impl Header {
 
     /// Writes the header and lends the bytes to `prepend`, which fills in the [`CHECKSUM`]: so far it is zero.
     pub fn emit<R>(&self, prepend: impl FnOnce(&mut [u8]) -> R) -> R {
+        // Of nearly all headers the length is known before they are: they are copied without a loop.
+        if let Some(options) = self.options.emit_lone_timestamps() {
+            let mut bytes = [0; MIN_HEADER_LEN + LONE_TIMESTAMPS_LEN];
+            bytes[..MIN_HEADER_LEN].copy_from_slice(&self.fixed(options.len()));
+            bytes[MIN_HEADER_LEN..].copy_from_slice(&options);
+            return prepend(&mut bytes);
+        }
         let options = self.options.emit();
-        let len = MIN_HEADER_LEN + options.len();
-        let mut bytes = [0; MAX_HEADER_LEN];
+        let mut bytes = SmallVec::<[u8; MAX_HEADER_LEN]>::from_slice(&self.fixed(options.len()));
+        bytes.extend_from_slice(&options);
+        prepend(&mut bytes)
+    }
+
+    /// All but the options, which have `options` bytes, and the checksum.
+    #[inline]
+    fn fixed(&self, options: usize) -> [u8; MIN_HEADER_LEN] {
+        let mut bytes = [0; MIN_HEADER_LEN];
         bytes[..2].copy_from_slice(&self.source_port.to_be_bytes());
         bytes[2..4].copy_from_slice(&self.destination_port.to_be_bytes());
         bytes[4..8].copy_from_slice(&self.seq.to_be_bytes());
         bytes[8..12].copy_from_slice(&self.ack.to_be_bytes());
         // The data offset counts in words.
-        let offset_and_flags = (len as u16 / 4) << 12 | self.flags.bits();
+        let offset_and_flags = ((MIN_HEADER_LEN + options) as u16 / 4) << 12 | self.flags.bits();
         bytes[12..14].copy_from_slice(&offset_and_flags.to_be_bytes());
         bytes[14..16].copy_from_slice(&self.window.to_be_bytes());
-        bytes[18..MIN_HEADER_LEN].copy_from_slice(&self.urgent.to_be_bytes());
-        bytes[MIN_HEADER_LEN..len].copy_from_slice(&options);
-        prepend(&mut bytes[..len])
+        bytes[18..].copy_from_slice(&self.urgent.to_be_bytes());
+        bytes
     }
 }
 

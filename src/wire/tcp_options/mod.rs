@@ -9,6 +9,8 @@ use thiserror::Error;
 
 /// The most option bytes that the data offset can name.
 pub const MAX_LEN: usize = 40;
+/// And those of a segment that has timestamps alone.
+pub const LONE_TIMESTAMPS_LEN: usize = 12;
 
 // RFC 9293 §3.2 (MUST-4), RFC 7323, RFC 2018, RFC 7413.
 const END: u8 = 0;
@@ -141,12 +143,6 @@ impl Options {
     ///
     /// SACK blocks that no longer fit into [`MAX_LEN`] are left out.
     pub fn emit(&self) -> OptionBytes {
-        if let Some(Timestamps { value, echo }) = self.lone_timestamps() {
-            let ([a, b, c, d], [e, f, g, h]) = (value.to_be_bytes(), echo.to_be_bytes());
-            return [NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, a, b, c, d, e, f, g, h][..]
-                .try_into()
-                .unwrap_or_default();
-        }
         let mut bytes = OptionBytes::new();
         match self.layout {
             Layout::Linux => {
@@ -179,15 +175,18 @@ impl Options {
         bytes
     }
 
-    /// Nearly all segments have these and no others.
-    fn lone_timestamps(&self) -> Option<Timestamps> {
+    /// The same of what nearly all segments have: timestamps and nothing else.
+    #[inline]
+    pub fn emit_lone_timestamps(&self) -> Option<[u8; LONE_TIMESTAMPS_LEN]> {
         let lone = self.mss.is_none()
             && self.window_scale.is_none()
             && !self.sack_permitted
             && self.sack.is_empty()
             && self.fast_open.is_none()
             && self.byte_counters.is_none();
-        self.timestamps.filter(|_| lone)
+        let Timestamps { value, echo } = self.timestamps.filter(|_| lone)?;
+        let ([a, b, c, d], [e, f, g, h]) = (value.to_be_bytes(), echo.to_be_bytes());
+        Some([NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, a, b, c, d, e, f, g, h])
     }
 
     fn emit_mss(&self, bytes: &mut OptionBytes) {
