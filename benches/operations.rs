@@ -13,7 +13,7 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use strata::event::{Context, FourTuple, SendReason};
-use strata::frame::Payload;
+use strata::frame::{Frame, Payload};
 use strata::pool::Pool;
 use strata::random::Random;
 use strata::stack::parts::Deadlines;
@@ -82,7 +82,9 @@ fn segments(group: &mut Group<'_>) {
             b.iter(|| {
                 let mut payload = Payload::default();
                 payload.push(data.clone());
-                emit(&mut cx, black_box(&tuple), black_box(&header), payload, SendReason::Data)
+                let mut frame = Frame::new(cx.begin_frame(), payload);
+                emit(&mut cx, &mut frame, black_box(&tuple), black_box(&header), SendReason::Data);
+                frame
             });
         });
     }

@@ -141,6 +141,17 @@ impl Frame {
         Frame { id, head: [0; HEADROOM], start: HEADROOM as u8, payload, offload: Offload::default(), ecn: 0 }
     }
 
+    /// Begins another frame in the same room: its payload, and no headers yet.
+    pub fn begin(&mut self, id: FrameId, payload: Payload) {
+        (self.id, self.start, self.payload) = (id, HEADROOM as u8, payload);
+        (self.offload, self.ecn) = (Offload::default(), 0);
+    }
+
+    /// Hands the frame on, and keeps the room for another to [`begin`](Frame::begin).
+    pub fn take(&mut self) -> Frame {
+        Frame { payload: std::mem::take(&mut self.payload), ..*self }
+    }
+
     pub fn id(&self) -> FrameId {
         self.id
     }

@@ -1,8 +1,8 @@
 //! A packet as transports see it, on the way up and on the way down.
 
-use crate::frame::{Checksum, Frame};
+use crate::frame::{Checksum, Frame, FrameId, Payload};
 use std::borrow::Cow;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::num::NonZeroU16;
 
 /// A whole packet on its way up, its IP header stripped. Its source is a unicast address, its destination one of
@@ -37,6 +37,22 @@ pub struct Outgoing {
     pub traffic_class: u8,
     pub dont_fragment: bool,
     pub frame: Frame,
+}
+
+/// One that nobody has written yet.
+impl Default for Outgoing {
+    fn default() -> Outgoing {
+        let nobody = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+        Outgoing {
+            source: nobody,
+            destination: nobody,
+            protocol: 0,
+            ttl: 0,
+            traffic_class: 0,
+            dont_fragment: false,
+            frame: Frame::new(FrameId::default(), Payload::default()),
+        }
+    }
 }
 
 impl Packet<'_> {

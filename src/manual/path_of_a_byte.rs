@@ -42,8 +42,8 @@
 //! 1. **The application** writes `HTTP/1.1 200 OK`. The bytes are copied into the send buffer, once, and stay there
 //!    until the peer has acknowledged them, in case they have to be sent again.
 //! 2. **TCP** is *polled for transmission*: it decides whether something may go now (the peer's window, the
-//!    congestion window, Nagle's algorithm) and how much. Then it makes a [`Frame`](crate::frame::Frame) whose payload
-//!    shares the bytes of the send buffer, and prepends its header.
+//!    congestion window, Nagle's algorithm) and how much. Then it begins a [`Frame`](crate::frame::Frame) whose payload
+//!    shares the bytes of the send buffer, and prepends its header. The frame stays where it is until it is complete.
 //! 3. **IPv4** finds the route, cuts the packet into fragments if it must and may, and prepends its header.
 //! 4. **Ethernet** needs the hardware address of the next hop. If it is known, the header is prepended at once. If
 //!    not, the frame waits in a bounded queue while ARP asks. See [neighbours](super::neighbours).

@@ -31,6 +31,8 @@ pub(super) struct Layers {
     pub strays: Strays,
     /// Datagrams, echo messages and errors, on their way down.
     outgoing: VecDeque<Outgoing>,
+    /// TCP's, on its way down: it is not moved until its frame is complete.
+    packet: Outgoing,
 }
 
 impl Layers {
@@ -60,6 +62,7 @@ impl Layers {
             ping: PingTable::new(config.share),
             strays: Strays::new(config.share),
             outgoing: VecDeque::new(),
+            packet: Outgoing::default(),
         }
     }
 
@@ -225,26 +228,26 @@ impl Layers {
                 leaves(cx, &frame);
                 return Some(frame);
             }
-            let mut packet = self.outgoing.pop_front().or_else(|| self.tcp.poll_transmit(cx))?;
-            if self.send(cx, &mut packet) {
-                leaves(cx, &packet.frame);
-                return Some(packet.frame);
-            }
-        }
-    }
-
-    /// True when the packet's frame is complete and to go at once.
-    fn send(&mut self, cx: &mut Context<'_>, packet: &mut Outgoing) -> bool {
-        cx.about(Some(packet.frame.id()));
-        match self.ip.send(cx, packet, &mut self.link) {
-            Ok(complete) => complete,
-            Err(SendError::FragmentationNeeded { mtu, .. }) => {
-                if let Some(tuple) = transport_ports(packet) {
-                    self.tcp.handle_too_large(&tuple, mtu);
+            let mut waiting = self.outgoing.pop_front();
+            let packet = match &mut waiting {
+                Some(packet) => packet,
+                None if self.tcp.poll_transmit(cx, &mut self.packet) => &mut self.packet,
+                None => return None,
+            };
+            cx.about(Some(packet.frame.id()));
+            match self.ip.send(cx, packet, &mut self.link) {
+                Ok(true) => {
+                    leaves(cx, &packet.frame);
+                    return Some(packet.frame.take());
                 }
-                false
+                Err(SendError::FragmentationNeeded { mtu, .. }) => {
+                    if let Some(tuple) = transport_ports(packet) {
+                        self.tcp.handle_too_large(&tuple, mtu);
+                    }
+                }
+                Ok(false) | Err(SendError::NoRoute { .. } | SendError::TooLong { .. }) => {}
             }
-            Err(SendError::NoRoute { .. } | SendError::TooLong { .. }) => false,
+            drop(packet.frame.take());
         }
     }
 

@@ -227,30 +227,31 @@ impl TcpTable {
         earliest([self.deadlines.next(), self.time_waits.next_deadline(), self.rest.next_deadline()])
     }
 
-    /// The next segment of any socket; those that have much to send take turns.
-    #[inline]
-    pub fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Option<Outgoing> {
+    /// Makes `packet` the next segment of any socket; those that have much to send take turns. False when there is none.
+    pub fn poll_transmit(&mut self, cx: &mut Context<'_>, packet: &mut Outgoing) -> bool {
         if let Some(Reply { tuple, header, why, ttl, traffic_class }) = self.replies.pop_front() {
-            let frame = emit(cx, &tuple, &header, Payload::default(), why);
-            return Some(outgoing(&tuple, (ttl, traffic_class), frame));
+            packet.frame.begin(cx.begin_frame(), Payload::default());
+            emit(cx, &mut packet.frame, &tuple, &header, why);
+            address(packet, &tuple, (ttl, traffic_class));
+            return true;
         }
         while let Some(id) = self.ready.pop_front() {
             let Some(socket) = self.sockets.get_mut(id) else { continue };
-            let (frame, more) = match &mut socket.shape {
-                Shape::Opening(opening) => (opening.poll_transmit(cx), true),
+            let (sends, more) = match &mut socket.shape {
+                Shape::Opening(opening) => (opening.poll_transmit(cx, &mut packet.frame), true),
                 Shape::Connection(connection) if connection.may_have_something_to_send() => {
-                    let frame = connection.poll_transmit(cx);
-                    (frame, connection.may_go_on_sending(cx.now))
+                    let sends = connection.poll_transmit(cx, &mut packet.frame);
+                    (sends, connection.may_go_on_sending(cx.now))
                 }
-                Shape::Connection(_) | Shape::Resting(_) | Shape::Failed { .. } => (None, false),
+                Shape::Connection(_) | Shape::Resting(_) | Shape::Failed { .. } => (false, false),
             };
-            let packet = frame.map(|frame| {
+            if sends {
                 let Config { ttl, traffic_class, .. } = *socket.config();
-                outgoing(&socket.tuple(), (ttl, traffic_class), frame)
-            });
-            if packet.is_some() && more {
+                address(packet, &socket.tuple(), (ttl, traffic_class));
+            }
+            if sends && more {
                 self.ready.push_back(id);
-                return packet;
+                return true;
             }
             // What is left has to wait for something to happen.
             socket.ready = false;
@@ -260,12 +261,12 @@ impl TcpTable {
             if released {
                 self.shrink_to_time_wait(cx, id);
             }
-            if packet.is_some() {
-                return packet;
+            if sends {
+                return true;
             }
         }
         self.rest.date(cx.now);
-        None
+        false
     }
 
     pub fn memory(&self) -> Memory {
@@ -362,15 +363,14 @@ fn parse<'p>(packet: &'p Packet<'_>) -> Result<Segment<'p>, DropReason> {
     }
 }
 
-fn outgoing(tuple: &FourTuple, (ttl, traffic_class): (u8, u8), frame: crate::frame::Frame) -> Outgoing {
-    Outgoing {
-        source: tuple.local.ip(),
-        destination: tuple.remote.ip(),
-        protocol: protocol::TCP,
-        ttl,
-        traffic_class: if frame.ecn == 0 { traffic_class } else { traffic_class & !ECN | frame.ecn },
-        // RFC 1191 §3: the path tells when a segment is too large.
-        dont_fragment: true,
-        frame,
-    }
+/// Says to IP where the segment in the packet's frame is to go, and how.
+fn address(packet: &mut Outgoing, tuple: &FourTuple, (ttl, traffic_class): (u8, u8)) {
+    (packet.source, packet.destination) = (tuple.local.ip(), tuple.remote.ip());
+    (packet.protocol, packet.ttl) = (protocol::TCP, ttl);
+    packet.traffic_class = match packet.frame.ecn {
+        0 => traffic_class,
+        ecn => traffic_class & !ECN | ecn,
+    };
+    // RFC 1191 §3: the path tells when a segment is too large.
+    packet.dont_fragment = true;
 }

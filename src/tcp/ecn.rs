@@ -148,18 +148,17 @@ impl Connection {
     }
 
     /// That acknowledgement: of less than has come, and with the other mark.
-    pub(super) fn send_acknowledgement_before(&mut self, cx: &mut Context<'_>, nxt: u64) -> Frame {
+    pub(super) fn send_acknowledgement_before(&mut self, cx: &mut Context<'_>, frame: &mut Frame, nxt: u64) {
         let why = self.rcv.ack_due;
         if let Some(ecn) = &mut self.ecn {
             (ecn.before, ecn.echoes) = (None, !ecn.echoes);
         }
         let header = Header { ack: Seq::at(nxt).0, ..self.header(cx, Flags::ACK, self.snd.acceptable(), true) };
-        let frame = self.build(cx, header, Payload::default(), SendReason::CongestionEcho);
+        self.build(cx, frame, header, Payload::default(), SendReason::CongestionEcho);
         if let Some(ecn) = &mut self.ecn {
             ecn.echoes = !ecn.echoes;
         }
         (self.rcv.ack_due, self.rcv.last_ack_sent) = (why, nxt);
-        frame
     }
 
     /// For [`Info`](super::Info).

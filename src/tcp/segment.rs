@@ -2,7 +2,7 @@
 
 use super::seq::Seq;
 use crate::event::{Context, Event, FourTuple, Layer, SendReason, TcpEvent};
-use crate::frame::{Checksum, Frame, Payload};
+use crate::frame::{Checksum, Frame};
 use crate::wire::checksum::Sum;
 use crate::wire::tcp::{CHECKSUM, Flags, Header};
 
@@ -71,9 +71,8 @@ impl Segment<'_> {
     }
 }
 
-/// Prepends the TCP header to a payload: the first step down. The frame becomes the one that events are about.
-pub fn emit(cx: &mut Context<'_>, tuple: &FourTuple, header: &Header, payload: Payload, why: SendReason) -> Frame {
-    let mut frame = Frame::new(cx.begin_frame(), payload);
+/// Prepends the TCP header to a frame that has only its payload: the first step down.
+pub fn emit(cx: &mut Context<'_>, frame: &mut Frame, tuple: &FourTuple, header: &Header, why: SendReason) {
     let len = frame.payload().len();
     cx.tell(|| Event::Tcp { connection: *tuple, event: TcpEvent::SegmentSent { seq: header.seq, len, why } });
     header.emit(|bytes| {
@@ -92,5 +91,4 @@ pub fn emit(cx: &mut Context<'_>, tuple: &FourTuple, header: &Header, payload: P
         frame.offload.checksum = Checksum::Partial { start: 0, offset: CHECKSUM.start as u16 };
     }
     cx.tell(|| Event::Prepended { layer: Layer::Tcp, header: frame.headers(), payload: len });
-    frame
 }

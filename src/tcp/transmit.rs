@@ -15,8 +15,8 @@ use crate::wire::tcp_options::{Options, Timestamps};
 use std::num::NonZeroU16;
 
 impl Connection {
-    /// Builds the next segment that should leave now.
-    pub fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Option<Frame> {
+    /// Builds the next segment that should leave now, in `frame`. False when there is none.
+    pub fn poll_transmit(&mut self, cx: &mut Context<'_>, frame: &mut Frame) -> bool {
         let mut next = self.next();
         if self.recovery.is_empty() && matches!(next, Next::New { .. }) && self.resume(cx) {
             next = self.next();
@@ -24,30 +24,31 @@ impl Connection {
         match next {
             Next::Reset(why) => {
                 self.pending.reset = None;
-                Some(match self.pending.reset_at.take() {
-                    Some(position) => self.send_control(cx, Flags::RST, position, why),
-                    None => self.send_control(cx, Flags::RST | Flags::ACK, self.snd.acceptable(), why),
-                })
+                match self.pending.reset_at.take() {
+                    Some(position) => self.send_control(cx, frame, Flags::RST, position, why),
+                    None => self.send_control(cx, frame, Flags::RST | Flags::ACK, self.snd.acceptable(), why),
+                }
             }
-            Next::Again { start, end, why } => Some(self.send_again(cx, start, end, why)),
-            Next::New { end } => Some(self.send_new(cx, end, SendReason::Data)),
-            Next::TailLossProbe { start, end } => Some(self.send_probe(cx, start, end)),
+            Next::Again { start, end, why } => self.send_again(cx, frame, start, end, why),
+            Next::New { end } => self.send_new(cx, frame, end, SendReason::Data),
+            Next::TailLossProbe { start, end } => self.send_probe(cx, frame, start, end),
             Next::WindowProbe => {
                 self.pending.window_probe = false;
-                Some(self.send_window_probe(cx))
+                self.send_window_probe(cx, frame);
             }
             Next::Keepalive => {
                 self.pending.keepalive = false;
                 // RFC 9293 §3.8.4 (SHLD-12): no data, one before what is expected, so that it must be answered.
-                Some(self.send_control(cx, Flags::ACK, self.snd.nxt - 1, SendReason::Keepalive))
+                self.send_control(cx, frame, Flags::ACK, self.snd.nxt - 1, SendReason::Keepalive);
             }
-            Next::AcknowledgementBefore(nxt) => Some(self.send_acknowledgement_before(cx, nxt)),
-            Next::Acknowledgement(why) => Some(self.send_acknowledgement(cx, why)),
+            Next::AcknowledgementBefore(nxt) => self.send_acknowledgement_before(cx, frame, nxt),
+            Next::Acknowledgement(why) => self.send_acknowledgement(cx, frame, why),
             Next::Nothing => {
                 self.note_held(cx);
-                None
+                return false;
             }
         }
+        true
     }
 
     /// Might anything go out, or a timer have to be armed for what cannot? Cheap enough to ask after every event;
@@ -69,7 +70,7 @@ impl Connection {
         may
     }
 
-    fn send_new(&mut self, cx: &mut Context<'_>, end: u64, why: SendReason) -> Frame {
+    fn send_new(&mut self, cx: &mut Context<'_>, frame: &mut Frame, end: u64, why: SendReason) {
         let start = self.snd.nxt;
         let data = end.min(self.snd.buffer.end()) - start.min(self.snd.buffer.end());
         let why = if data == 0 { SendReason::Fin } else { why };
@@ -86,56 +87,53 @@ impl Connection {
         self.snd.advance(end);
         let count = data.div_ceil(mss).max(1) as u32;
         self.recovery.on_sent(start, end, count, cx.now);
-        let frame = self.send_range(cx, start, end, why);
+        self.send_range(cx, frame, start, end, why);
         self.pace(cx, data);
         self.after_data(cx, mss);
         if matches!(why, SendReason::Data | SendReason::Fin) {
             self.arm_probe(cx);
         }
-        frame
     }
 
-    fn send_probe(&mut self, cx: &mut Context<'_>, start: u64, end: u64) -> Frame {
+    fn send_probe(&mut self, cx: &mut Context<'_>, frame: &mut Frame, start: u64, end: u64) {
         let again = start < self.snd.nxt;
         // RFC 8985 §7.3: the retransmission timer starts anew with the probe.
         self.timers.stop(TimerKind::Retransmission);
-        let frame = if again {
-            self.send_again(cx, start, end, SendReason::TailLossProbe)
+        if again {
+            self.send_again(cx, frame, start, end, SendReason::TailLossProbe);
         } else {
-            self.send_new(cx, end, SendReason::TailLossProbe)
-        };
+            self.send_new(cx, frame, end, SendReason::TailLossProbe);
+        }
         self.recovery.on_probe_sent(self.snd.nxt, again);
-        frame
     }
 
-    fn send_again(&mut self, cx: &mut Context<'_>, start: u64, end: u64, why: SendReason) -> Frame {
+    fn send_again(&mut self, cx: &mut Context<'_>, frame: &mut Frame, start: u64, end: u64, why: SendReason) {
         self.totals.retransmissions += 1;
         self.doubt_option_on_data(cx, start);
         self.totals.bytes_retransmitted += end.min(self.snd.buffer.end()).saturating_sub(start);
         let first = self.recovery.on_retransmitted(start, end, cx.now);
-        let frame = self.send_range(cx, start, end, why);
+        self.send_range(cx, frame, start, end, why);
         self.pace(cx, end - start);
         if first {
             // As Linux: the first segment has its full time again.
             self.timers.stop(TimerKind::Retransmission);
         }
         self.after_data(cx, self.effective_mss() as u64);
-        frame
     }
 
     /// RFC 9293 §3.8.6.1: at least one octet, new or old, that the peer must answer.
-    fn send_window_probe(&mut self, cx: &mut Context<'_>) -> Frame {
+    fn send_window_probe(&mut self, cx: &mut Context<'_>, frame: &mut Frame) {
         let una = self.snd.una;
         if self.config.empty_window_probes {
-            return self.send_control(cx, Flags::ACK, una - 1, SendReason::ZeroWindowProbe);
+            return self.send_control(cx, frame, Flags::ACK, una - 1, SendReason::ZeroWindowProbe);
         }
         if self.recovery.is_empty() {
-            let frame = self.send_new(cx, una + 1, SendReason::ZeroWindowProbe);
+            self.send_new(cx, frame, una + 1, SendReason::ZeroWindowProbe);
             self.stop_timer(cx, TimerKind::Retransmission);
-            return frame;
+            return;
         }
         self.recovery.on_retransmitted(una, una + 1, cx.now);
-        self.send_range(cx, una, una + 1, SendReason::ZeroWindowProbe)
+        self.send_range(cx, frame, una, una + 1, SendReason::ZeroWindowProbe);
     }
 
     /// RFC 6298 §5.1: whenever data is sent and the timer does not run, it is started.
@@ -148,7 +146,7 @@ impl Connection {
     }
 
     /// The data and perhaps the FIN at positions `start..end`.
-    fn send_range(&mut self, cx: &mut Context<'_>, start: u64, end: u64, why: SendReason) -> Frame {
+    fn send_range(&mut self, cx: &mut Context<'_>, frame: &mut Frame, start: u64, end: u64, why: SendReason) {
         let data_end = end.min(self.snd.buffer.end());
         let payload = self.snd.buffer.slice(start.min(data_end), data_end);
         let mut flags = Flags::ACK;
@@ -164,32 +162,38 @@ impl Connection {
             flags |= self.take_cwr();
         }
         let (len, header) = (payload.len(), self.header(cx, flags, start, payload.is_empty()));
-        let mut frame = self.build(cx, header, payload, why);
+        self.build(cx, frame, header, payload, why);
         frame.ecn = if capable { ECT_0 } else { 0 };
         if len > 0 {
             let options = frame.headers().len() - MIN_HEADER_LEN;
             let data = frame.offload.segment_size.map_or(len, |size| usize::from(size.get()));
             self.path_mtu.on_sent(headers(self.tuple.remote.ip()) + options + data, start + data as u64);
         }
-        frame
     }
 
-    fn send_acknowledgement(&mut self, cx: &mut Context<'_>, why: SendReason) -> Frame {
+    fn send_acknowledgement(&mut self, cx: &mut Context<'_>, frame: &mut Frame, why: SendReason) {
         let unheard = matches!(self.state, State::FinWait1 | State::Closing | State::LastAck);
         match self.snd.fin.filter(|fin| unheard && self.snd.nxt > *fin) {
             Some(fin) if self.config.acks_repeat_fin && !answers_nonsense(why) => {
-                self.send_control(cx, Flags::FIN | Flags::ACK, fin, why)
+                self.send_control(cx, frame, Flags::FIN | Flags::ACK, fin, why);
             }
-            Some(_) | None => self.send_control(cx, Flags::ACK, self.snd.acceptable(), why),
+            Some(_) | None => self.send_control(cx, frame, Flags::ACK, self.snd.acceptable(), why),
         }
     }
 
-    fn send_control(&mut self, cx: &mut Context<'_>, flags: Flags, position: u64, why: SendReason) -> Frame {
+    fn send_control(&mut self, cx: &mut Context<'_>, frame: &mut Frame, flags: Flags, position: u64, why: SendReason) {
         let header = self.header(cx, flags, position, true);
-        self.build(cx, header, Payload::default(), why)
+        self.build(cx, frame, header, Payload::default(), why);
     }
 
-    pub(super) fn build(&mut self, cx: &mut Context<'_>, header: Header, payload: Payload, why: SendReason) -> Frame {
+    pub(super) fn build(
+        &mut self,
+        cx: &mut Context<'_>,
+        frame: &mut Frame,
+        header: Header,
+        payload: Payload,
+        why: SendReason,
+    ) {
         // Of this segment: the next one's options may be others.
         let mss = self.snd.mss().saturating_sub(header.options.len()).max(1);
         let segments = payload.len().div_ceil(mss).max(1);
@@ -201,11 +205,11 @@ impl Connection {
         }
         self.rcv.on_ack_sent();
         self.stop_timer(cx, TimerKind::DelayedAck);
-        let mut frame = emit(cx, &self.tuple, &header, payload, why);
+        frame.begin(cx.begin_frame(), payload);
+        emit(cx, frame, &self.tuple, &header, why);
         if segments > 1 {
             frame.offload.segment_size = u16::try_from(mss).ok().and_then(NonZeroU16::new);
         }
-        frame
     }
 
     pub(super) fn header(&mut self, cx: &Context<'_>, mut flags: Flags, position: u64, pure: bool) -> Header {

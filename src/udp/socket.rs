@@ -349,7 +349,8 @@ impl Socket {
         let routed = ip.source_for(destination).ok_or(no_route)?;
         let source = if self.local.ip().is_unspecified() { routed } else { self.local.ip() };
         let source = SocketAddr::new(source, self.local.port());
-        let outgoing = build(cx, source, to, Bytes::copy_from_slice(data), segment_size);
-        Ok(Outgoing { ttl: self.config.ttl, traffic_class: self.config.traffic_class, ..outgoing })
+        let mut outgoing = build(cx, source, to, Bytes::copy_from_slice(data), segment_size);
+        (outgoing.ttl, outgoing.traffic_class) = (self.config.ttl, self.config.traffic_class);
+        Ok(outgoing)
     }
 }

@@ -17,17 +17,23 @@ impl Opening {
         self.syn_due || self.ack_due.is_some() || self.early().is_some_and(Connection::may_have_something_to_send)
     }
 
-    pub fn poll_transmit(&mut self, cx: &mut Context<'_>) -> Option<Frame> {
+    /// Builds the next segment that should leave now, in `frame`, as a connection does.
+    pub fn poll_transmit(&mut self, cx: &mut Context<'_>, frame: &mut Frame) -> bool {
         if std::mem::take(&mut self.syn_due) {
-            return Some(self.send_syn(cx));
+            self.send_syn(cx, frame);
+            return true;
         }
-        let Some(why) = self.ack_due.take() else { return self.early_mut()?.poll_transmit(cx) };
+        let Some(why) = self.ack_due.take() else {
+            return self.early_mut().is_some_and(|early| early.poll_transmit(cx, frame));
+        };
         self.has_acknowledged = true;
         let header = Header { options: self.timestamps_only(cx), ..self.header(1, Flags::ACK) };
-        Some(emit(cx, &self.tuple, &header, Payload::default(), why))
+        frame.begin(cx.begin_frame(), Payload::default());
+        emit(cx, frame, &self.tuple, &header, why);
+        true
     }
 
-    fn send_syn(&mut self, cx: &mut Context<'_>) -> Frame {
+    fn send_syn(&mut self, cx: &mut Context<'_>, frame: &mut Frame) {
         let answers = self.state == State::SynReceived;
         let flags = if answers { Flags::SYN | Flags::ACK } else { Flags::SYN } | self.ecn_flags(answers);
         let mut options = Options { fast_open: self.fast_option(), ..self.syn_options(cx, answers) };
@@ -59,10 +65,10 @@ impl Opening {
             early.rcv.on_ack_sent();
         }
         self.syn_len = headers(self.tuple.remote.ip()) + header.options.len() + payload.len();
-        let frame = emit(cx, &self.tuple, &header, payload, why);
+        frame.begin(cx.begin_frame(), payload);
+        emit(cx, frame, &self.tuple, &header, why);
         self.tell(cx, offered);
         self.tell(cx, TcpEvent::TimerSet { timer: TimerKind::Retransmission, at: self.deadline });
-        frame
     }
 
     /// What we offer, or in an answer: what both sides want (RFC 7323 §2.2 and §3.2, RFC 2018 §2). The MSS stands

@@ -18,7 +18,7 @@ use super::fold::tests::refold;
 use super::opening::{Opening, Outcome, Secrets};
 use super::{Arrival, Config, Connection, Segment, State, Writing};
 use crate::event::{CloseReason, Context, FourTuple};
-use crate::frame::Frame;
+use crate::frame::{Frame, FrameId, Payload};
 use crate::pool::Pool;
 use crate::random::Random;
 use crate::time::Instant;
@@ -247,11 +247,13 @@ impl End {
     }
 
     fn poll(&mut self) -> Option<Frame> {
-        self.with(|shape, cx| match shape {
-            Shape::Opening(opening) => opening.poll_transmit(cx),
-            Shape::Connection(connection) => connection.poll_transmit(cx),
-            Shape::Over(_) => None,
-        })
+        let mut frame = Frame::new(FrameId::default(), Payload::default());
+        let sends = self.with(|shape, cx| match shape {
+            Shape::Opening(opening) => opening.poll_transmit(cx, &mut frame),
+            Shape::Connection(connection) => connection.poll_transmit(cx, &mut frame),
+            Shape::Over(_) => false,
+        });
+        sends.then_some(frame)
     }
 
     fn text(&self, header: &Header, len: usize) -> String {
