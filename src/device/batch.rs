@@ -7,16 +7,10 @@ use std::io;
 /// A batch of super-frames is full before it outgrows the processor's cache: who handles it finds it there.
 const BATCH_BYTES: usize = 128 * 1024;
 
-/// A frame of up to so many bytes is copied out of the buffer that it was read into, and the next is read into the same:
-/// small frames then lie close together, and what they are read into stays in the processor's first cache.
-const SMALL: usize = 512;
-
 /// Frames that have arrived, in buffers that are used again and again.
 #[derive(Debug)]
 pub struct Batch {
     pub(super) slots: Vec<Slot>,
-    /// What the next frame is read into.
-    reading: BytesMut,
     len: usize,
     limit: usize,
     bytes: usize,
@@ -36,7 +30,7 @@ pub(super) struct Slot {
 impl Batch {
     /// A batch that takes up to `limit` frames.
     pub fn new(limit: usize) -> Batch {
-        Batch { slots: Vec::new(), reading: BytesMut::new(), len: 0, limit, bytes: 0, cut_short: false }
+        Batch { slots: Vec::new(), len: 0, limit, bytes: 0, cut_short: false }
     }
 
     /// It takes no more this time; the device may hold more.
@@ -73,14 +67,8 @@ impl Batch {
         if self.len == self.slots.len() {
             self.slots.push(Slot::default());
         }
-        let Some(offload) = fill(&mut self.reading)? else { return Ok(false) };
         let slot = &mut self.slots[self.len];
-        if self.reading.len() <= SMALL {
-            slot.buffer.clear();
-            slot.buffer.extend_from_slice(&self.reading);
-        } else {
-            std::mem::swap(&mut slot.buffer, &mut self.reading);
-        }
+        let Some(offload) = fill(&mut slot.buffer)? else { return Ok(false) };
         (slot.offload, slot.joined) = (offload, false);
         self.len += 1;
         self.bytes += slot.buffer.len();
