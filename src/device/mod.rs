@@ -28,6 +28,8 @@ pub mod offload;
 #[cfg(target_os = "linux")]
 pub mod packet;
 #[cfg(target_os = "linux")]
+pub(crate) mod steering;
+#[cfg(target_os = "linux")]
 pub(crate) mod system;
 #[cfg(target_os = "linux")]
 pub mod tap;

@@ -8,6 +8,7 @@
 
 use super::expected::Expected;
 use super::netlink::Netlink;
+use super::steering::Steering;
 use super::system::{interface, tun};
 use super::transmit::{self, Writer};
 use super::virtio::{self, Waiting};
@@ -38,6 +39,7 @@ pub struct Tap {
     expected: Expected,
     waiting: Waiting,
     writer: Writer,
+    steering: Option<Steering>,
     lost: u64,
 }
 
@@ -134,6 +136,7 @@ impl Tap {
             expected: Expected::of(offload),
             waiting: Waiting::default(),
             writer: Writer::new(offload),
+            steering: None,
             lost: 0,
         };
         tun::set_offloads(tap.node.as_fd(), offload)
@@ -154,6 +157,13 @@ impl Tap {
         // A kernel that does not say takes what every kernel takes.
         let big = Netlink::open().and_then(|mut netlink| netlink.is_the_end_for_long_trains(index)).unwrap_or(false);
         self.longest = if big { BIG_TCP } else { SUPER_FRAME };
+        Ok(())
+    }
+
+    /// From now on the kernel takes in our frames on other processors than that of the thread which writes them, while that
+    /// thread is busy and as far as it may run on several, unless somebody has chosen the processors already. Needs root.
+    pub fn steer(&mut self) -> io::Result<()> {
+        self.steering = Steering::of(&self.name)?;
         Ok(())
     }
 
@@ -206,7 +216,10 @@ impl Device for Tap {
         read
     }
 
-    fn transmit(&mut self, _: Instant, frames: &mut VecDeque<Frame>) -> io::Result<()> {
+    fn transmit(&mut self, now: Instant, frames: &mut VecDeque<Frame>) -> io::Result<()> {
+        if let Some(steering) = &mut self.steering {
+            steering.follow(now);
+        }
         let (node, plain, writer) = (self.node.as_fd(), !self.offload, &mut self.writer);
         let sent = transmit::each(frames, |frame| virtio::send(node, frame, plain, writer));
         sent.map_err(|error| if error.raw_os_error() == Some(libc::EBADFD) { gone(&self.name) } else { error })

@@ -96,6 +96,25 @@
 //! file the kernel does not have in memory; the rest it reads in place.
 //! Tasks that give way, or wake each other, have a few rounds and then the device has its turn. One that panics ends alone.
 //!
+//! ## Whose processor
+//!
+//! What the kernel's TCP does with a frame of ours, up to waking the program that waits for it, it does within the `write`
+//! that brings the frame: it is the time of the stack's thread, and where requests are answered it is most of it. The kernel
+//! can do that on other processors (*receive packet steering*: a mask, `rps_cpus`, for each queue of an interface). For a
+//! TAP of our own it is told to while the stack's thread is busy, running for at least 85 of 100 ms, until it runs for less
+//! than 50: on the processors on which that thread may run, without the one on which it does. What came of it is
+//! [measured](crate::manual::speed).
+//!
+//! It is not always so, for it is not always good. A lone round trip is shortest where client and stack share a processor,
+//! and would take twice as long. A TAP that somebody else made, or whose processors somebody has chosen
+//! (`net.core.rps_default_mask`), stays as it is; who pins the stack's thread (`taskset`) keeps it from other processors;
+//! `--steering off` leaves everything where it was. Plain frames are never steered: another processor takes no more than a
+//! thousand into its queue (`net.core.netdev_max_backlog`), and of 1500 bytes each a window has more. With several queues
+//! each has a thread that needs a processor. An ordinary user has no say in it: the kernel asks for root.
+//!
+//! Frames of one connection stay in order, but when the choice changes. Those of different connections may be seen by
+//! `tcpdump` on the TAP in another order than that in which they were sent; a capture of ours knows the right one.
+//!
 //! ## Several queues
 //!
 //! `--queues N` makes a TAP of N queues and a stack with a thread for each: [`Driver::start_queues`](crate::runtime::Driver::start_queues).

@@ -23,6 +23,9 @@ cases! {
     Root links::a_name_in_use_is_told;
     Root links::a_tap_that_is_set_up_already_is_left_as_it_is;
     Root links::a_tap_that_is_gone_is_told;
+    Root links::the_kernel_receives_elsewhere_while_the_stack_is_busy;
+    Root links::processors_that_somebody_chose_stay;
+    User links::an_ordinary_user_chooses_no_processors;
     User offloads::checksums_stay_partial_on_a_veth_pair;
     Root offloads::checksums_stay_partial_on_a_tap;
     Root offloads::frames_without_offloads_are_plain;

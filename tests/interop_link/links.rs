@@ -2,8 +2,11 @@
 
 use crate::big_tcp;
 use crate::cases::*;
+use std::process::Command;
+use std::time::{Duration, Instant};
 use strata::device::tap::Tap;
 use strata::device::{Batch, Device};
+use strata::runtime::Clock;
 use strata::runtime::sandbox::{self, Config, LinkRequest, Rung, Step};
 
 pub fn a_tap_reaches_the_kernel() {
@@ -89,4 +92,79 @@ pub fn a_tap_that_is_gone_is_told() {
     ip("link delete dev strata0");
     let error = device.receive(strata::time::Instant::ZERO, &mut Batch::new(1)).expect_err("it is gone");
     assert_eq!(error.to_string(), "the interface strata0 is gone");
+}
+
+/// On which processors the kernel receives from an interface of this namespace.
+fn processors(interface: &str) -> u32 {
+    let mask = shell(&format!("cat {}", rps_cpus(interface)));
+    u32::from_str_radix(mask.trim(), 16).expect("a mask of at most 32 processors")
+}
+
+fn rps_cpus(interface: &str) -> String {
+    format!("/sys/class/net/{interface}/queues/rx-0/rps_cpus")
+}
+
+/// Those on which this thread may run.
+fn allowed() -> u32 {
+    let allowed = rustix::thread::sched_getaffinity(None).expect("where this thread may run");
+    (0..32).filter(|processor| allowed.is_set(*processor)).map(|processor| 1 << processor).sum()
+}
+
+/// With what this namespace has of `/sys`.
+fn shell(command: &str) -> String {
+    let command = format!("mount -t sysfs sysfs /sys && {command}");
+    let output = Command::new("unshare").args(["--mount", "sh", "-c", &command]).output().expect("util-linux");
+    assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// Sends nothing for a while, in which this thread is busy with that or sleeps.
+fn pass_time(device: &mut dyn Device, busy: bool) {
+    let (clock, began) = (Clock::real(), Instant::now());
+    while began.elapsed() < Duration::from_millis(100) {
+        device.transmit(clock.now(), &mut [].into()).expect("nothing to send");
+        if !busy {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+/// The same until the kernel receives on so many processors. Others may have ours meanwhile, and so it takes patience.
+fn until_received_on(count: u32, device: &mut dyn Device, busy: bool) {
+    let began = Instant::now();
+    while processors("strata0").count_ones() != count {
+        assert!(began.elapsed() < Duration::from_secs(20), "not {count}, but {:b}", processors("strata0"));
+        pass_time(device, busy);
+    }
+}
+
+pub fn the_kernel_receives_elsewhere_while_the_stack_is_busy() {
+    let mut opened = open(LinkRequest::Tap { name: None }, true);
+    assert!(opened.plan.steps.contains(&Step::Steer { name: "strata0".into() }));
+    assert_eq!(opened.standing.warnings, Vec::<String>::new());
+    let device = opened.device.as_mut();
+    exchange(device);
+    assert_eq!(processors("strata0"), 0, "at first it is not");
+    until_received_on(allowed().count_ones() - 1, device, true);
+    exchange(device);
+    until_received_on(0, device, false);
+}
+
+pub fn processors_that_somebody_chose_stay() {
+    sandbox::enter(false).expect("root may");
+    std::fs::write("/proc/sys/net/core/rps_default_mask", "1").expect("root may");
+    let mut opened = open(LinkRequest::Tap { name: None }, false);
+    assert_eq!(processors("strata0"), 1);
+    pass_time(opened.device.as_mut(), true);
+    pass_time(opened.device.as_mut(), false);
+    assert_eq!(processors("strata0"), 1);
+}
+
+pub fn an_ordinary_user_chooses_no_processors() {
+    // Who may not is not told that it failed.
+    let steps = sandbox::plan(Rung::OwnTap, &Config::default()).steps;
+    assert!(!steps.iter().any(|step| matches!(step, Step::Steer { .. })));
+    sandbox::enter(true).expect("user namespaces are allowed");
+    let steps = sandbox::plan(Rung::Present, &Config::default()).steps;
+    assert!(!steps.iter().any(|step| matches!(step, Step::Steer { .. })));
 }

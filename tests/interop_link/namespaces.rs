@@ -151,6 +151,8 @@ pub fn the_doctor_finds_everything_well() {
         assert!(finding.works && finding.mend.is_none(), "{finding:?}");
     }
     assert!(finding(Subject::TunNode).works && finding(Subject::UserNamespaces).works);
+    let several = std::thread::available_parallelism().is_ok_and(|count| count.get() > 1);
+    assert_eq!(finding(Subject::Steering).works, several);
     assert_eq!(ip("link"), before, "and leaves nothing behind");
     assert!(finding(Subject::Rung(Rung::OwnVeth)).why.ends_with("the kernel answers at 192.0.2.1"));
 }
@@ -164,6 +166,8 @@ pub fn the_doctor_names_what_is_missing() {
         assert_eq!((&tap.why, &tap.mend), (&node.why, &node.mend));
         assert!(node.mend.is_some(), "{node:?}");
     }
+    let steering = finding(Subject::Steering);
+    assert_eq!((steering.works, steering.why.as_str()), (false, "needs root"));
     let present = finding(Subject::Rung(Rung::Present));
     assert!(!present.works && present.mend.is_some(), "{present:?}");
     for rung in [Rung::OwnVeth, Rung::InProcess] {

@@ -43,6 +43,12 @@ pub struct HostOptions {
     #[arg(long, value_name = "on|off", default_value = "on")]
     pub offload: Switch,
 
+    /// While the stack is busy, let the kernel take in its frames on other processors, where this user may choose them
+    ///
+    /// Else what the kernel's TCP does with a frame is done in the call that writes it, and the stack's thread waits.
+    #[arg(long, value_name = "on|off", default_value = "on")]
+    pub steering: Switch,
+
     /// How many queues serve the link, each with a thread and a share of the connections; more than one needs a TAP
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub queues: u16,
@@ -116,9 +122,9 @@ impl HostOptions {
     /// How the two ends of the link are set up; `in_process` says whether it may end in this process.
     pub fn link_config(&self, in_process: bool) -> sandbox::Config {
         let (addresses, mtu) = (self.addresses.clone(), self.mtu as usize);
-        let offload = self.offload == Switch::On;
+        let (offload, steering) = (self.offload == Switch::On, self.steering == Switch::On);
         let queues = usize::from(self.queues);
-        sandbox::Config { addresses, mtu, offload, queues, in_process, ..sandbox::Config::default() }
+        sandbox::Config { addresses, mtu, offload, steering, queues, in_process, ..sandbox::Config::default() }
     }
 
     /// The host at the other end of an in-process link: where on another link the kernel would be.

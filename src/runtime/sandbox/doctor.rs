@@ -23,6 +23,8 @@ pub enum Subject {
     /// `/dev/net/tun`
     TunNode,
     UserNamespaces,
+    /// The kernel's part of a busy stack on other processors.
+    Steering,
     /// A program that is good to have.
     Tool(&'static str),
 }
@@ -33,6 +35,7 @@ impl fmt::Display for Subject {
             Subject::Rung(rung) => write!(f, "link {}: {rung}", rung.number()),
             Subject::TunNode => f.write_str(NODE),
             Subject::UserNamespaces => f.write_str("user namespaces"),
+            Subject::Steering => f.write_str("receive packet steering"),
             Subject::Tool(name) => f.write_str(name),
         }
     }
@@ -53,7 +56,11 @@ pub struct Finding {
 /// thread starts.
 pub fn diagnose() -> Vec<Finding> {
     let rungs = Rung::ALL.map(|rung| tried(Subject::Rung(rung), move || try_rung(rung)));
-    let means = [tried(Subject::TunNode, try_node), tried(Subject::UserNamespaces, try_user_namespace)];
+    let means = [
+        tried(Subject::TunNode, try_node),
+        tried(Subject::UserNamespaces, try_user_namespace),
+        tried(Subject::Steering, try_steering),
+    ];
     rungs.into_iter().chain(means).chain(TOOLS.iter().map(look_for)).collect()
 }
 
@@ -112,6 +119,21 @@ fn try_user_namespace() -> Outcome {
             Some(obstacle) => Err((obstacle.why.into(), Some(obstacle.mend.into()))),
         },
         Err(namespace::EnterError::Forbidden { why, mend }) => Err((why, mend)),
+        Err(error) => Err((error.to_string(), None)),
+    }
+}
+
+fn try_steering() -> Outcome {
+    if !namespace::rules_the_machine() {
+        return Err(("needs root".into(), Some("sudo strata serve".into())));
+    }
+    if std::thread::available_parallelism().is_ok_and(|count| count.get() == 1) {
+        return Err(("this program may run on one processor alone".into(), None));
+    }
+    namespace::enter(false).map_err(|error| (error.to_string(), None))?;
+    let mut tap = Tap::open("strata%d", true).map_err(|error| (error.reason(), error.mend()))?;
+    match tap.steer() {
+        Ok(()) => Ok("the kernel's part of a busy stack is done on other processors".into()),
         Err(error) => Err((error.to_string(), None)),
     }
 }

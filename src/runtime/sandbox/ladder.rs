@@ -243,7 +243,11 @@ fn inside(rung: Rung, config: &Config) -> Vec<Step> {
     match rung {
         // Somebody has set the interface up already, and it stays as it is.
         Rung::Present if interface::facts(&config.name).is_ok_and(|facts| facts.up) => vec![tap],
-        Rung::Present | Rung::OwnTap => [vec![tap, queue], kernel_end(config)].concat(),
+        Rung::Present | Rung::OwnTap => {
+            let steers = config.steering && offload && config.queues == 1 && namespace::rules_the_machine();
+            let steer = steers.then(|| Step::Steer { name: name() });
+            [vec![tap, queue], steer.into_iter().collect(), kernel_end(config)].concat()
+        }
         Rung::OwnVeth => {
             let carrier = Step::AwaitCarrier { name: config.peer_name() };
             let packet = Step::OpenPacket { name: config.peer_name(), offload };

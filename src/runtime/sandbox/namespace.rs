@@ -76,6 +76,13 @@ pub fn needs_user_namespace() -> bool {
     !has(rustix::thread::CapabilitySet::SYS_ADMIN)
 }
 
+/// May this process change what no user namespace may?
+pub fn rules_the_machine() -> bool {
+    /// `PROC_USER_INIT_INO` of the kernel's `include/uapi/linux/nsfs.h` and, before it had that name, `proc_ns.h`.
+    const INITIAL: &str = "user:[4026531837]";
+    !needs_user_namespace() && fs::read_link("/proc/self/ns/user").is_ok_and(|user| user.as_os_str() == INITIAL)
+}
+
 /// Does this process have the capability, in the user namespace that it is in?
 pub fn has(capability: rustix::thread::CapabilitySet) -> bool {
     rustix::thread::capabilities(None).is_ok_and(|sets| sets.effective.contains(capability))

@@ -6,6 +6,7 @@ use super::namespace::{self, EnterError};
 use crate::device::Device;
 use crate::device::netlink::Netlink;
 use crate::device::packet::{Packet, PacketError};
+use crate::device::steering;
 use crate::device::system::interface;
 use crate::device::tap::{Tap, TapError};
 use crate::wire::MacAddress;
@@ -52,6 +53,10 @@ pub enum Step {
     SetQueueLen {
         name: String,
         frames: u32,
+    },
+    /// The kernel takes in what a TAP sends on other processors than that of the stack's thread, while that is busy.
+    Steer {
+        name: String,
     },
     /// The kernel sends segments, not super-frames; checksums may stay partial.
     SendSegments {
@@ -152,6 +157,12 @@ impl fmt::Display for Step {
             Step::SetMac { name, mac } => write!(f, "ip link set dev {name} address {mac}"),
             Step::SetMtu { name, mtu } => write!(f, "ip link set dev {name} mtu {mtu}"),
             Step::SetQueueLen { name, frames } => write!(f, "ip link set dev {name} txqueuelen {frames}"),
+            Step::Steer { name } => {
+                // What is mounted at /sys may show another namespace.
+                let (mask, rps_cpus) = (steering::allowed(), format!("/sys/class/net/{name}/queues/rx-0/rps_cpus"));
+                write!(f, "unshare --mount sh -c 'mount -t sysfs sysfs /sys && echo {mask} > {rps_cpus}'")?;
+                write!(f, " # while the stack is busy, less its processor")
+            }
             Step::SendSegments { name } => write!(f, "ip link set dev {name} gso_max_segs 1"),
             Step::NoGeneratedAddress { name } => write!(f, "ip link set dev {name} addrgenmode none"),
             Step::NoArp { name } => write!(f, "ip link set dev {name} arp off"),
@@ -176,8 +187,8 @@ impl Step {
     /// May the rest go on without it?
     fn is_only_comfort(&self) -> bool {
         match self {
-            // A read-only /proc/sys, as containers have it, or a kernel without IPv6.
-            Step::AllowPing | Step::NoGeneratedAddress { .. } | Step::SetQueueLen { .. } => true,
+            // A read-only /proc/sys, as containers have it, or a kernel without IPv6, or without RPS.
+            Step::AllowPing | Step::NoGeneratedAddress { .. } | Step::SetQueueLen { .. } | Step::Steer { .. } => true,
             Step::EnterNamespace { .. }
             | Step::OpenTap { .. }
             | Step::AddVeth { .. }
@@ -217,6 +228,7 @@ impl Step {
                 done.on(name, |netlink, index| netlink.set_mtu(index, mtu))
             }
             Step::SetQueueLen { name, frames } => done.on(name, |netlink, index| netlink.set_queue_len(index, *frames)),
+            Step::Steer { .. } => done.taps.iter_mut().try_for_each(Tap::steer),
             Step::SendSegments { name } => done.on(name, |netlink, index| netlink.set_gso_max_segs(index, 1)),
             Step::NoGeneratedAddress { name } => done.on(name, Netlink::set_no_generated_address),
             Step::NoArp { name } => done.on(name, Netlink::set_arp_off),

@@ -93,6 +93,9 @@ pub struct Config {
     pub mtu: usize,
     /// The kernel may leave checksums partial and super-frames whole, and so may the stack.
     pub offload: bool,
+    /// The kernel may take in our frames on other processors than ours, where it lets us choose them: of a TAP of one queue
+    /// that we make, with offloads. Plain frames could come faster than the other processor takes them in.
+    pub steering: bool,
     /// How many queues a TAP has, each a device of its own.
     pub queues: usize,
     /// May the link end in this process when nothing else works?
@@ -108,6 +111,7 @@ impl Default for Config {
             kernel_mac: MacAddress([2, 0, 0, 0, 0, 1]),
             mtu: 1500,
             offload: true,
+            steering: true,
             queues: 1,
             in_process: true,
         }
