@@ -293,14 +293,19 @@ impl Host {
         }
     }
 
-    /// Ends a caller's hold of the lock: collects what it set in motion, then wakes whom that concerns. A driver that is
-    /// awake does so itself before it sleeps, and sends together what several calls have brought about.
-    fn settle(&self, mut state: MutexGuard<'_, State>, moment: &Moment<'_>) {
-        let State { stack, outgoing, driver, .. } = &mut *state;
-        if *driver == Presence::Awake {
-            return;
+    /// Ends a caller's hold of the lock. A driver that is awake looks itself before it sleeps at what was set in motion,
+    /// and sends together what several calls have brought about.
+    #[inline]
+    fn settle(&self, state: MutexGuard<'_, State>, moment: &Moment<'_>) {
+        if state.driver != Presence::Awake {
+            self.settle_for_sleeper(state, moment.now());
         }
-        outgoing.fill(stack, moment.now());
+    }
+
+    /// Collects what was set in motion, then wakes whom that concerns.
+    fn settle_for_sleeper(&self, mut state: MutexGuard<'_, State>, now: Instant) {
+        let State { stack, outgoing, .. } = &mut *state;
+        outgoing.fill(stack, now);
         let wakers = state.take_ready();
         let ring = state.wants_driver();
         if ring {
@@ -372,25 +377,13 @@ impl State {
     fn take_ready(&mut self) -> Wakers {
         let mut wakers = Wakers::new();
         while let Some(socket) = self.stack.poll_wakeup() {
-            // Also keeps us from asking about a connection that its application has let go.
-            if !self.waiters.any(socket) {
-                continue;
-            }
-            match socket {
-                SocketId::Tcp(id) => {
-                    let status = self.stack.tcp_status(id);
-                    let (readable, writable) = (status.readable, status.writable);
-                    let over = status.closed.is_some();
-                    let ready = |direction| match direction {
-                        Direction::Read => over || readable,
-                        Direction::Write => over || writable,
-                    };
-                    self.waiters.take(socket, ready, &mut wakers);
-                }
-                SocketId::Listener(_) | SocketId::Udp(_) | SocketId::Ping(_) => {
-                    self.waiters.take(socket, |_| true, &mut wakers);
-                }
-            }
+            // Asked for those who wait alone: a connection that its application has let go is not there any more.
+            let ready = |direction| match (socket, direction) {
+                (SocketId::Tcp(id), Direction::Read) => self.stack.tcp_is_readable(id),
+                (SocketId::Tcp(id), Direction::Write) => self.stack.tcp_is_writable(id),
+                (SocketId::Listener(_) | SocketId::Udp(_) | SocketId::Ping(_), _) => true,
+            };
+            self.waiters.take(socket, ready, &mut wakers);
         }
         wakers
     }

@@ -70,22 +70,25 @@ pub struct Waiters {
     /// The number of the last seat that was taken.
     seats: u64,
     first: Table,
-    others: BTreeMap<SocketId, SmallVec<[Waiting; 1]>>,
+    /// Those of connections, of which there are few, apart from those of other sockets.
+    others: [BTreeMap<SocketId, SmallVec<[Waiting; 1]>>; 2],
 }
 
 impl Waiters {
     /// Lets `waiter` wait for `socket`; gives back the waker that it left before.
     pub fn register(&mut self, socket: SocketId, waiter: Waiter<'_>) -> Option<Waker> {
         let Waiter { seat, direction, waker } = waiter;
-        let seat = self.number(seat);
-        let mut all = self.first.get(socket).into_iter().chain(self.others.get_mut(&socket).into_iter().flatten());
-        if let Some(waiting) = all.find(|waiting| (waiting.seat, waiting.direction) == (seat, direction)) {
+        let (seat, version) = (self.number(seat), slot(socket).1);
+        let (mut first, others) = (self.first.place(socket), self.others[kind(socket)].get_mut(&socket));
+        let mut all = first.iter_mut().filter_map(|place| place.as_mut()).chain(others.into_iter().flatten());
+        let again = |it: &Waiting| (it.seat, it.direction, it.version) == (seat, direction, version);
+        if let Some(waiting) = all.find(|waiting| again(waiting)) {
             return (!waiting.waker.will_wake(waker)).then(|| std::mem::replace(&mut waiting.waker, waker.clone()));
         }
-        let waiting = Waiting { waker: waker.clone(), seat, version: slot(socket).1, direction };
-        match self.first.entry(socket) {
-            Some(entry @ None) => *entry = Some(waiting),
-            Some(Some(_)) | None => self.others.entry(socket).or_default().push(waiting),
+        let waiting = Waiting { waker: waker.clone(), seat, version, direction };
+        match first {
+            Some(place @ None) => *place = Some(waiting),
+            Some(Some(_)) | None => self.others[kind(socket)].entry(socket).or_default().push(waiting),
         }
         None
     }
@@ -104,20 +107,17 @@ impl Waiters {
         self.take_if(socket, |waiting| waiting.seat == number, into);
     }
 
-    pub fn any(&mut self, socket: SocketId) -> bool {
-        self.first.get(socket).is_some() || self.others.contains_key(&socket)
-    }
-
     /// Takes out everyone who waits on `socket` for something that is `ready`.
     pub fn take(&mut self, socket: SocketId, ready: impl Fn(Direction) -> bool, into: &mut Wakers) {
         self.take_if(socket, |waiting| ready(waiting.direction), into);
     }
 
     fn take_if(&mut self, socket: SocketId, goes: impl Fn(&Waiting) -> bool, into: &mut Wakers) {
-        if self.first.get(socket).is_some_and(|waiting| goes(waiting)) {
-            into.extend(self.first.entry(socket).and_then(Option::take).map(|waiting| waiting.waker));
+        let (place, version) = (self.first.place(socket), slot(socket).1);
+        if let Some(waiting) = place.and_then(|it| it.take_if(|it| it.version == version && goes(it))) {
+            into.push(waiting.waker);
         }
-        let Some(list) = self.others.get_mut(&socket) else { return };
+        let Some(list) = self.others[kind(socket)].get_mut(&socket) else { return };
         let mut index = 0;
         while index < list.len() {
             if goes(&list[index]) {
@@ -127,14 +127,14 @@ impl Waiters {
             }
         }
         if list.is_empty() {
-            self.others.remove(&socket);
+            self.others[kind(socket)].remove(&socket);
         }
     }
 
     /// Takes out everyone: the host has ended.
     pub fn take_all(&mut self, into: &mut Wakers) {
         let first = std::mem::take(&mut self.first).0.into_iter().flatten().flatten();
-        let others = std::mem::take(&mut self.others).into_values().flatten();
+        let others = std::mem::take(&mut self.others).into_iter().flat_map(BTreeMap::into_values).flatten();
         into.extend(first.chain(others).map(|waiting| waiting.waker));
     }
 }
@@ -142,31 +142,31 @@ impl Waiters {
 /// So many slots beside each other.
 const PAGE: usize = 64;
 
-/// At the number of a connection's slot, the first that waits for it. A page is there once anybody has waited for one of
-/// its connections.
+/// At the number of a connection's slot, the first that waits for it. A page is there once anybody has asked about one
+/// of its connections.
 #[derive(Debug, Default)]
 struct Table(Vec<Box<[Option<Waiting>]>>);
 
 impl Table {
-    /// Who stands there for this very connection.
-    fn get(&mut self, socket: SocketId) -> Option<&mut Waiting> {
-        let (number, version) = slot(socket);
-        let entry = self.0.get_mut(number? / PAGE)?.get_mut(number? % PAGE)?;
-        entry.as_mut().filter(|waiting| waiting.version == version)
+    /// The place at its number; none for other sockets.
+    fn place(&mut self, socket: SocketId) -> Option<&mut Option<Waiting>> {
+        let number = slot(socket).0?;
+        if self.0.get(number / PAGE).is_none_or(|page| page.is_empty()) {
+            self.add_page(number / PAGE);
+        }
+        Some(&mut self.0[number / PAGE][number % PAGE])
     }
 
-    /// The place at its number; none for other sockets.
-    fn entry(&mut self, socket: SocketId) -> Option<&mut Option<Waiting>> {
-        let number = slot(socket).0?;
-        if self.0.len() <= number / PAGE {
-            self.0.resize_with(number / PAGE + 1, Box::default);
-        }
-        let page = &mut self.0[number / PAGE];
-        if page.is_empty() {
-            *page = std::iter::repeat_with(|| None).take(PAGE).collect();
-        }
-        Some(&mut page[number % PAGE])
+    #[cold]
+    fn add_page(&mut self, page: usize) {
+        self.0.resize_with(self.0.len().max(page + 1), Box::default);
+        self.0[page] = std::iter::repeat_with(|| None).take(PAGE).collect();
     }
+}
+
+/// In which of the two [`others`](Waiters::others) stand.
+fn kind(socket: SocketId) -> usize {
+    usize::from(!matches!(socket, SocketId::Tcp(_)))
 }
 
 /// The number of a connection's slot, and which of those that have had it this one is.
@@ -206,6 +206,18 @@ mod tests {
         connections.remove(gone);
         let (next, beside) = (connections.insert(()), connections.insert(()));
         [SocketId::Tcp(gone), SocketId::Tcp(next), SocketId::Tcp(beside), SocketId::Listener(listeners.insert(()))]
+    }
+
+    impl Waiters {
+        fn any(&mut self, socket: SocketId) -> bool {
+            let any = std::cell::Cell::new(false);
+            let look = |_| {
+                any.set(true);
+                false
+            };
+            self.take(socket, look, &mut Wakers::new());
+            any.get()
+        }
     }
 
     fn register(waiters: &mut Waiters, socket: SocketId, seat: &Seat, direction: Direction) -> Option<Waker> {

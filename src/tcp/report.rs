@@ -8,14 +8,16 @@ use super::state;
 
 impl Connection {
     pub fn status(&self) -> Status {
-        let room = self.room() > 0;
-        Status {
-            state: self.state,
-            established: true,
-            readable: self.rcv.buffer.readable() > 0 || self.peer_finished() || self.closed.is_some(),
-            writable: room || !state::sends(self.state) || self.closed.is_some(),
-            closed: self.closed,
-        }
+        let (readable, writable) = (self.is_readable(), self.is_writable());
+        Status { state: self.state, established: true, readable, writable, closed: self.closed }
+    }
+
+    pub fn is_readable(&self) -> bool {
+        self.rcv.buffer.readable() > 0 || self.peer_finished() || self.closed.is_some()
+    }
+
+    pub fn is_writable(&self) -> bool {
+        self.room() > 0 || !state::sends(self.state) || self.closed.is_some()
     }
 
     pub fn info(&self) -> Info {

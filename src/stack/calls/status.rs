@@ -28,6 +28,22 @@ impl Stack {
         }
     }
 
+    /// Would a read give bytes, the end of the stream or an error at once? As [`tcp_status`](Stack::tcp_status) has it.
+    pub fn tcp_is_readable(&self, id: TcpId) -> bool {
+        match &self.layers.tcp.view(id).shape {
+            Shape::Connection(connection) => connection.is_readable(),
+            Shape::Resting(_) | Shape::Opening(_) | Shape::Failed { .. } => self.tcp_status(id).readable,
+        }
+    }
+
+    /// Would a write take bytes or fail at once?
+    pub fn tcp_is_writable(&self, id: TcpId) -> bool {
+        match &self.layers.tcp.view(id).shape {
+            Shape::Connection(connection) => connection.is_writable(),
+            Shape::Resting(_) | Shape::Opening(_) | Shape::Failed { .. } => self.tcp_status(id).writable,
+        }
+    }
+
     /// STATUS (RFC 9293 §3.10.6): none before the connection is established, or has data by Fast Open.
     pub fn tcp_info(&self, id: TcpId) -> Option<Info> {
         let socket = self.layers.tcp.view(id);
