@@ -1,7 +1,6 @@
 //! What a connection tells of itself when it is asked (RFC 9293 §3.10.6).
 
 use super::connection::Connection;
-use super::control::rate_sample;
 use super::info::{Info, Status};
 use super::opening::headers;
 use super::state;
@@ -51,7 +50,7 @@ impl Connection {
             dsack_dups: self.recovery.counts().duplicates,
             min_rtt: self.rtt.min_rtt(),
             pacing_rate: self.pacing_rate(),
-            delivery_rate: self.recovery.delivery_rate().map(|sample| rate_sample(sample).rate()),
+            delivery_rate: self.recovery.delivery_rate().map(|rate| rate.bytes_a_second()),
             delivery_rate_app_limited: self.recovery.delivery_rate().is_some_and(|rate| rate.application_limited),
             probes: self.window_probes,
             notsent: self.snd.unsent(),

@@ -39,6 +39,14 @@ folded!(Flight { rate; segments, counted, travelling });
 /// What is known of all segments together.
 #[derive(Clone, Debug, Default)]
 struct Counted {
+    outstanding: Tally,
+    /// From the first that is marked until nothing is in flight.
+    marked: Option<Box<Marked>>,
+}
+
+/// What is known of those that are marked: sacked, lost or sent again.
+#[derive(Clone, Debug, Default)]
+struct Marked {
     /// The ends of those that wait to be sent again, and of those that are sacked.
     waiting: BTreeSet<u64>,
     sacked: BTreeSet<u64>,
@@ -46,6 +54,25 @@ struct Counted {
 }
 
 impl Counted {
+    fn add(&mut self, segment: &Segment) {
+        self.outstanding.add(segment);
+        if segment.is_marked() {
+            self.marked.get_or_insert_default().add(segment);
+        }
+    }
+
+    /// One that is no entry any more, or will be another, counts no more.
+    fn forget(&mut self, segment: &Segment) {
+        self.outstanding.subtract(segment);
+        if let Some(marked) = &mut self.marked
+            && segment.is_marked()
+        {
+            marked.forget(segment);
+        }
+    }
+}
+
+impl Marked {
     fn add(&mut self, segment: &Segment) {
         self.sums.each(segment, Tally::add);
         if segment.waits() {
@@ -56,7 +83,6 @@ impl Counted {
         }
     }
 
-    /// One that is no entry any more, or will be another, counts no more.
     fn forget(&mut self, segment: &Segment) {
         self.sums.each(segment, Tally::subtract);
         if segment.waits() {
@@ -77,8 +103,13 @@ impl Flight {
         self.is_empty() && self.travelling.is_empty() && self.rate.is_at_rest()
     }
 
-    pub fn sums(&self) -> &Sums {
-        &self.counted.sums
+    pub fn sums(&self) -> Sums {
+        let outstanding = self.counted.outstanding;
+        self.marked().map_or(Sums { outstanding, ..Sums::default() }, |marked| Sums { outstanding, ..marked.sums })
+    }
+
+    fn marked(&self) -> Option<&Marked> {
+        self.counted.marked.as_deref()
     }
 
     pub fn rate(&self) -> &DeliveryRate {
@@ -91,7 +122,7 @@ impl Flight {
 
     /// RFC 6675 §4: the bytes believed to be in the network.
     pub fn pipe(&self) -> u64 {
-        let Sums { outstanding, sacked, lost, again } = &self.counted.sums;
+        let Sums { outstanding, sacked, lost, again } = self.sums();
         outstanding.bytes + again.bytes - sacked.bytes - lost.bytes
     }
 
@@ -110,16 +141,16 @@ impl Flight {
 
     /// The end of the highest byte that was sacked.
     pub fn highest_sacked(&self) -> Option<u64> {
-        self.counted.sacked.last().copied()
+        self.marked()?.sacked.last().copied()
     }
 
     /// The lowest segment that waits to be sent again: rule (1) of RFC 6675 §4, NextSeg.
     pub fn next_waiting(&self) -> Option<&Segment> {
-        self.counted.waiting.first().and_then(|end| self.segments.get(*end))
+        self.marked()?.waiting.first().and_then(|end| self.segments.get(*end))
     }
 
     pub fn has_waiting(&self) -> bool {
-        !self.counted.waiting.is_empty()
+        self.marked().is_some_and(|marked| !marked.waiting.is_empty())
     }
 
     /// `count` segments were sent for the first time, in one frame.
@@ -157,7 +188,6 @@ impl Flight {
             if end <= una {
                 news += if sacked { 0 } else { end - start };
                 self.counted.forget(segment);
-                self.rate.arrive(segment);
                 each(segment);
                 self.segments.pop_first();
             } else if una - start >= mss {
@@ -169,6 +199,7 @@ impl Flight {
         }
         if self.is_empty() {
             self.travelling.clear();
+            self.counted.marked = None;
         }
         self.check();
         news
@@ -188,7 +219,6 @@ impl Flight {
             self.cut(end);
             let Some(before) = self.segments.get(end).copied() else { continue };
             self.change(end, |segment| (segment.sacked, segment.lost, segment.again) = (true, None, false));
-            self.rate.arrive(&before);
             each(&before);
             self.merge(end);
         }
@@ -232,7 +262,7 @@ impl Flight {
     /// `threshold` separate runs, or more than `threshold - 1` full segments.
     pub fn lost_below(&self, threshold: u32, mss: u64) -> Option<u64> {
         let (mut runs, mut bytes) = (0, 0);
-        for segment in self.counted.sacked.iter().rev().filter_map(|end| self.segments.get(*end)) {
+        for segment in self.marked()?.sacked.iter().rev().filter_map(|end| self.segments.get(*end)) {
             (runs, bytes) = (runs + 1, bytes + segment.len());
             if runs >= threshold || bytes > u64::from(threshold.saturating_sub(1)) * mss {
                 return Some(segment.start);
@@ -243,8 +273,7 @@ impl Flight {
 
     /// RFC 2018 §8: the peer may have thrown away what it sacked.
     pub fn distrust_sacks(&mut self) {
-        while let Some(end) = self.counted.sacked.pop_first() {
-            self.counted.sacked.insert(end);
+        while let Some(end) = self.marked().and_then(|marked| marked.sacked.first().copied()) {
             self.change(end, |segment| segment.sacked = false);
         }
         self.check();
@@ -348,9 +377,7 @@ impl Flight {
 
     /// What is in flight always adds up. Debug builds count; a long queue only now and then, or they would never end.
     fn check(&self) {
-        if cfg!(debug_assertions)
-            && (self.segments.len() < 40 || self.counted.sums.outstanding.bytes.is_multiple_of(61))
-        {
+        if cfg!(debug_assertions) && (self.segments.len() < 40 || self.counted.outstanding.bytes.is_multiple_of(61)) {
             self.verify();
         }
     }
@@ -361,11 +388,14 @@ impl Flight {
         for segment in self.segments.iter() {
             assert!(segment.start == end && segment.start < segment.end, "no gap: {segment:?}");
             assert!(!(segment.sacked && (segment.again || segment.lost.is_some())), "sacked, and no more: {segment:?}");
-            assert_eq!(segment.waits(), self.counted.waiting.contains(&segment.end), "{segment:?}");
-            assert_eq!(segment.sacked, self.counted.sacked.contains(&segment.end), "{segment:?}");
+            let is_among = |ends: fn(&Marked) -> &BTreeSet<u64>| {
+                self.marked().is_some_and(|marked| ends(marked).contains(&segment.end))
+            };
+            assert_eq!(segment.waits(), is_among(|marked| &marked.waiting), "{segment:?}");
+            assert_eq!(segment.sacked, is_among(|marked| &marked.sacked), "{segment:?}");
             sums.each(segment, Tally::add);
             end = segment.end;
         }
-        assert_eq!(self.counted.sums, sums, "what is in flight adds up");
+        assert_eq!(self.sums(), sums, "what is in flight adds up");
     }
 }

@@ -41,7 +41,7 @@ mod undo;
 
 pub use facts::{Ack, LossRecovery, Path, Report};
 pub use rack::whole_millis;
-pub use rate::{LostSegment, Sample};
+pub use rate::{LostSegment, Rate, Sample};
 pub use segment::Sums;
 
 use crate::event::{CongestionState, SendReason};
@@ -71,7 +71,7 @@ pub struct Recovery {
     undo: Undo,
     forward_rto: ForwardRto,
     /// How the window comes down, while it does.
-    prr: Option<Prr>,
+    prr: Option<Box<Prr>>,
     /// How many segments late something came that had been sent once, and how often that was seen.
     reordering: u32,
     reordering_seen: u32,
@@ -153,7 +153,7 @@ impl Recovery {
     }
 
     /// What is outstanding, and what became of it.
-    pub fn sums(&self) -> &Sums {
+    pub fn sums(&self) -> Sums {
         self.flight.sums()
     }
 
@@ -180,7 +180,7 @@ impl Recovery {
     }
 
     /// The last delivery rate that says something of the path.
-    pub fn delivery_rate(&self) -> Option<&Sample> {
+    pub fn delivery_rate(&self) -> Option<Rate> {
         self.flight.rate().last()
     }
 
@@ -221,7 +221,7 @@ impl Recovery {
 
     /// How many bytes may be in flight, while the window comes down.
     pub fn window(&self) -> Option<u64> {
-        self.prr.map(|prr| prr.window())
+        self.prr.as_ref().map(|prr| prr.window())
     }
 
     /// Congestion control has heard of a loss, and wants the window to come down to `ssthresh`: as what is delivered
@@ -229,7 +229,8 @@ impl Recovery {
     pub fn reduce(&mut self, ssthresh: u64, delivered: u64) {
         // RFC 9937 §6: RecoverFS, without what had been sacked before.
         let sums = self.sums();
-        self.prr = Some(Prr::new(sums.outstanding.bytes - sums.sacked.bytes + delivered, ssthresh));
+        let prr = Prr::new(sums.outstanding.bytes - sums.sacked.bytes + delivered, ssthresh);
+        self.prr = Some(Box::new(prr));
     }
 
     /// So much was delivered, whatever it is that tells so.
@@ -311,7 +312,7 @@ impl Recovery {
         self.note_reordering(ack, &news, &mut report);
         report.tail_lost = self.hear_of_probe(ack, &report, answered);
         self.judge(ack, &news, &mut report);
-        report.rate = self.flight.rate_mut().sample(ack.now, report.delivered, ack.path.min_rtt);
+        report.rate = self.flight.rate_mut().sample(ack.now, report.delivered, news.newest.as_ref(), ack.path.min_rtt);
         if !matches!(self.state, CongestionState::Recovery | CongestionState::Cwr) {
             self.prr = None;
         }

@@ -19,6 +19,8 @@ pub struct News {
     first_arrived: Option<u64>,
     pub sacked_oldest: Option<Instant>,
     sacked_newest: Option<Instant>,
+    /// What was sent last of what the peer has now and had not before.
+    pub newest: Option<Segment>,
 }
 
 impl News {
@@ -27,6 +29,9 @@ impl News {
     }
 
     pub fn acknowledged(&mut self, segment: &Segment) {
+        if !segment.sacked {
+            self.delivered(segment);
+        }
         if segment.transmissions > 1 {
             self.acknowledged_again = true;
         } else if !segment.sacked {
@@ -38,11 +43,19 @@ impl News {
     }
 
     pub fn sacked(&mut self, segment: &Segment) {
+        self.delivered(segment);
         if segment.transmissions == 1 {
             self.sacked_oldest = Some(self.sacked_oldest.map_or(segment.sent_at, |at| at.min(segment.sent_at)));
             self.sacked_newest = self.sacked_newest.max(Some(segment.sent_at));
             self.first_arrived = Some(self.first_arrived.map_or(segment.end, |end| end.min(segment.end)));
             self.late(segment);
+        }
+    }
+
+    /// draft-ietf-ccwg-bbr §4.1.2.3, UpdateRateSample
+    fn delivered(&mut self, segment: &Segment) {
+        if self.newest.is_none_or(|newest| (newest.sent_at, newest.end) < (segment.sent_at, segment.end)) {
+            self.newest = Some(*segment);
         }
     }
 

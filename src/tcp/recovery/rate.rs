@@ -48,12 +48,25 @@ pub struct Sample {
     pub application_limited: bool,
 }
 
-folded!(Sample { delivered, interval, prior_delivered, lost, sent_in_flight, application_limited });
+/// What of a sample is reported: so many bytes in so many nanoseconds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Rate {
+    pub delivered: u64,
+    pub nanos: u64,
+    pub application_limited: bool,
+}
 
-impl Sample {
-    /// Is the rate higher than of `other`, or the same?
-    fn is_as_fast_as(&self, other: &Sample) -> bool {
-        let products = |a: &Sample, b: &Sample| u128::from(a.delivered) * u128::from(nanos(b.interval));
+folded!(Rate { delivered, nanos, application_limited });
+
+impl Rate {
+    pub fn bytes_a_second(&self) -> u64 {
+        let rate = u128::from(self.delivered) * 1_000_000_000 / u128::from(self.nanos.max(1));
+        u64::try_from(rate).unwrap_or(u64::MAX)
+    }
+
+    /// Is it higher than `other`, or the same?
+    fn is_as_fast_as(&self, other: &Rate) -> bool {
+        let products = |a: &Rate, b: &Rate| u128::from(a.delivered) * u128::from(b.nanos);
         products(self, other) >= products(other, self)
     }
 }
@@ -79,12 +92,10 @@ pub struct DeliveryRate {
     lost: u64,
     /// Until so much is delivered the samples are limited by the application; zero when they are not.
     limited_until: u64,
-    /// Of the segments that the present acknowledgement delivers the one sent last: when, its end, and what it knows.
-    newest: Option<(Instant, u64, Departure)>,
     /// Segments judged lost that nobody has asked for yet.
     losses: Vec<LostSegment>,
-    /// The last sample that says something of the path.
-    last: Option<Sample>,
+    /// The last one that says something of the path.
+    last: Option<Rate>,
 }
 
 folded!(DeliveryRate {
@@ -94,13 +105,13 @@ folded!(DeliveryRate {
     lost,
     limited_until,
     last;
-    newest, losses
+    losses
 });
 
 impl DeliveryRate {
-    /// Between acknowledgements, with all losses told.
+    /// All losses are told.
     pub fn is_at_rest(&self) -> bool {
-        self.newest.is_none() && self.losses.is_empty()
+        self.losses.is_empty()
     }
 
     /// §4.1.2.2: a segment leaves. `in_flight` includes it; `alone`: nothing else waits for an acknowledgement.
@@ -119,19 +130,14 @@ impl DeliveryRate {
         }
     }
 
-    /// §4.1.2.3, UpdateRateSample: the present acknowledgement delivers this segment.
-    pub fn arrive(&mut self, segment: &Segment) {
-        if segment.sacked {
-            return;
-        }
-        let this = (segment.sent_at, segment.end);
-        if self.newest.is_none_or(|(at, end, _)| (at, end) < this) {
-            self.newest = Some((segment.sent_at, segment.end, segment.departure));
-        }
-    }
-
-    /// GenerateRateSample: the acknowledgement has told everything, `bytes` in all.
-    pub fn sample(&mut self, now: Instant, bytes: u64, min_rtt: Option<Duration>) -> Option<Sample> {
+    /// GenerateRateSample: an acknowledgement has delivered `bytes` in all, and of the segments `newest` left last.
+    pub fn sample(
+        &mut self,
+        now: Instant,
+        bytes: u64,
+        newest: Option<&Segment>,
+        min_rtt: Option<Duration>,
+    ) -> Option<Sample> {
         if bytes > 0 {
             self.delivered += bytes;
             self.delivered_at = now;
@@ -139,7 +145,7 @@ impl DeliveryRate {
         if self.delivered > self.limited_until {
             self.limited_until = 0;
         }
-        let (sent_at, _, departure) = self.newest.take()?;
+        let Segment { sent_at, departure, .. } = *newest?;
         self.first_sent_at = sent_at;
         let (send, ack) = (sent_at.nanos_since(departure.first_sent_at), now.nanos_since(departure.delivered_at));
         let interval = send.max(ack);
@@ -155,16 +161,17 @@ impl DeliveryRate {
             sent_in_flight: departure.in_flight,
             application_limited: departure.application_limited,
         };
-        let telling = !sample.application_limited || self.last.is_none_or(|last| sample.is_as_fast_as(&last));
-        if telling {
-            self.last = Some(sample);
+        let Sample { delivered, application_limited, .. } = sample;
+        let rate = Rate { delivered, nanos: interval, application_limited };
+        if !application_limited || self.last.is_none_or(|last| rate.is_as_fast_as(&last)) {
+            self.last = Some(rate);
         }
         Some(sample)
     }
 
     /// The last sample that was not held down by the application, as Linux reports it.
-    pub fn last(&self) -> Option<&Sample> {
-        self.last.as_ref()
+    pub fn last(&self) -> Option<Rate> {
+        self.last
     }
 
     /// In bytes, over the life of the connection.
@@ -203,6 +210,7 @@ impl DeliveryRate {
 #[cfg(test)]
 mod tests {
     use super::super::flight::Flight;
+    use super::super::news::News;
     use super::*;
 
     const MSS: u64 = 1000;
@@ -211,10 +219,15 @@ mod tests {
         Instant::from_millis(millis)
     }
 
+    fn sample(flight: &mut Flight, una: u64, now: u64, min_rtt: Option<Duration>) -> Option<Sample> {
+        let mut news = News::of(flight);
+        let bytes = flight.acknowledge(una, MSS, |segment| news.acknowledged(segment));
+        flight.rate_mut().sample(at(now), bytes, news.newest.as_ref(), min_rtt)
+    }
+
     /// Acknowledges up to `una` at a time; the sample as (bytes, milliseconds).
     fn acknowledge(flight: &mut Flight, una: u64, now: u64) -> Option<(u64, u128)> {
-        let bytes = flight.acknowledge(una, MSS, |_| {});
-        let sample = flight.rate_mut().sample(at(now), bytes, None);
+        let sample = sample(flight, una, now, None);
         sample.map(|sample| (sample.delivered, sample.interval.as_millis()))
     }
 
@@ -257,8 +270,7 @@ mod tests {
     fn a_gap_marks_the_samples_until_what_was_in_flight_is_delivered() {
         let mut flight = Flight::default();
         let sample = |flight: &mut Flight, una: u64, now: u64| {
-            let bytes = flight.acknowledge(una, MSS, |_| {});
-            flight.rate_mut().sample(at(now), bytes, None).map(|sample| sample.application_limited)
+            sample(flight, una, now, None).map(|sample| sample.application_limited)
         };
         send(&mut flight, 0..4, 0);
         flight.rate_mut().limit_by_application(4 * MSS);
@@ -273,8 +285,7 @@ mod tests {
     fn an_interval_that_no_round_trip_fits_into_gives_no_sample() {
         let mut flight = Flight::default();
         send(&mut flight, 0..1, 0);
-        let bytes = flight.acknowledge(MSS, MSS, |_| {});
-        assert_eq!(flight.rate_mut().sample(at(4), bytes, Some(Duration::from_millis(5))), None);
+        assert_eq!(sample(&mut flight, MSS, 4, Some(Duration::from_millis(5))), None);
         assert_eq!(flight.rate_mut().delivered(), MSS, "but it counts");
     }
 
@@ -290,8 +301,9 @@ mod tests {
         assert!(flight.rate_mut().take_losses().is_empty());
         flight.lose(MSS, crate::event::SendReason::SentLaterArrived);
         assert!(flight.rate_mut().take_losses().is_empty(), "it was lost already");
-        flight.sack(4 * MSS, 5 * MSS, MSS, |_| {});
-        let sample = flight.rate_mut().sample(at(50), MSS, None).expect("something arrived");
+        let mut news = News::of(&flight);
+        flight.sack(4 * MSS, 5 * MSS, MSS, |segment| news.sacked(segment));
+        let sample = flight.rate_mut().sample(at(50), MSS, news.newest.as_ref(), None).expect("something arrived");
         assert_eq!((sample.lost, sample.sent_in_flight), (2 * MSS, 5 * MSS));
     }
 

@@ -43,6 +43,11 @@ impl Segment {
         self.lost.is_some() && !self.again && !self.sacked
     }
 
+    /// Not simply under way for the first time.
+    pub(super) fn is_marked(&self) -> bool {
+        self.sacked || self.lost.is_some() || self.again
+    }
+
     /// Some transmission of it may still arrive.
     pub(super) fn travels(&self) -> bool {
         !self.sacked && !self.waits()

@@ -12,9 +12,15 @@ use crate::event::SpuriousCause;
 use crate::tcp::fold::folded;
 use crate::time::Instant;
 
-/// The retransmissions of the last episode.
-#[derive(Clone, Copy, Debug, Default)]
+/// What is known of the last episode; nothing before the first.
+#[derive(Clone, Debug, Default)]
 pub struct Undo {
+    episode: Option<Box<Episode>>,
+}
+
+/// The retransmissions of an episode.
+#[derive(Clone, Copy, Debug, Default)]
+struct Episode {
     /// SND.UNA when it began; none when there is nothing to take back.
     begun_at: Option<u64>,
     /// How many retransmissions have not arrived as duplicates; none before the first left.
@@ -22,13 +28,16 @@ pub struct Undo {
     first_sent_at: Option<Instant>,
 }
 
-folded!(Undo { begun_at, unanswered, first_sent_at });
+folded!(Undo { episode });
+folded!(Episode { begun_at, unanswered, first_sent_at });
 
 impl Undo {
     /// An episode begins while so many retransmissions of others are on their way, whose D-SACKs will come as well.
     pub fn begin(&mut self, una: u64, under_way: u64) {
-        let first_sent_at = if under_way > 0 { self.first_sent_at } else { None };
-        *self = Undo { begun_at: Some(una), unanswered: Some(under_way).filter(|count| *count > 0), first_sent_at };
+        let episode = self.episode.get_or_insert_default();
+        let first_sent_at = if under_way > 0 { episode.first_sent_at } else { None };
+        let unanswered = Some(under_way).filter(|count| *count > 0);
+        **episode = Episode { begun_at: Some(una), unanswered, first_sent_at };
     }
 
     /// There is nothing more to take back.
@@ -38,31 +47,41 @@ impl Undo {
 
     /// The episode is over; only the D-SACKs of its last retransmissions may still come.
     pub fn close(&mut self) {
-        self.first_sent_at = None;
+        if let Some(episode) = &mut self.episode {
+            episode.first_sent_at = None;
+        }
     }
 
     pub fn on_retransmitted(&mut self, at: Instant) {
-        self.first_sent_at.get_or_insert(at);
-        self.unanswered = Some(self.unanswered.unwrap_or(0) + 1);
+        let episode = self.episode.get_or_insert_default();
+        episode.first_sent_at.get_or_insert(at);
+        episode.unanswered = Some(episode.unanswered.unwrap_or(0) + 1);
     }
 
     /// A D-SACK of segments up to `end`, which were sent again.
     pub fn on_duplicate_sack(&mut self, end: u64, segments: u64) {
-        if self.begun_at.is_some_and(|begun| end > begun) {
-            self.unanswered = self.unanswered.map(|count| count.saturating_sub(segments));
+        if let Some(episode) = &mut self.episode
+            && episode.begun_at.is_some_and(|begun| end > begun)
+        {
+            episode.unanswered = episode.unanswered.map(|count| count.saturating_sub(segments));
         }
     }
 
     /// RFC 3708: every retransmission was needless.
     pub fn by_duplicate_sacks(&self) -> Option<SpuriousCause> {
-        (self.begun_at.is_some() && self.unanswered == Some(0)).then_some(SpuriousCause::DuplicateSack)
+        let episode = self.begun()?;
+        (episode.unanswered == Some(0)).then_some(SpuriousCause::DuplicateSack)
     }
 
     /// RFC 3522 §3.2: `echoed` is when the acknowledged segment was sent, in whole milliseconds.
     pub fn by_timestamp(&self, echoed: Option<Instant>) -> Option<SpuriousCause> {
-        self.begun_at?;
-        let (first, echoed) = (self.first_sent_at?, echoed?);
+        let (first, echoed) = (self.begun()?.first_sent_at?, echoed?);
         (echoed < whole_millis(first)).then_some(SpuriousCause::Timestamp)
+    }
+
+    /// An episode that can be taken back.
+    fn begun(&self) -> Option<&Episode> {
+        self.episode.as_deref().filter(|episode| episode.begun_at.is_some())
     }
 }
 
