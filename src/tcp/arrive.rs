@@ -219,7 +219,6 @@ impl Connection {
         }
         match inserted {
             Inserted::InOrder { bytes, .. } => {
-                self.totals.bytes_received += bytes;
                 self.wake = true;
                 self.tell(cx, || TcpEvent::Accepted { bytes: bytes as usize });
                 cx.tell(|| Event::Delivered { layer: Layer::Tcp, len: bytes as usize });
@@ -255,7 +254,7 @@ impl Connection {
     /// RFC 9293 §3.8.6.3: at once, or within the delay.
     fn acknowledge(&mut self, cx: &mut Context<'_>, acknowledge: Acknowledge) {
         let quick = u64::from(self.config.quick_acks) * self.advertised_mss as u64;
-        let delay = self.config.delayed_ack.filter(|_| self.totals.bytes_received > quick || quick == 0);
+        let delay = self.config.delayed_ack.filter(|_| self.rcv.received() > quick || quick == 0);
         match (acknowledge, delay) {
             (Acknowledge::Now(why), _) => self.rcv.ack_due = Some(why),
             (Acknowledge::Soon, None) => self.rcv.ack_due = Some(SendReason::DelayedAck),

@@ -56,6 +56,11 @@ impl Chronograph {
     }
 
     fn at(mut self, now: Instant) -> Chronograph {
+        self.add_up(now);
+        self
+    }
+
+    fn add_up(&mut self, now: Instant) {
         let spent = now.nanos_since(self.since) / 1000;
         match self.phase {
             Phase::Idle => {}
@@ -63,14 +68,13 @@ impl Chronograph {
             Phase::PeerWindow => (self.busy, self.peer_window) = (self.busy + spent, self.peer_window + spent),
             Phase::SendBuffer => (self.busy, self.send_buffer) = (self.busy + spent, self.send_buffer + spent),
         }
-        self.since = now;
-        self
     }
 
     fn turn(&mut self, now: Instant, phase: Phase) {
         if self.phase != phase {
             let since = if phase == Phase::Idle { Instant::default() } else { now };
-            *self = Chronograph { phase, since, ..self.at(now) };
+            self.add_up(now);
+            (self.phase, self.since) = (phase, since);
         }
     }
 }

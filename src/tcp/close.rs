@@ -3,7 +3,6 @@
 use super::arrive::Arrival;
 use super::connection::Connection;
 use super::recovery::Recovery;
-use super::sack::Reports;
 use super::segment::Segment;
 use super::seq::Seq;
 use super::state::{Cause, State};
@@ -66,7 +65,7 @@ impl Connection {
         }
         self.wake = true;
         self.stop_all_timers(cx);
-        (self.rcv.ack_due, self.rcv.reports) = (None, Reports::default());
+        (self.rcv.ack_due, self.rcv.reports) = (None, None);
         self.snd.buffer.acknowledge(self.snd.buffer.end(), cx.pool);
         self.recovery = Recovery::new(self.config.recovery, self.sack);
     }
@@ -75,7 +74,7 @@ impl Connection {
     pub(super) fn enter_time_wait(&mut self, cx: &mut Context<'_>) {
         self.stop_all_timers(cx);
         self.set_timer(cx, TimerKind::TimeWait, cx.after(self.config.time_wait));
-        self.time_wait = Some(TimeWait {
+        self.time_wait = Some(Box::new(TimeWait {
             snd_nxt: Seq::at(self.snd.nxt),
             rcv_nxt: Seq::at(self.rcv.nxt),
             window: self.time_wait_window(),
@@ -84,7 +83,7 @@ impl Connection {
             has_timestamps: self.timestamps.is_some(),
             recent: self.timestamps.map_or(0, |timestamps| timestamps.recent),
             limiter: self.limiter,
-        });
+        }));
         self.wake = true;
     }
 
@@ -124,8 +123,8 @@ impl Connection {
     pub fn time_wait(&self) -> Option<(TimeWait, Instant)> {
         let until = self.timers.at(TimerKind::TimeWait)?;
         let nothing_to_say = self.rcv.ack_due.is_none();
-        let wait = self.time_wait.clone().filter(|_| self.state == State::TimeWait && nothing_to_say)?;
-        Some((TimeWait { window: self.time_wait_window(), ..wait }, until))
+        let wait = self.time_wait.as_deref().filter(|_| self.state == State::TimeWait && nothing_to_say)?;
+        Some((TimeWait { window: self.time_wait_window(), ..wait.clone() }, until))
     }
 
     /// The acknowledgement of the FIN may have moved the right edge.

@@ -67,7 +67,6 @@ impl Pending {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Totals {
     pub bytes_acked: u64,
-    pub bytes_received: u64,
     pub segments_sent: u64,
     pub segments_received: u64,
     pub retransmissions: u64,
@@ -92,7 +91,6 @@ pub(super) struct Totals {
 
 folded!(Totals {
     bytes_acked,
-    bytes_received,
     segments_sent,
     segments_received,
     retransmissions,
@@ -139,7 +137,7 @@ pub struct Connection {
     pub(super) pending: Pending,
     pub(super) usage: Usage,
     /// Set in TIME-WAIT: all that still counts.
-    pub(super) time_wait: Option<TimeWait>,
+    pub(super) time_wait: Option<Box<TimeWait>>,
     /// When SND.UNA last moved, or when data first waited for it to move.
     pub(super) progress_at: Instant,
     pub(super) received_at: Instant,

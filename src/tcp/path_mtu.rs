@@ -21,14 +21,14 @@ use crate::event::{Context, MtuVerdict, TcpEvent};
 const TIMEOUTS: u32 = 1;
 
 /// Sizes of IP packets with data, in bytes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub(super) struct PathMtu {
     largest_sent: u16,
     largest_arrived: u16,
     /// A larger one than has ever arrived is on its way: its size, and the position behind its data.
     trial: Option<(u16, u64)>,
     /// What was put aside.
-    aside: Option<Claim>,
+    aside: Option<Box<Claim>>,
     /// A claim that was believed, for whoever else sends there.
     believed: Option<u16>,
 }
@@ -77,7 +77,7 @@ impl PathMtu {
             self.believed = Some(mtu);
             return MtuVerdict::Believed;
         }
-        self.aside = Some(claim);
+        self.aside = Some(Box::new(claim));
         MtuVerdict::PutAside
     }
 }
@@ -110,7 +110,7 @@ impl Connection {
     pub(super) fn reconsider_path_mtu(&mut self, cx: &mut Context<'_>) {
         let (una, timeouts) = (self.snd.una, self.rtt.backoff());
         let claim = self.path_mtu.aside.take_if(|claim| claim.quoted == una && timeouts >= TIMEOUTS);
-        if let Some(Claim { mtu, floor, .. }) = claim {
+        if let Some(Claim { mtu, floor, .. }) = claim.as_deref().copied() {
             self.path_mtu.believed = Some(mtu);
             self.tell(cx, || TcpEvent::PathMtuClaim { mtu: mtu.into(), verdict: MtuVerdict::BelievedLate });
             self.handle_path_mtu(mtu.max(floor).into());

@@ -44,7 +44,8 @@ pub struct Receiver {
     unacknowledged: u64,
     /// An acknowledgement must go with the next transmission, and why.
     pub ack_due: Option<SendReason>,
-    pub reports: Reports,
+    /// While there is anything to report.
+    pub reports: Option<Box<Reports>>,
 }
 
 folded!(Receiver {
@@ -80,13 +81,18 @@ impl Receiver {
             last_ack_sent: nxt,
             unacknowledged: 0,
             ack_due: None,
-            reports: Reports::default(),
+            reports: None,
         }
     }
 
     /// Everything that came is read and acknowledged, and nothing lies past a hole.
     pub fn is_at_rest(&self) -> bool {
-        self.ack_due.is_none() && self.reports.is_empty() && self.buffer.is_at_rest()
+        self.ack_due.is_none() && !self.has_reports() && self.buffer.is_at_rest()
+    }
+
+    /// How many bytes have come in order.
+    pub fn received(&self) -> u64 {
+        self.buffer.next() - self.first
     }
 
     /// How many bytes may wait for the application.
@@ -159,7 +165,7 @@ impl Receiver {
         let inserted = self.buffer.insert(position, data, pool);
         if self.buffer.next() > self.nxt {
             self.nxt = self.buffer.next();
-            self.reports.advance(self.nxt);
+            self.forget_reports();
         }
         let acknowledge = match inserted {
             // RFC 5681 §4.2: what fills a hole, wholly or in part, is acknowledged at once.
@@ -186,7 +192,7 @@ impl Receiver {
             }
         };
         // The peer contradicts itself: there is data where it had put its FIN.
-        self.fin = self.fin.filter(|fin| *fin >= self.nxt);
+        self.fin.take_if(|fin| *fin < self.nxt);
         (inserted, acknowledge)
     }
 
@@ -195,7 +201,7 @@ impl Receiver {
     /// counts in. However small they are, as many as tell of a loss are due.
     pub fn owe_repeats(&mut self, len: usize, packets: u32) {
         let full = u32::try_from(len.div_ceil(self.mss)).unwrap_or(u32::MAX);
-        self.reports.owe_repeats(packets.min(full.max(DUPLICATE_THRESHOLD)));
+        self.reports.get_or_insert_default().owe_repeats(packets.min(full.max(DUPLICATE_THRESHOLD)));
     }
 
     /// A segment from `start` on brings the peer's FIN at `end`. If both are in order, what had come beyond is no data.
@@ -213,7 +219,7 @@ impl Receiver {
         if fin > self.nxt {
             self.ack_due = Some(SendReason::OutOfOrderAck);
             if self.fin == Some(fin) {
-                self.reports.note_duplicate_fin(fin);
+                self.reports.get_or_insert_default().note_duplicate_fin(fin);
             }
             self.remember(fin);
         }
@@ -230,8 +236,17 @@ impl Receiver {
         self.edge = self.edge.max(self.nxt);
         (self.fin, self.finished) = (None, true);
         self.buffer.forget_from(self.nxt, pool);
-        self.reports.advance(self.nxt);
+        self.forget_reports();
         true
+    }
+
+    /// RCV.NXT has moved.
+    fn forget_reports(&mut self) {
+        let nxt = self.nxt;
+        self.reports.take_if(|reports| {
+            reports.advance(nxt);
+            reports.is_empty()
+        });
     }
 
     /// RFC 2883 §4: `start..end` has come; the first part of it that had come before is reported.
@@ -246,23 +261,30 @@ impl Receiver {
             Some(block) => start.max(block.start)..end.min(block.end),
             None => return,
         };
-        self.reports.note_duplicate(duplicate);
+        self.reports.get_or_insert_default().note_duplicate(duplicate);
     }
 
     fn remember(&mut self, position: u64) {
-        self.reports.note_arrival(position, blocks(&self.buffer, self.nxt, self.fin));
+        let reports = self.reports.get_or_insert_default();
+        reports.note_arrival(position, blocks(&self.buffer, self.nxt, self.fin));
     }
 
     /// An acknowledgement leaves with RCV.NXT.
     pub fn on_ack_sent(&mut self) {
         self.last_ack_sent = self.nxt;
         self.unacknowledged = 0;
-        self.ack_due = self.reports.after_acknowledgement().then_some(SendReason::OutOfOrderAck);
+        let more = self.reports.as_mut().is_some_and(|reports| reports.after_acknowledgement());
+        self.ack_due = more.then_some(SendReason::OutOfOrderAck);
+        self.reports.take_if(|reports| !more && reports.is_empty());
+    }
+
+    fn has_reports(&self) -> bool {
+        self.reports.as_ref().is_some_and(|reports| !reports.is_empty())
     }
 
     /// There is something to report.
     pub fn has_blocks(&self) -> bool {
-        !self.reports.is_empty() || self.fin.is_some() || !self.buffer.ranges().is_empty()
+        self.has_reports() || self.fin.is_some() || !self.buffer.ranges().is_empty()
     }
 
     /// The blocks of the next acknowledgement, `limit` at most.
@@ -270,13 +292,18 @@ impl Receiver {
         if !self.has_blocks() {
             return ArrayVec::new();
         }
-        let taken = self.reports.take(limit, blocks(&self.buffer, self.nxt, self.fin));
+        let taken = self.reports.get_or_insert_default().take(limit, blocks(&self.buffer, self.nxt, self.fin));
         taken.iter().map(|block| (Seq::at(block.start).0, Seq::at(block.end).0)).collect()
     }
 
     /// How many [`sack_blocks`](Receiver::sack_blocks) gives.
     pub fn sack_block_count(&self, limit: usize) -> usize {
-        if self.has_blocks() { self.reports.count(limit, blocks(&self.buffer, self.nxt, self.fin)) } else { 0 }
+        if !self.has_blocks() {
+            return 0;
+        }
+        let nothing = Reports::default();
+        let reports = self.reports.as_deref().unwrap_or(&nothing);
+        reports.count(limit, blocks(&self.buffer, self.nxt, self.fin))
     }
 }
 

@@ -64,7 +64,7 @@ impl Connection {
             receive_queue: self.rcv.buffer.readable(),
             send_queue: self.snd.buffer.len(),
             bytes_acked: self.totals.bytes_acked,
-            bytes_received: self.totals.bytes_received,
+            bytes_received: self.rcv.received(),
             segments_sent: self.totals.segments_sent,
             segments_received: self.totals.segments_received,
             retransmissions: self.totals.retransmissions,

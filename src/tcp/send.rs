@@ -143,7 +143,7 @@ impl Sender {
     pub fn acknowledge(&mut self, una: u64, pool: &mut Pool) {
         self.una = una;
         self.buffer.acknowledge(una, pool);
-        self.urgent = self.urgent.filter(|urgent| *urgent > una);
+        self.urgent.take_if(|urgent| *urgent <= una);
         self.more = false;
         while self.pushed.front().is_some_and(|pushed| *pushed <= una) {
             self.pushed.pop_front();
