@@ -196,7 +196,7 @@ impl Connection {
             self.rcv.ack_due.get_or_insert(SendReason::CongestionEcho);
         }
         if marked {
-            self.totals.received_ce += u64::from(segment.packets);
+            self.totals.trouble_mut().received_ce += u64::from(segment.packets);
             self.tell(cx, || TcpEvent::Marked);
         }
     }
@@ -229,7 +229,9 @@ impl Connection {
         let told = self.hear_byte_counters(segment.header.options.byte_counters);
         let Some(accurate) = self.accurate_ecn.as_deref_mut() else {
             let told = self.echoes_marks(segment).then_some(report.delivered);
-            self.totals.delivered_ce += told.map_or(0, |bytes| bytes.div_ceil(mss));
+            if let Some(bytes) = told {
+                self.totals.trouble_mut().delivered_ce += bytes.div_ceil(mss);
+            }
             return told;
         };
         let acknowledged = u32::try_from(report.delivered.div_ceil(mss)).unwrap_or(u32::MAX);
@@ -245,7 +247,7 @@ impl Connection {
         if packets == 0 && bytes == 0 {
             return None;
         }
-        self.totals.delivered_ce += u64::from(packets);
+        self.totals.trouble_mut().delivered_ce += u64::from(packets);
         self.tell(cx, || TcpEvent::MarksTold { packets, bytes, exact: told.is_some() });
         Some(bytes)
     }

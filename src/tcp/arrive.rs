@@ -224,7 +224,7 @@ impl Connection {
                 cx.tell(|| Event::Delivered { layer: Layer::Tcp, len: bytes as usize });
             }
             Inserted::OutOfOrder => {
-                self.totals.out_of_order += 1;
+                self.totals.trouble_mut().out_of_order += 1;
                 let missing = seq.saturating_sub(before);
                 self.tell(cx, || TcpEvent::OutOfOrder { bytes: segment.data.len(), missing });
             }

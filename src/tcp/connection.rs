@@ -64,22 +64,14 @@ impl Pending {
 }
 
 /// Totals, for [`Info`].
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Totals {
     pub bytes_acked: u64,
     pub segments_sent: u64,
     pub segments_received: u64,
-    pub retransmissions: u64,
     pub data_segments_sent: u64,
     pub data_segments_received: u64,
     pub bytes_sent: u64,
-    pub bytes_retransmitted: u64,
-    /// Segments that came past a hole.
-    pub out_of_order: u64,
-    pub timeouts: u64,
-    /// Packets that came marked, and segments of ours that the peer took for marked.
-    pub received_ce: u64,
-    pub delivered_ce: u64,
     /// The most data that a segment brought.
     pub largest_received: usize,
     /// When data last came and last left; at first when the connection was established.
@@ -87,26 +79,47 @@ pub(super) struct Totals {
     pub data_sent_at: Instant,
     /// Data in a SYN was taken.
     pub syn_data: bool,
+    /// Nothing for most connections.
+    trouble: Option<Box<Trouble>>,
+}
+
+/// What loss, reordering and congestion have come to.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Trouble {
+    pub retransmissions: u64,
+    pub bytes_retransmitted: u64,
+    /// Segments that came past a hole.
+    pub out_of_order: u64,
+    pub timeouts: u64,
+    /// Packets that came marked, and segments of ours that the peer took for marked.
+    pub received_ce: u64,
+    pub delivered_ce: u64,
 }
 
 folded!(Totals {
     bytes_acked,
     segments_sent,
     segments_received,
-    retransmissions,
     data_segments_sent,
     data_segments_received,
     bytes_sent,
-    bytes_retransmitted,
-    out_of_order,
-    timeouts,
-    received_ce,
-    delivered_ce,
     largest_received,
     data_received_at,
     data_sent_at,
     syn_data,
+    trouble,
 });
+folded!(Trouble { retransmissions, bytes_retransmitted, out_of_order, timeouts, received_ce, delivered_ce });
+
+impl Totals {
+    pub fn trouble(&self) -> Trouble {
+        self.trouble.as_deref().copied().unwrap_or_default()
+    }
+
+    pub fn trouble_mut(&mut self) -> &mut Trouble {
+        self.trouble.get_or_insert_default()
+    }
+}
 
 /// The connection record of RFC 9293 §3.3.1 (TCB).
 #[derive(Debug)]
@@ -117,12 +130,11 @@ pub struct Connection {
     pub(super) state: State,
     pub(super) snd: Sender,
     pub(super) rcv: Receiver,
-    pub(super) right_sizing: RightSizing,
     pub(super) timestamps: Option<TimestampState>,
     /// SACK was agreed on: we may send blocks (RFC 2018 §2).
     pub(super) sack: bool,
     /// Where both sides have agreed to it (RFC 3168 §6.1.1).
-    pub(super) ecn: Option<EcnState>,
+    pub(super) ecn: Option<Box<EcnState>>,
     pub(super) accurate_ecn: Option<Box<Accurate>>,
     pub(super) window_scaling: bool,
     pub(super) advertised_mss: usize,
@@ -132,16 +144,13 @@ pub struct Connection {
     pub(super) recovery: Recovery,
     pub(super) path_mtu: PathMtu,
     pub(super) congestion: Box<dyn CongestionControl>,
-    pub(super) timers: Timers,
-    pub(super) limiter: ChallengeLimiter,
     pub(super) pending: Pending,
     pub(super) usage: Usage,
-    /// Set in TIME-WAIT: all that still counts.
-    pub(super) time_wait: Option<Box<TimeWait>>,
     /// When SND.UNA last moved, or when data first waited for it to move.
     pub(super) progress_at: Instant,
     pub(super) received_at: Instant,
     pub(super) sent_at: Instant,
+    pub(super) timers: Timers,
     /// Pacing: when the next data may leave.
     pub(super) send_next_at: Instant,
     /// Probes in a row without an answer: of a closed window, and of an idle peer.
@@ -151,6 +160,10 @@ pub struct Connection {
     pub(super) released: bool,
     pub(super) closed: Option<CloseReason>,
     pub(super) soft_error: Option<&'static str>,
+    /// Set in TIME-WAIT: all that still counts.
+    pub(super) time_wait: Option<Box<TimeWait>>,
+    pub(super) limiter: ChallengeLimiter,
+    pub(super) right_sizing: RightSizing,
     pub(super) totals: Totals,
     pub(super) chronograph: Chronograph,
     /// The last write was cut short for want of room.
@@ -208,7 +221,7 @@ impl Connection {
                 right_sizing: RightSizing::new(cx.now, peer.irs + 1),
                 timestamps,
                 sack: config.sack && peer.sack,
-                ecn: opening.peer.ecn.then(EcnState::default),
+                ecn: opening.peer.ecn.then(Box::default),
                 accurate_ecn: opening.peer.accurate_ecn.then(|| Box::new(Accurate::begin(cx.now, opening))),
                 window_scaling,
                 advertised_mss,

@@ -22,7 +22,7 @@
 //! control makes of a mark; the state of recovery is then CWR.
 
 use super::accurate_ecn::answer_to;
-use super::connection::Connection;
+use super::connection::{Connection, Trouble};
 use super::fold::folded;
 use super::info::Marks;
 use super::opening::Opening;
@@ -122,7 +122,7 @@ impl Connection {
         }
         ecn.echoes |= marked;
         if marked {
-            self.totals.received_ce += u64::from(segment.packets);
+            self.totals.trouble_mut().received_ce += u64::from(segment.packets);
             self.tell(cx, || TcpEvent::Marked);
         }
     }
@@ -137,14 +137,14 @@ impl Connection {
             self.rcv.ack_due.get_or_insert(SendReason::CongestionEcho);
         }
         if marked {
-            self.totals.received_ce += u64::from(segment.packets);
+            self.totals.trouble_mut().received_ce += u64::from(segment.packets);
             self.tell(cx, || TcpEvent::Marked);
         }
     }
 
     /// Up to where data came under the other mark.
     pub(super) fn acknowledges_before(&self) -> Option<u64> {
-        self.ecn.and_then(|ecn| ecn.before)
+        self.ecn.as_ref()?.before
     }
 
     /// That acknowledgement: of less than has come, and with the other mark.
@@ -164,7 +164,7 @@ impl Connection {
     /// For [`Info`](super::Info).
     pub(super) fn marks(&self) -> Marks {
         let bytes = self.accurate_ecn.as_ref().map(|accurate| accurate.bytes.totals()).unwrap_or_default();
-        let (received_ce, delivered_ce) = (self.totals.received_ce, self.totals.delivered_ce);
+        let Trouble { received_ce, delivered_ce, .. } = self.totals.trouble();
         Marks { received_ce, delivered_ce, received_bytes: bytes.0, delivered_bytes: bytes.1 }
     }
 
@@ -173,7 +173,7 @@ impl Connection {
         if let Some(accurate) = &mut self.accurate_ecn {
             return accurate.echo(pure);
         }
-        if self.ecn.is_some_and(|ecn| ecn.echoes) { Flags::ECE } else { Flags::NONE }
+        if self.ecn.as_ref().is_some_and(|ecn| ecn.echoes) { Flags::ECE } else { Flags::NONE }
     }
 
     /// New data may be marked.
@@ -190,7 +190,7 @@ impl Connection {
     /// Whoever splits a frame leaves CWR to its first piece alone. So the segment that says it once leaves by itself, and
     /// so do all while it is part of a number that each of them says (RFC 9768 §3.2.1).
     pub(super) fn says_cwr(&self) -> bool {
-        self.ecn.is_some_and(|ecn| ecn.cwr_due)
+        self.ecn.as_ref().is_some_and(|ecn| ecn.cwr_due)
             || self.accurate_ecn.as_ref().is_some_and(|accurate| accurate.says().contains(Flags::CWR))
     }
 

@@ -252,7 +252,7 @@ impl Receiver {
     /// RFC 2883 §4: `start..end` has come; the first part of it that had come before is reported.
     pub fn note_duplicate(&mut self, start: u64, end: u64) {
         let start = start.max(self.first);
-        if start >= self.nxt && !self.has_blocks() {
+        if start >= self.nxt && !self.has_blocks() || start >= end {
             return;
         }
         let held = blocks(&self.buffer, self.nxt, self.fin).find(|block| block.start < end && start < block.end);

@@ -20,7 +20,7 @@ impl Connection {
     }
 
     pub fn info(&self) -> Info {
-        let sums = self.recovery.sums();
+        let (sums, trouble) = (self.recovery.sums(), self.totals.trouble());
         Info {
             state: self.state,
             snd_mss: self.effective_mss(),
@@ -67,13 +67,13 @@ impl Connection {
             bytes_received: self.rcv.received(),
             segments_sent: self.totals.segments_sent,
             segments_received: self.totals.segments_received,
-            retransmissions: self.totals.retransmissions,
+            retransmissions: trouble.retransmissions,
             data_segments_sent: self.totals.data_segments_sent,
             data_segments_received: self.totals.data_segments_received,
             bytes_sent: self.totals.bytes_sent,
-            bytes_retransmitted: self.totals.bytes_retransmitted,
-            out_of_order: self.totals.out_of_order,
-            timeouts: self.totals.timeouts,
+            bytes_retransmitted: trouble.bytes_retransmitted,
+            out_of_order: trouble.out_of_order,
+            timeouts: trouble.timeouts,
             largest_received: self.totals.largest_received,
             data_received_at: self.totals.data_received_at,
             data_sent_at: self.totals.data_sent_at,

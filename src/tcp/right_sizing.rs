@@ -20,11 +20,11 @@ const USUAL_ROUND_TRIP: Duration = Duration::from_millis(100);
 /// One measurement after another, each at least a round trip long.
 #[derive(Clone, Copy, Debug)]
 pub struct RightSizing {
-    since: Instant,
-    /// Up to where the application had read then, and as much further as waited past holes.
-    arrived: u64,
     /// How much came in the round trip before.
     before: u64,
+    /// Up to where the application had read when this one began, and as much further as waited past holes.
+    arrived: u64,
+    since: Instant,
 }
 
 folded!(RightSizing { since, arrived, before });

@@ -50,7 +50,7 @@ impl Connection {
             return;
         }
         let count = self.rtt.backoff() + 1;
-        self.totals.timeouts += 1;
+        self.totals.trouble_mut().timeouts += 1;
         self.tell(cx, || TcpEvent::TimerFired { timer: TimerKind::Retransmission, count });
         if self.patience_is_over(cx, self.config.give_up) {
             return self.give_up(cx, CloseReason::TimedOut);

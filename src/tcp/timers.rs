@@ -22,7 +22,7 @@ pub const KINDS: [TimerKind; 11] = [
 /// When each timer fires, and which of them run: few of a connection's do at a time.
 #[derive(Clone, Default)]
 pub struct Timers {
-    running: u16,
+    running: u64,
     at: [Instant; KINDS.len()],
 }
 
@@ -90,8 +90,8 @@ impl fmt::Debug for Timers {
     }
 }
 
-fn bit(timer: TimerKind) -> u16 {
-    1 << timer as u16
+fn bit(timer: TimerKind) -> u64 {
+    1 << timer as u64
 }
 
 #[cfg(test)]

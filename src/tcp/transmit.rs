@@ -108,9 +108,10 @@ impl Connection {
     }
 
     fn send_again(&mut self, cx: &mut Context<'_>, frame: &mut Frame, start: u64, end: u64, why: SendReason) {
-        self.totals.retransmissions += 1;
         self.doubt_option_on_data(cx, start);
-        self.totals.bytes_retransmitted += end.min(self.snd.buffer.end()).saturating_sub(start);
+        let trouble = self.totals.trouble_mut();
+        trouble.retransmissions += 1;
+        trouble.bytes_retransmitted += end.min(self.snd.buffer.end()).saturating_sub(start);
         let first = self.recovery.on_retransmitted(start, end, cx.now);
         self.send_range(cx, frame, start, end, why);
         self.pace(cx, end - start);

@@ -92,7 +92,8 @@ impl Connection {
             writer_waits,
         } = self;
         (*state, *timestamps, *sack).fold(to);
-        (*ecn, *window_scaling).fold(to);
+        ecn.fold(to);
+        window_scaling.fold(to);
         accurate_ecn.fold(to);
         (*advertised_mss, *super_frame, *released).fold(to);
         (*window_probes, *keepalive_probes, *memory).fold(to);

@@ -94,7 +94,7 @@ pub struct DeliveryRate {
     limited_until: u64,
     /// Segments judged lost that nobody has asked for yet.
     losses: Vec<LostSegment>,
-    /// The last one that says something of the path.
+    /// The last rate that says something of the path.
     last: Option<Rate>,
 }
 
