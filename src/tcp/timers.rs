@@ -22,6 +22,7 @@ pub const KINDS: [TimerKind; 11] = [
 /// When each timer fires, and which of them run: few of a connection's do at a time.
 #[derive(Clone, Default)]
 pub struct Timers {
+    /// A bit for each, as wide as an instant, and so laid out beside them.
     running: u64,
     at: [Instant; KINDS.len()],
 }
