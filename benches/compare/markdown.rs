@@ -34,16 +34,12 @@ pub fn page(results: &Results) -> String {
     text
 }
 
-/// The limit under other conditions.
-const OTHER_LIMITS: [(Stack, &str); 3] =
-    [(Stack::LimitCopying, "copying"), (Stack::LimitBigTcp, "BIG TCP"), (Stack::LimitSteered, "steered")];
-
 fn row(text: &mut String, results: &Results, workload: Workload) {
     let _infallible = write!(text, "| {workload} | {} |", workload.unit().name);
     let figure = |stack| results.of(stack, workload, |sample| sample.figure).map(|figure| figure.middle);
     for stack in COLUMNS {
         let _infallible = write!(text, " {}", figure(stack).map_or_else(dash, |figure| format!("{figure:.2}")));
-        for (other, name) in OTHER_LIMITS {
+        for (other, name) in [(Stack::LimitCopying, "copying"), (Stack::LimitBigTcp, "BIG TCP")] {
             if let Some(figure) = figure(other).filter(|_| stack == Stack::Limit) {
                 let _infallible = write!(text, " ({name}: {figure:.2})");
             }

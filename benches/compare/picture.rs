@@ -112,7 +112,6 @@ fn colour(stack: Stack) -> &'static str {
         Stack::Limit => "#d0d0d0",
         Stack::LimitCopying => "#b0b0b0",
         Stack::LimitBigTcp => "#909090",
-        Stack::LimitSteered => "#707070",
         Stack::Strata => "#2c7fb8",
         Stack::SmoltcpTuned => "#fdae61",
         Stack::Smoltcp => "#fee0a3",

@@ -33,9 +33,9 @@ enum Against {
 use Against::{Beside, Stack as To};
 use Bound::{AtLeast, AtMost, Open};
 use Of::{Cpu, Figure, Machine};
-use Stack::{Kernel, Limit, LimitBigTcp, LimitCopying, LimitSteered, SmoltcpTuned};
+use Stack::{Kernel, Limit, LimitBigTcp, LimitCopying, SmoltcpTuned};
 
-const TARGETS: [(&str, Of, Against, Bound); 33] = [
+const TARGETS: [(&str, Of, Against, Bound); 31] = [
     ("bulk-in-1", Figure, To(Limit), AtLeast(0.90)),
     ("bulk-in-1", Figure, To(LimitCopying), Open),
     ("bulk-in-1", Figure, To(SmoltcpTuned), AtLeast(0.95)),
@@ -54,11 +54,9 @@ const TARGETS: [(&str, Of, Against, Bound); 33] = [
     ("requests-32", Figure, To(Limit), AtLeast(0.90)),
     ("requests-32", Cpu, To(Limit), AtMost(1.25)),
     ("requests-32", Figure, To(Kernel), AtLeast(1.3)),
-    ("requests-32", Figure, To(LimitSteered), Open),
     ("requests-256", Figure, To(Limit), AtLeast(0.90)),
     ("requests-256", Cpu, To(Limit), AtMost(1.25)),
     ("requests-256", Figure, To(Kernel), AtLeast(1.3)),
-    ("requests-256", Figure, To(LimitSteered), Open),
     ("requests-32-axum", Figure, To(Kernel), AtLeast(1.0)),
     ("requests-256-axum", Figure, To(Kernel), AtLeast(1.0)),
     ("connections-8", Figure, To(Limit), AtLeast(0.90)),

@@ -137,18 +137,13 @@ impl Workload {
     }
 
     /// Is there anything to be learnt from this stack? What a copy costs is asked where the bytes are all there is, and
-    /// what longer frames are worth where frames leave, and what it is worth
-    /// that the kernel's part is done elsewhere where that is most of the work.
+    /// what longer frames are worth where frames leave.
     pub fn concerns(self, stack: Stack) -> bool {
         match stack {
             Stack::LimitCopying => {
                 matches!(self.task, Task::BulkIn(1) | Task::BulkOut(1)) && !self.plain && !self.owned
             }
             Stack::LimitBigTcp => matches!(self.task, Task::BulkOut(1)) && !self.plain,
-            Stack::LimitSteered => {
-                let steered = matches!(self.task, Task::BulkOut(1) | Task::Requests(_) | Task::Churn(_));
-                steered && !self.plain && !self.owned && self.http == Http::Plain && self.idle == 0
-            }
             Stack::Limit | Stack::Strata | Stack::SmoltcpTuned | Stack::Smoltcp | Stack::Kernel => true,
         }
     }
@@ -156,7 +151,7 @@ impl Workload {
     /// Why this stack cannot do it.
     pub fn unsuited(self, stack: Stack) -> Option<&'static str> {
         match stack {
-            Stack::Limit | Stack::LimitCopying | Stack::LimitBigTcp | Stack::LimitSteered | Stack::Strata => None,
+            Stack::Limit | Stack::LimitCopying | Stack::LimitBigTcp | Stack::Strata => None,
             Stack::SmoltcpTuned | Stack::Smoltcp if self.http != Http::Plain => Some("has no asynchronous sockets"),
             Stack::SmoltcpTuned | Stack::Smoltcp if self.owned => {
                 Some("its reads are in place anyway; nothing to hand over")

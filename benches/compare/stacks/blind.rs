@@ -9,8 +9,7 @@
 //! any stack must copy them once, into its send buffer or out of its frames. With that copy, and nothing else, it shows
 //! how much of the distance between a stack and the limit no stack could save.
 //!
-//! Its frames have up to 64 KiB. Where the TAP takes longer ones it shows with those what they alone are worth; and with the
-//! kernel's part done on another processor, what that is.
+//! Its frames have up to 64 KiB. Where the TAP takes longer ones it shows with those what they alone are worth.
 
 use super::Served;
 use crate::memory::Memory;
@@ -19,13 +18,10 @@ use crate::support::server::on_a_thread;
 use crate::support::{CLIENT, SERVER};
 use crate::workload::{Task, Workload};
 use rustix::event::{PollFd, PollFlags, Timespec};
-use std::collections::VecDeque;
 use std::io::{IoSlice, IoSliceMut};
 use std::net::Ipv4Addr;
 use std::ops::Range;
-use std::os::fd::{AsFd, BorrowedFd};
-use strata::device::Device;
-use strata::runtime::Clock;
+use std::os::fd::BorrowedFd;
 use strata::runtime::sandbox::{self, LinkRequest};
 use strata::wire::checksum::Sum;
 
@@ -69,15 +65,13 @@ pub struct Habits {
     pub copying: bool,
     /// Its frames are as long as the TAP takes.
     pub big_tcp: bool,
-    /// What the kernel does with its frames, it does on another processor.
-    pub steered: bool,
 }
 
 pub fn serve<T>(workload: Workload, habits: Habits, client: impl FnOnce(&Served) -> T) -> T {
-    let config = sandbox::Config { offload: !workload.plain, steering: habits.steered, ..sandbox::Config::default() };
+    let config = sandbox::Config { offload: !workload.plain, ..sandbox::Config::default() };
     let link = sandbox::open(&LinkRequest::Tap { name: None }, true, &config).expect("a TAP in a namespace of our own");
     let worker = on_a_thread("stack", move || {
-        let descriptor = link.device.descriptor().and_then(|tap| tap.try_clone_to_owned().ok()).expect("a TAP has one");
+        let descriptor = link.device.descriptor().expect("a TAP has one");
         let takes_long = link.device.capabilities().segmentation.is_some_and(|longest| longest > BIG_TCP);
         let largest = match (workload.plain, habits.big_tcp && takes_long) {
             (true, _) => MSS,
@@ -85,8 +79,7 @@ pub fn serve<T>(workload: Workload, habits: Habits, client: impl FnOnce(&Served)
             (false, false) => SUPER_FRAME,
         };
         let mut blind = Blind {
-            tap: descriptor.as_fd(),
-            steering: habits.steered.then(|| (link.device, Clock::real())),
+            tap: descriptor,
             flows: vec![Flow::default(); 1 << 16],
             response: response(),
             outgoing: written(if habits.copying { RING } else { largest }),
@@ -122,8 +115,6 @@ struct Flow {
 
 struct Blind<'a> {
     tap: BorrowedFd<'a>,
-    /// The device, which follows this thread when it is to send.
-    steering: Option<(Box<dyn Device>, Clock)>,
     flows: Vec<Flow>,
     response: Vec<u8>,
     /// What is sent by itself.
@@ -198,9 +189,6 @@ impl Blind<'_> {
             let mut pieces = [IoSliceMut::new(&mut header), IoSliceMut::new(&mut frame)];
             match rustix::io::readv(self.tap, &mut pieces) {
                 Ok(len) => {
-                    if let Some((device, clock)) = &mut self.steering {
-                        device.transmit(clock.now(), &mut VecDeque::new()).expect("nothing to send");
-                    }
                     self.handle(&frame[..len - VIRTIO]);
                     self.heard += 1;
                     if self.heard >= PATIENCE {

@@ -23,8 +23,6 @@ pub enum Stack {
     LimitCopying,
     /// The same with frames as long as this TAP takes, as ours has them.
     LimitBigTcp,
-    /// The same with the kernel's part done on another processor, as ours has it.
-    LimitSteered,
     /// Ours, with default settings.
     Strata,
     /// smoltcp with a device of ours that has offloads, 4 MiB buffers and CUBIC.
@@ -37,11 +35,10 @@ pub enum Stack {
 
 impl Stack {
     /// From the first, which is what the others are compared with.
-    pub const ALL: [Stack; 8] = [
+    pub const ALL: [Stack; 7] = [
         Stack::Limit,
         Stack::LimitCopying,
         Stack::LimitBigTcp,
-        Stack::LimitSteered,
         Stack::Strata,
         Stack::SmoltcpTuned,
         Stack::Smoltcp,
@@ -53,7 +50,6 @@ impl Stack {
             Stack::Limit => "limit",
             Stack::LimitCopying => "limit-copying",
             Stack::LimitBigTcp => "limit-big-tcp",
-            Stack::LimitSteered => "limit-steered",
             Stack::Strata => "strata",
             Stack::SmoltcpTuned => "smoltcp-tuned",
             Stack::Smoltcp => "smoltcp",
@@ -67,17 +63,15 @@ impl Stack {
 
     /// The limit answers by what stands in a segment, whether there is a connection or not.
     pub fn keeps_state(self) -> bool {
-        !matches!(self, Stack::Limit | Stack::LimitCopying | Stack::LimitBigTcp | Stack::LimitSteered)
+        !matches!(self, Stack::Limit | Stack::LimitCopying | Stack::LimitBigTcp)
     }
 
     /// Serves in a namespace of this process while `client` runs; `client` learns who does the work.
     pub fn serve<T>(self, workload: Workload, client: impl FnOnce(&Served) -> T) -> T {
-        let habits = Habits::default();
         match self {
-            Stack::Limit => blind::serve(workload, habits, client),
-            Stack::LimitCopying => blind::serve(workload, Habits { copying: true, ..habits }, client),
-            Stack::LimitBigTcp => blind::serve(workload, Habits { big_tcp: true, ..habits }, client),
-            Stack::LimitSteered => blind::serve(workload, Habits { steered: true, ..habits }, client),
+            Stack::Limit => blind::serve(workload, Habits::default(), client),
+            Stack::LimitCopying => blind::serve(workload, Habits { copying: true, big_tcp: false }, client),
+            Stack::LimitBigTcp => blind::serve(workload, Habits { copying: false, big_tcp: true }, client),
             Stack::Strata => ours::serve(workload, client),
             Stack::SmoltcpTuned => rival::serve_tuned(workload, client),
             Stack::Smoltcp => rival::serve_as_shipped(workload, client),
