@@ -3,9 +3,11 @@
 //!
 //! Without it, all that the kernel's TCP does with a frame, up to waking whoever waits for it, happens within the call that
 //! writes the frame: it is our thread's time. With it that call ends once the frame is in another processor's queue. That
-//! pays off when everything waits for our thread, and only then: a lone round trip is shortest where both sides share a
-//! processor. The frames of a flow stay in order, for all go to the same processor, but for the moment in which the choice
-//! changes.
+//! pays off when everything waits for our thread, and where there is much to be done with a frame: a lone round trip is
+//! shortest where both sides share a processor, and a small datagram is received in less time than it takes to hand it over.
+//! So it is tried, while our thread is busy, and stays if a frame costs less of its time then.
+//!
+//! The frames of a flow stay in order, for all go to the same processor, but for the moment in which the choice changes.
 
 use crate::time::Instant;
 use rustix::fs::{Mode, OFlags};
@@ -16,13 +18,17 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 /// How often it looks what our thread does.
-const WINDOW: Duration = Duration::from_millis(20);
+const WINDOW: Duration = Duration::from_millis(10);
 /// A thread that ran for so much of a window, in percent, is what everything waits for.
-const BUSY: u128 = 85;
+const BUSY: u64 = 85;
 /// One that ran for less than this waits for others. What steering takes off a thread, a third at the most, leaves it above.
-const IDLE: u128 = 50;
+const IDLE: u64 = 50;
+/// So many windows it is tried, by turns without and with it.
+const TRIAL: u32 = 6;
+/// After so many it is tried again: others may be served by then.
+const AGAIN: u32 = 500;
 
-/// The processors on which the kernel receives from one interface. While our thread is busy: all on which it may run, but
+/// The processors on which the kernel receives from one interface. While it pays off: all on which our thread may run, but
 /// the one on which it does. Otherwise none in particular, so that each frame is received where it is written.
 #[derive(Debug)]
 pub(super) struct Steering {
@@ -30,8 +36,11 @@ pub(super) struct Steering {
     processors: OwnedFd,
     /// The processor that is left out while frames are steered.
     left_out: Option<usize>,
-    /// When it looked last, and for how long our thread had run then.
-    looked: (Instant, Duration),
+    /// When the present window began, for how long our thread had run then, and how many frames it has sent since.
+    since: Instant,
+    had_run: Duration,
+    frames: u64,
+    trial: Trial,
 }
 
 impl Steering {
@@ -48,20 +57,26 @@ impl Steering {
         let mut chosen = [0; CpuSet::MAX_CPU];
         let len = rustix::io::pread(&processors, &mut chosen, 0)?;
         let free = chosen[..len].iter().all(|byte| matches!(byte, b'0' | b',' | b'\n'));
-        Ok(free.then_some(Steering { processors, left_out: None, looked: (Instant::ZERO, Duration::ZERO) }))
+        let trial = Trial::default();
+        let (since, had_run) = (Instant::ZERO, Duration::ZERO);
+        Ok(free.then_some(Steering { processors, left_out: None, since, had_run, frames: 0, trial }))
     }
 
-    /// Takes account of what the thread that calls it does, and where; called before frames are written.
-    pub fn follow(&mut self, now: Instant) {
-        let (before, had_run) = self.looked;
-        let passed = now.since(before);
-        if passed < WINDOW {
-            return;
+    /// Takes account of what the thread that calls it does, and where; called before so many frames are written.
+    pub fn follow(&mut self, now: Instant, frames: usize) {
+        let passed = now.since(self.since);
+        if passed >= WINDOW {
+            let run = thread_time();
+            let ran = nanos(run.saturating_sub(self.had_run));
+            let share = 100 * ran / nanos(passed);
+            self.steer(share, Cost { nanos: ran, frames: self.frames });
+            (self.since, self.had_run, self.frames) = (now, run, 0);
         }
-        let run = thread_time();
-        self.looked = (now, run);
-        let share = 100 * run.saturating_sub(had_run).as_nanos() / passed.as_nanos();
-        let left_out = pays_off(share, self.left_out.is_some()).then(rustix::thread::sched_getcpu);
+        self.frames += frames as u64;
+    }
+
+    fn steer(&mut self, share: u64, cost: Cost) {
+        let left_out = self.trial.next(share, cost).then(rustix::thread::sched_getcpu);
         if left_out != self.left_out {
             self.left_out = left_out;
             // A frame that cannot be steered is received here, as all are without it.
@@ -80,9 +95,63 @@ impl Steering {
     }
 }
 
-/// Is steering worth it for a thread that ran for such a share of the time, with it or without it?
-fn pays_off(share: u128, steered: bool) -> bool {
-    share >= if steered { IDLE } else { BUSY }
+/// What frames have cost our thread.
+#[derive(Clone, Copy, Debug, Default)]
+struct Cost {
+    nanos: u64,
+    frames: u64,
+}
+
+impl Cost {
+    fn add(&mut self, other: Cost) {
+        self.nanos += other.nanos;
+        self.frames += other.frames;
+    }
+
+    /// For each frame.
+    fn is_below(self, other: Cost) -> bool {
+        u128::from(self.nanos) * u128::from(other.frames) < u128::from(other.nanos) * u128::from(self.frames)
+    }
+}
+
+/// Whether frames are steered, window after window.
+#[derive(Debug, Default)]
+struct Trial {
+    /// For how much of the time our thread runs, in percent: rises at once, and falls slowly.
+    share: u64,
+    /// For how many windows it has been busy.
+    windows: u32,
+    steers: bool,
+    without: Cost,
+    with: Cost,
+}
+
+impl Trial {
+    /// After a window in which our thread ran for such a share of the time: are frames steered in the next?
+    fn next(&mut self, share: u64, cost: Cost) -> bool {
+        let share = share.max((3 * self.share + share) / 4);
+        if share < if self.windows == 0 { BUSY } else { IDLE } || self.windows == AGAIN {
+            *self = Trial { share, ..Trial::default() };
+            return false;
+        }
+        if self.windows < TRIAL {
+            if self.steers {
+                self.with.add(cost)
+            } else {
+                self.without.add(cost)
+            }
+            self.steers = !self.steers;
+        }
+        (self.share, self.windows) = (share, self.windows + 1);
+        if self.windows == TRIAL {
+            self.steers = self.with.is_below(self.without);
+        }
+        self.steers
+    }
+}
+
+fn nanos(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// For how long this thread has run.
@@ -109,14 +178,40 @@ pub(crate) fn allowed() -> String {
 mod tests {
     use super::*;
 
+    /// What a trial says window by window, of a thread that runs for these shares of the time and sends frames that cost so
+    /// much without and with it.
+    fn tried(trial: &mut Trial, shares: &[u64], (without, with): (u64, u64)) -> String {
+        let window = |share: &u64| {
+            let nanos = if trial.steers { with } else { without };
+            if trial.next(*share, Cost { nanos, frames: 1 }) { '+' } else { '-' }
+        };
+        shares.iter().map(window).collect()
+    }
+
     #[test]
-    fn a_busy_thread_is_relieved_until_it_waits_for_others() {
-        let mut steered = false;
-        let shares = [(0, false), (84, false), (85, true), (57, true), (50, true), (49, false), (60, false)];
-        for (share, expected) in shares {
-            steered = pays_off(share, steered);
-            assert_eq!(steered, expected, "{share} %");
+    fn a_busy_thread_is_relieved_if_that_pays_off_until_it_waits_for_others() {
+        let busy = [100; 10];
+        for (costs, shares, expected) in [
+            ((5, 4), &busy[..], "+-+-++++++".to_owned()),
+            ((4, 5), &busy, "+-+-+-----".into()),
+            ((4, 4), &busy, "+-+-+-----".into()),
+            ((5, 4), &[84; 10], "-".repeat(10)),
+            ((5, 4), &[100, 60, 60, 60, 60, 60, 60, 60, 0, 100, 100, 100], "+-+-++++-+-+".into()),
+        ] {
+            assert_eq!(tried(&mut Trial::default(), shares, costs), expected, "{costs:?} {shares:?}");
         }
+        let mut trial = Trial::default();
+        tried(&mut trial, &[100; 10], (5, 4));
+        assert_eq!(tried(&mut trial, &[0, 100, 0, 0, 0], (5, 4)), "++++-", "one window says little");
+    }
+
+    #[test]
+    fn it_is_tried_again_after_a_while() {
+        let mut trial = Trial::default();
+        let steered = tried(&mut trial, &[100; 2 * AGAIN as usize], (5, 4));
+        let (first, second) = steered.split_at(AGAIN as usize);
+        assert_eq!((&first[..8], &second[..8]), ("+-+-++++", "-+-+-+++"));
+        assert!(!tried(&mut trial, &[100; 2 * AGAIN as usize], (4, 5)).contains("++"));
     }
 
     #[test]

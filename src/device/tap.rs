@@ -161,7 +161,7 @@ impl Tap {
     }
 
     /// From now on the kernel takes in our frames on other processors than that of the thread which writes them, while that
-    /// thread is busy and as far as it may run on several, unless somebody has chosen the processors already. Needs root.
+    /// thread is busy, if it pays off, and as far as it may run on several, unless somebody has chosen the processors already. Needs root.
     pub fn steer(&mut self) -> io::Result<()> {
         self.steering = Steering::of(&self.name)?;
         Ok(())
@@ -218,7 +218,7 @@ impl Device for Tap {
 
     fn transmit(&mut self, now: Instant, frames: &mut VecDeque<Frame>) -> io::Result<()> {
         if let Some(steering) = &mut self.steering {
-            steering.follow(now);
+            steering.follow(now, frames.len());
         }
         let (node, plain, writer) = (self.node.as_fd(), !self.offload, &mut self.writer);
         let sent = transmit::each(frames, |frame| virtio::send(node, frame, plain, writer));

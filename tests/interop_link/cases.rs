@@ -23,7 +23,7 @@ cases! {
     Root links::a_name_in_use_is_told;
     Root links::a_tap_that_is_set_up_already_is_left_as_it_is;
     Root links::a_tap_that_is_gone_is_told;
-    Root links::the_kernel_receives_elsewhere_while_the_stack_is_busy;
+    Root links::a_busy_stack_tries_whether_the_kernel_should_receive_elsewhere;
     Root links::processors_that_somebody_chose_stay;
     User links::an_ordinary_user_chooses_no_processors;
     User offloads::checksums_stay_partial_on_a_veth_pair;

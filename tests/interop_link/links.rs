@@ -118,13 +118,13 @@ fn shell(command: &str) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-/// Sends nothing for a while, in which this thread is busy with that or sleeps.
+/// Sends nothing for a window and a half, in which this thread is busy with that or sleeps.
 fn pass_time(device: &mut dyn Device, busy: bool) {
     let (clock, began) = (Clock::real(), Instant::now());
-    while began.elapsed() < Duration::from_millis(100) {
+    while began.elapsed() < Duration::from_millis(15) {
         device.transmit(clock.now(), &mut [].into()).expect("nothing to send");
         if !busy {
-            std::thread::sleep(Duration::from_millis(10));
+            std::thread::sleep(Duration::from_millis(15));
         }
     }
 }
@@ -138,7 +138,7 @@ fn until_received_on(count: u32, device: &mut dyn Device, busy: bool) {
     }
 }
 
-pub fn the_kernel_receives_elsewhere_while_the_stack_is_busy() {
+pub fn a_busy_stack_tries_whether_the_kernel_should_receive_elsewhere() {
     let mut opened = open(LinkRequest::Tap { name: None }, true);
     assert!(opened.plan.steps.contains(&Step::Steer { name: "strata0".into() }));
     assert_eq!(opened.standing.warnings, Vec::<String>::new());
@@ -155,9 +155,10 @@ pub fn processors_that_somebody_chose_stay() {
     std::fs::write("/proc/sys/net/core/rps_default_mask", "1").expect("root may");
     let mut opened = open(LinkRequest::Tap { name: None }, false);
     assert_eq!(processors("strata0"), 1);
-    pass_time(opened.device.as_mut(), true);
-    pass_time(opened.device.as_mut(), false);
-    assert_eq!(processors("strata0"), 1);
+    for _ in 0..10 {
+        pass_time(opened.device.as_mut(), true);
+        assert_eq!(processors("strata0"), 1);
+    }
 }
 
 pub fn an_ordinary_user_chooses_no_processors() {
