@@ -100,17 +100,20 @@
 //!
 //! What the kernel's TCP does with a frame of ours, up to waking the program that waits for it, it does within the `write`
 //! that brings the frame: it is the time of the stack's thread, and where requests are answered it is most of it. The kernel
-//! can do that on other processors (*receive packet steering*: a mask, `rps_cpus`, for each queue of an interface). For a
-//! TAP of our own it is told to while the stack's thread is busy, running for at least 85 of 100 ms, until it runs for less
-//! than 50: on the processors on which that thread may run, without the one on which it does. What came of it is
-//! [measured](crate::manual::speed).
+//! can do that on other processors (*receive packet steering*: a mask, `rps_cpus`, for each queue of an interface): on
+//! those on which the stack's thread may run, without the one on which it does. With a TAP of our own that is tried while
+//! the thread is busy, which is to say that it ran for at least 85 % of the last 10 ms: six windows of 10 ms, by turns
+//! without it and with it. It stays for five seconds if a frame costs the thread less time with it, and is tried again
+//! then; it ends when the thread runs for less than half of the time. What came of it is
+//! [measured](crate::manual::speed#what-requests-cost-and-who-pays).
 //!
 //! It is not always so, for it is not always good. A lone round trip is shortest where client and stack share a processor,
-//! and would take twice as long. A TAP that somebody else made, or whose processors somebody has chosen
-//! (`net.core.rps_default_mask`), stays as it is; who pins the stack's thread (`taskset`) keeps it from other processors;
-//! `--steering off` leaves everything where it was. Plain frames are never steered: another processor takes no more than a
-//! thousand into its queue (`net.core.netdev_max_backlog`), and of 1500 bytes each a window has more. With several queues
-//! each has a thread that needs a processor. An ordinary user has no say in it: the kernel asks for root.
+//! and would take twice as long; handing a datagram of 32 bytes over costs more than receiving it, a ninth of its
+//! time in all. A TAP that somebody else made, or whose processors somebody has chosen (`net.core.rps_default_mask`), stays
+//! as it is; who pins the stack's thread (`taskset`) keeps it from other processors; `--steering off` leaves everything where
+//! it was. Plain frames are never steered: another processor takes no more than a thousand into its queue
+//! (`net.core.netdev_max_backlog`), and of 1500 bytes each a window has more. With several queues each has a thread that
+//! needs a processor. An ordinary user has no say in it: the kernel asks for root. `strata doctor` tells whether it works.
 //!
 //! Frames of one connection stay in order, but when the choice changes. Those of different connections may be seen by
 //! `tcpdump` on the TAP in another order than that in which they were sent; a capture of ours knows the right one.

@@ -55,7 +55,7 @@
 //! ## What came of it
 //!
 //! Rounds of six tenths of a second on two processors of a shared machine, everything as it is by default: five, or nine to
-//! twenty-two where ratios move much.
+//! twenty-two where ratios move much. The table is older than what is told of requests below it.
 //!
 #![doc = include_str!("speed.md")]
 //!
@@ -78,29 +78,39 @@
 //! ## What requests cost, and who pays
 //!
 //! A request is two frames and two system calls. Most of its time goes into our own `write`: the kernel takes the client's
-//! whole TCP along within it, to the waking of the client's thread. What is ours is 10,400 instructions, 7,700 of them in the
-//! core, none of which stands out, and about 80 cache lines of which each connection has its own: beside neighbours who fill
+//! whole TCP along within it, to the waking of the client's thread. What is ours is some 9,000 instructions, 7,700 of them in
+//! the core, none of which stands out, and 78 cache lines of which each connection has its own: beside neighbours who fill
 //! the caches they take twice the time that they take beside none.
 //!
-//! Who may set up the machine can have the kernel do the client's part where the client runs (*receive flow steering*):
+//! So a busy stack has the kernel do its part [on another processor](crate::manual::device), where that pays off. Measured in
+//! turns with the same stack before it could, and before a connection was made smaller, on two processors and another
+//! machine than the table's, whose memory copied at two thirds of its speed:
 //!
-//! ```text
-//! sysctl net.core.rps_sock_flow_entries=32768
-//! echo 3     > /sys/class/net/strata0/queues/rx-0/rps_cpus      # one bit for each processor
-//! echo 32768 > /sys/class/net/strata0/queues/rx-0/rps_flow_cnt
-//! ```
+//! | of the limit | before | now | CPU before | CPU now |
+//! |---|---:|---:|---:|---:|
+//! | requests on 32 connections | 0.70 | 0.92 | 1.31 | 1.09 |
+//! | on 256 | 0.72 | 0.85 to 0.98 | 1.46 | 1.05 to 1.16 |
+//! | through `axum` on 256 | 0.44 | 0.55 | 2.30 | 1.84 |
+//! | connections opened and closed | 0.73 | 0.81 | 1.43 | 1.18 |
+//! | bulk out | 0.60 | 0.74 | 1.65 | 1.35 |
+//! | bulk in on 64 connections | 0.72 | 0.83 | 1.45 | 1.24 |
+//! | bulk in | 0.81 | 0.82 | 1.27 | 1.25 |
+//! | datagrams | 0.81 | 0.82 | 1.37 | 1.24 |
 //!
-//! On two processors 32 connections then went from 153,000 requests a second to 194,000 and 256 from 155,000 to 203,000:
-//! from 0.76 and 0.73 of the limit *without* it to 0.97 and 0.95, and from 1.32 and 1.38 of its CPU time to 1.04 and 1.06.
-//! The limit itself loses a fifth by it, for it writes each frame alone and wakes the other processor for each; frames that
-//! leave in batches find it awake. It is not for everybody: a round trip of one byte on one processor took 1.36 of the
-//! limit in place of 0.97. Bulk transfers are much the same with it.
+//! The CPU time of the whole machine fell as well, but for connections, bulk in and datagrams, where it rose by 2 to 14 %.
+//! The limit itself gains nothing from it: it writes each frame alone, and wakes the other processor for each. With its
+//! frames steered it had 0.72 to 0.82 of the requests that it has without. `wrk` on 64 connections got 45,400 pages a second
+//! from `strata serve`, and 33,400 with `--steering off`.
+//!
+//! The kernel can also find the processor by itself on which the client runs (`net.core.rps_sock_flow_entries` and
+//! `rps_flow_cnt`: *receive flow steering*). That gave no more, and one of the two settings is the whole machine's.
 //!
 //! ## On another machine
 //!
-//! The table is of one machine. On another, whose memory copied at two thirds of its speed, the copying limit stood at 0.76
-//! of the limit in bulk out, and this stack at 0.72, or 0.99 where it copies nothing; in bulk in at 0.81; and requests as
-//! the section before tells. What is left of a ratio there is the copy, and the caches.
+//! On that machine the copying limit stood at 0.66 to 0.76 of the limit in bulk out, and this stack at 0.74 to 0.77, or 0.97
+//! where it copies nothing; in bulk in it stood at 0.85, and this stack at 0.78 to 0.82. What is left of a ratio there is the
+//! copy, and the caches. A run of everything there gave requests on 32 and 256 connections at 0.88 and 0.95 of the limit,
+//! with 1.12 and 1.07 of its CPU time, 1.7 and 2.0 of what nginx answers, and 1.3 of it through `axum`.
 //!
 //! ## What did not help
 //!
@@ -114,10 +124,10 @@
 //!   that could be told.
 //! - A writer that may have little unsent (128 to 512 KiB, woken as soon as it is sent), so that what is written leaves while
 //!   it is in the cache; and huge pages for what it writes to: no difference that could be told.
+//! - One codegen unit in place of four: nothing that could be told from the noise.
 //!
 //! ## What is left
 //!
 //! A writer that copies pays for the copy, as the copying limit does, and for a client that sleeps more often because it
-//! is served more slowly: waking it is our time. With requests our own code takes 1 to 2 µs of 5 to 6, in many small pieces:
-//! a connection whose busy fields lay together would touch 20 cache lines in place of 33. A reader that copies does so once:
-//! large frames in their turn are not copied into the receive buffer but kept.
+//! is served more slowly: waking it is our time. With requests our own code takes 1 to 2 µs of 5, in many small
+//! pieces. A reader that copies does so once: large frames in their turn are not copied into the receive buffer but kept.

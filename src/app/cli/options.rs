@@ -43,7 +43,7 @@ pub struct HostOptions {
     #[arg(long, value_name = "on|off", default_value = "on")]
     pub offload: Switch,
 
-    /// While the stack is busy, let the kernel take in its frames on other processors, where this user may choose them
+    /// While it pays off, let the kernel take in our frames on other processors, where this user may choose them
     ///
     /// Else what the kernel's TCP does with a frame is done in the call that writes it, and the stack's thread waits.
     #[arg(long, value_name = "on|off", default_value = "on")]

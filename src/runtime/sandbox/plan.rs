@@ -54,7 +54,8 @@ pub enum Step {
         name: String,
         frames: u32,
     },
-    /// The kernel takes in what a TAP sends on other processors than that of the stack's thread, while that is busy.
+    /// The kernel takes in what a TAP sends on other processors than that of the stack's thread, while that
+    /// pays off.
     Steer {
         name: String,
     },
@@ -161,7 +162,7 @@ impl fmt::Display for Step {
                 // What is mounted at /sys may show another namespace.
                 let (mask, rps_cpus) = (steering::allowed(), format!("/sys/class/net/{name}/queues/rx-0/rps_cpus"));
                 write!(f, "unshare --mount sh -c 'mount -t sysfs sysfs /sys && echo {mask} > {rps_cpus}'")?;
-                write!(f, " # while the stack is busy, less its processor")
+                write!(f, " # while it pays off, and less the stack's")
             }
             Step::SendSegments { name } => write!(f, "ip link set dev {name} gso_max_segs 1"),
             Step::NoGeneratedAddress { name } => write!(f, "ip link set dev {name} addrgenmode none"),
