@@ -88,6 +88,12 @@ pub(crate) const fn nanos(span: Duration) -> u64 {
     span.as_secs().saturating_mul(1_000_000_000).saturating_add(span.subsec_nanos() as u64)
 }
 
+/// So much in so many nanoseconds: how much in a second.
+pub(crate) fn per_second(amount: u64, nanos: u64) -> u64 {
+    let rate = u128::from(amount) * 1_000_000_000 / u128::from(nanos.max(1));
+    u64::try_from(rate).unwrap_or(u64::MAX)
+}
+
 /// Seconds with six digits: `12.345678`.
 impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -9,7 +9,7 @@
 //!
 //! The frames of a flow stay in order, for all go to the same processor, but for the moment in which the choice changes.
 
-use crate::time::Instant;
+use crate::time::{Instant, nanos};
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{FsMountFlags, FsOpenFlags, MountAttrFlags};
 use rustix::thread::{ClockId, CpuSet};
@@ -36,9 +36,9 @@ pub(super) struct Steering {
     processors: OwnedFd,
     /// The processor that is left out while frames are steered.
     left_out: Option<usize>,
-    /// When the present window began, for how long our thread had run then, and how many frames it has sent since.
+    /// When the present window began, also by our thread's own clock, and how many frames it has sent since.
     since: Instant,
-    had_run: Duration,
+    had_run: Instant,
     frames: u64,
     trial: Trial,
 }
@@ -52,23 +52,22 @@ impl Steering {
         rustix::mount::fsconfig_create(context.as_fd())?;
         let none = MountAttrFlags::empty();
         let root = rustix::mount::fsmount(context.as_fd(), FsMountFlags::FSMOUNT_CLOEXEC, none)?;
-        let path = format!("class/net/{interface}/queues/rx-0/rps_cpus");
-        let processors = rustix::fs::openat(root, path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+        let processors = rustix::fs::openat(root, rps_cpus(interface), OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
         let mut chosen = [0; CpuSet::MAX_CPU];
         let len = rustix::io::pread(&processors, &mut chosen, 0)?;
         let free = chosen[..len].iter().all(|byte| matches!(byte, b'0' | b',' | b'\n'));
         let trial = Trial::default();
-        let (since, had_run) = (Instant::ZERO, Duration::ZERO);
+        let (since, had_run) = (Instant::ZERO, Instant::ZERO);
         Ok(free.then_some(Steering { processors, left_out: None, since, had_run, frames: 0, trial }))
     }
 
     /// Takes account of what the thread that calls it does, and where; called before so many frames are written.
     pub fn follow(&mut self, now: Instant, frames: usize) {
-        let passed = now.since(self.since);
-        if passed >= WINDOW {
-            let run = thread_time();
-            let ran = nanos(run.saturating_sub(self.had_run));
-            let share = 100 * ran / nanos(passed);
+        let passed = now.nanos_since(self.since);
+        if passed >= nanos(WINDOW) {
+            let run = thread_clock();
+            let ran = run.nanos_since(self.had_run);
+            let share = 100 * ran / passed;
             self.steer(share, Cost { nanos: ran, frames: self.frames });
             (self.since, self.had_run, self.frames) = (now, run, 0);
         }
@@ -130,7 +129,8 @@ impl Trial {
     /// After a window in which our thread ran for such a share of the time: are frames steered in the next?
     fn next(&mut self, share: u64, cost: Cost) -> bool {
         let share = share.max((3 * self.share + share) / 4);
-        if share < if self.windows == 0 { BUSY } else { IDLE } || self.windows == AGAIN {
+        let enough = if self.windows == 0 { BUSY } else { IDLE };
+        if share < enough || self.windows == AGAIN {
             *self = Trial { share, ..Trial::default() };
             return false;
         }
@@ -150,14 +150,15 @@ impl Trial {
     }
 }
 
-fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+/// A clock that stands still while this thread does not run.
+fn thread_clock() -> Instant {
+    let at = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
+    Instant::from_nanos(at.tv_sec as u64 * 1_000_000_000 + at.tv_nsec as u64)
 }
 
-/// For how long this thread has run.
-fn thread_time() -> Duration {
-    let time = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
-    Duration::try_from(time).unwrap_or_default()
+/// Where the kernel is told on which processors it receives from an interface, below `/sys`.
+pub(crate) fn rps_cpus(interface: &str) -> String {
+    format!("class/net/{interface}/queues/rx-0/rps_cpus")
 }
 
 /// As a mask of the kernel is written: groups of 32 bits, the highest first, without those that no processor has.

@@ -13,13 +13,13 @@ use super::drive::{Background, BackgroundObserver, Direct, EveryRecord, Sink, Su
 use super::{Kind, OwnedRecord, narrate};
 use crate::event::{Event, IcmpEvent, Record, TcpEvent};
 use crate::frame::Offload;
+use crate::time::nanos;
 use crate::wire::MacAddress;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::time::Duration;
 
 /// JSON lines that are being written on a thread of their own.
 pub struct JsonLines {
@@ -216,10 +216,6 @@ fn tcp_facts(event: &TcpEvent) -> Value {
 
 fn text(value: impl std::fmt::Display) -> String {
     value.to_string()
-}
-
-fn nanos(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn hex(bytes: &[u8]) -> String {

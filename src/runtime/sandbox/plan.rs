@@ -54,8 +54,7 @@ pub enum Step {
         name: String,
         frames: u32,
     },
-    /// The kernel takes in what a TAP sends on other processors than that of the stack's thread, while that
-    /// pays off.
+    /// The kernel takes in what a TAP sends on other processors than that of the stack's thread, while that pays off.
     Steer {
         name: String,
     },
@@ -160,8 +159,8 @@ impl fmt::Display for Step {
             Step::SetQueueLen { name, frames } => write!(f, "ip link set dev {name} txqueuelen {frames}"),
             Step::Steer { name } => {
                 // What is mounted at /sys may show another namespace.
-                let (mask, rps_cpus) = (steering::allowed(), format!("/sys/class/net/{name}/queues/rx-0/rps_cpus"));
-                write!(f, "unshare --mount sh -c 'mount -t sysfs sysfs /sys && echo {mask} > {rps_cpus}'")?;
+                let (mask, rps_cpus) = (steering::allowed(), steering::rps_cpus(name));
+                write!(f, "unshare --mount sh -c 'mount -t sysfs sysfs /sys && echo {mask} > /sys/{rps_cpus}'")?;
                 write!(f, " # while it pays off, and less the stack's")
             }
             Step::SendSegments { name } => write!(f, "ip link set dev {name} gso_max_segs 1"),

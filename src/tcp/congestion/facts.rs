@@ -1,6 +1,6 @@
 //! What a controller is told.
 
-use crate::time::Instant;
+use crate::time::{Instant, nanos, per_second};
 use std::time::Duration;
 
 /// What a controller begins with.
@@ -92,8 +92,7 @@ pub struct RateSample {
 impl RateSample {
     /// Bytes a second.
     pub fn rate(&self) -> u64 {
-        let nanos = self.interval.as_nanos().max(1);
-        u64::try_from(u128::from(self.delivered) * 1_000_000_000 / nanos).unwrap_or(u64::MAX)
+        per_second(self.delivered, nanos(self.interval))
     }
 }
 

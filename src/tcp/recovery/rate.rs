@@ -20,7 +20,7 @@
 
 use super::segment::Segment;
 use crate::tcp::fold::folded;
-use crate::time::{Instant, nanos};
+use crate::time::{Instant, nanos, per_second};
 use std::time::Duration;
 
 /// What a transmission remembers of the moment when it left: P in the draft.
@@ -60,8 +60,7 @@ folded!(Rate { delivered, nanos, application_limited });
 
 impl Rate {
     pub fn bytes_a_second(&self) -> u64 {
-        let rate = u128::from(self.delivered) * 1_000_000_000 / u128::from(self.nanos.max(1));
-        u64::try_from(rate).unwrap_or(u64::MAX)
+        per_second(self.delivered, self.nanos)
     }
 
     /// Is it higher than `other`, or the same?
