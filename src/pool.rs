@@ -21,6 +21,9 @@ const KEPT: usize = 1024 * 1024;
 /// goes back to the system comes again by way of a page fault for every 4 KiB.
 const KEPT_LARGE: usize = 4 * KEPT;
 
+/// The longest copy that stands in a chunk with others.
+const LONGEST_SHARED: usize = SMALL_CHUNK / 2;
+
 /// A frame with less than so many bytes is not lent.
 pub const WORTH_SHARING: usize = 8 * 1024;
 
@@ -32,6 +35,8 @@ pub struct Pool {
     small: Vec<BytesMut>,
     /// Memory of frames that arrive.
     frames: Vec<BytesMut>,
+    /// What is left of the chunk that copies are made in.
+    copies: BytesMut,
     /// The frame that is handled at present, and how much memory it takes; nothing when it may not be kept.
     lent: (Bytes, usize),
 }
@@ -65,6 +70,19 @@ impl Pool {
             let _nothing = chunk.split_to(0);
             chunk
         })
+    }
+
+    /// A copy of `data`. Short ones stand behind each other in a chunk that they share, so that few cost an allocation; the
+    /// last of them that is held holds the chunk.
+    pub fn copy(&mut self, data: &[u8]) -> Bytes {
+        if data.len() > LONGEST_SHARED {
+            return Bytes::copy_from_slice(data);
+        }
+        if self.copies.capacity() < data.len() && !self.copies.try_reclaim(data.len()) {
+            self.copies = self.take_chunk(false);
+        }
+        self.copies.extend_from_slice(data);
+        self.copies.split().freeze()
     }
 
     /// Lends the memory of a frame that has arrived, until it is [taken back](Pool::take_back).
@@ -166,6 +184,27 @@ mod tests {
         memory.clear();
         assert!(memory.try_reclaim(1000));
         assert_eq!(place(&memory), first);
+    }
+
+    #[test]
+    fn short_copies_share_a_chunk_and_use_it_again() {
+        let mut pool = Pool::default();
+        let first = pool.copy(b"one");
+        let second = pool.copy(b"two");
+        assert_eq!((&first[..], &second[..]), (&b"one"[..], &b"two"[..]));
+        assert_eq!(second.as_ptr() as usize - first.as_ptr() as usize, 3, "behind each other");
+        let place = first.as_ptr();
+        drop((first, second));
+        let mut again = 0;
+        for _ in 0..10 * SMALL_CHUNK {
+            again += usize::from(pool.copy(&[7; 3]).as_ptr() == place);
+        }
+        assert!((10 * 3 - 2..=10 * 3).contains(&again), "{again}");
+        let (kept, long) = (pool.copy(b"kept"), pool.copy(&[7; LONGEST_SHARED + 1]));
+        for _ in 0..10 * SMALL_CHUNK {
+            pool.copy(&[8; 3]);
+        }
+        assert_eq!((&kept[..], long.len()), (&b"kept"[..], LONGEST_SHARED + 1));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::ping::PingTable;
 use super::share::Strays;
 use super::tcp::TcpTable;
 use super::udp::UdpTable;
-use super::{Config, SocketId};
+use super::{Config, SocketId, UdpId};
 use crate::event::{Context, DropReason, Event, FourTuple, Layer};
 use crate::frame::{Frame, Received};
 use crate::icmp::{self, Disposition, Icmp, Quoted};
@@ -13,6 +13,7 @@ use crate::link::{self, Link};
 use crate::random::Random;
 use crate::tcp::Seq;
 use crate::time::{Instant, earliest};
+use crate::udp;
 use crate::wire::{MacAddress, protocol};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -31,7 +32,7 @@ pub(super) struct Layers {
     pub strays: Strays,
     /// Datagrams, echo messages and errors, on their way down.
     outgoing: VecDeque<Outgoing>,
-    /// TCP's, on its way down: it is not moved until its frame is complete.
+    /// The one that is on its way down: it is not moved until its frame is complete.
     packet: Outgoing,
 }
 
@@ -217,6 +218,21 @@ impl Layers {
         room
     }
 
+    /// A socket writes a datagram where it waits for its turn, if there is room.
+    pub fn send_datagram(
+        &mut self,
+        id: UdpId,
+        write: impl FnOnce(&mut udp::Socket, &Ip, &mut Outgoing) -> Result<(), udp::SendError>,
+    ) -> Result<(), udp::SendError> {
+        if !self.has_room() {
+            return Err(udp::SendError::WouldBlock);
+        }
+        let place = self.outgoing.len();
+        self.outgoing.resize_with(place + 1, Outgoing::default);
+        write(self.udp.socket_mut(id), &self.ip, &mut self.outgoing[place])
+            .inspect_err(|_| self.outgoing.truncate(place))
+    }
+
     pub fn has_room(&self) -> bool {
         self.outgoing.len() < MAX_OUTGOING
     }
@@ -228,12 +244,12 @@ impl Layers {
                 leaves(cx, &frame);
                 return Some(frame);
             }
-            let mut waiting = self.outgoing.pop_front();
-            let packet = match &mut waiting {
-                Some(packet) => packet,
-                None if self.tcp.poll_transmit(cx, &mut self.packet) => &mut self.packet,
+            match self.outgoing.pop_front() {
+                Some(waiting) => self.packet = waiting,
+                None if self.tcp.poll_transmit(cx, &mut self.packet) => {}
                 None => return None,
-            };
+            }
+            let packet = &mut self.packet;
             cx.about(Some(packet.frame.id()));
             match self.ip.send(cx, packet, &mut self.link) {
                 Ok(true) => {

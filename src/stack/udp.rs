@@ -8,6 +8,7 @@ use crate::ip::{NetworkError, Packet};
 use crate::random::Random;
 use crate::udp::{self, Socket};
 use slotmap::SlotMap;
+use smallvec::SmallVec;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 
@@ -63,12 +64,12 @@ impl UdpTable {
         let Some(datagram) = udp::handle(cx, packet) else { return true };
         let Some(ids) = self.by_port.get(&datagram.destination.port()) else { return false };
         let score = |id: &UdpId| self.sockets[*id].matches(datagram.source, datagram.destination);
-        let taking: Vec<UdpId> = if packet.broadcast {
-            ids.iter().copied().filter(|id| score(id).is_some()).collect()
-        } else {
-            ids.iter().copied().filter(|id| score(id).is_some()).max_by_key(score).into_iter().collect()
+        let matching = ids.iter().filter_map(|id| Some((score(id)?, *id)));
+        let taking: SmallVec<[_; 4]> = match packet.broadcast {
+            true => matching.collect(),
+            false => matching.max_by_key(|(score, _)| *score).into_iter().collect(),
         };
-        for id in &taking {
+        for (_, id) in &taking {
             if self.sockets[*id].handle(cx, datagram) {
                 self.wakeups.push_back(SocketId::Udp(*id));
             }

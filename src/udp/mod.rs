@@ -1,7 +1,7 @@
 //! UDP (RFC 768, RFC 1122 §4.1): datagrams with ports and a checksum.
 //!
 //! Up: [`handle`] strips the header of a packet and gives a [`Datagram`]; the stack asks each [`Socket`] on the port how
-//! well it [matches](Socket::matches) and lets the best one [handle](Socket::handle) it. Down: [`Socket::send`] builds an
+//! well it [matches](Socket::matches) and lets the best one [handle](Socket::handle) it. Down: [`Socket::send`] writes an
 //! [`Outgoing`] for IP.
 //!
 //! A train of datagrams of one size, of which only the last may be shorter, travels through the stack in one piece, as
@@ -18,7 +18,7 @@ mod tests;
 pub use socket::{Config, ReceiveError, ReceivedDatagram, ReceivedSegments, SendError, Socket};
 
 use crate::event::{Context, DropReason, Event, Layer};
-use crate::frame::{Checksum, Frame, Payload};
+use crate::frame::{Checksum, Payload};
 use crate::ip::{Outgoing, Packet};
 use crate::wire::checksum::Sum;
 use crate::wire::protocol;
@@ -74,7 +74,7 @@ fn check<'p>(packet: &'p Packet<'_>) -> Result<(Header, &'p [u8]), DropReason> {
     Ok((header, data))
 }
 
-/// Builds a datagram in a frame of its own. Its checksum is left to the device when the context allows it.
+/// Writes a datagram as a `packet` of its own, whatever that was before. Its checksum is left to the device when the context allows it.
 ///
 /// With a `segment_size` it is a train of datagrams of that size, whose splitting and checksums are left to the device
 /// in any case.
@@ -87,7 +87,8 @@ pub fn build(
     destination: SocketAddr,
     data: Bytes,
     segment_size: Option<NonZeroU16>,
-) -> Outgoing {
+    packet: &mut Outgoing,
+) {
     assert!(data.len() <= MAX_DATA, "a datagram of {} bytes", data.len());
     let length = HEADER_LEN + data.len();
     let sum = Sum::pseudo_header(source.ip(), destination.ip(), protocol::UDP, length);
@@ -103,7 +104,8 @@ pub fn build(
     };
     let before = cx.about(None);
     let payload = data.len();
-    let mut frame = Frame::new(cx.begin_frame(), Payload::from(data));
+    let frame = &mut packet.frame;
+    frame.begin(cx.begin_frame(), Payload::from(data));
     header.emit(|bytes| {
         frame.prepend(bytes);
         cx.tell(|| Event::Prepended { layer: Layer::Udp, header: bytes, payload });
@@ -113,13 +115,7 @@ pub fn build(
     if partial {
         frame.offload.checksum = Checksum::Partial { start: 0, offset: CHECKSUM_OFFSET as u16 };
     }
-    Outgoing {
-        source: source.ip(),
-        destination: destination.ip(),
-        protocol: protocol::UDP,
-        ttl: Config::default().ttl,
-        traffic_class: 0,
-        dont_fragment: segment_size.is_some(),
-        frame,
-    }
+    (packet.source, packet.destination, packet.protocol) = (source.ip(), destination.ip(), protocol::UDP);
+    (packet.ttl, packet.traffic_class) = (Config::default().ttl, 0);
+    packet.dont_fragment = segment_size.is_some();
 }

@@ -184,13 +184,13 @@ impl Socket {
             cx.tell(|| Event::Delivered { layer: Layer::Udp, len });
             taken += len;
             if taken == data.len() {
-                let waiting = Waiting { source, destination, data: Bytes::copy_from_slice(data), segment_size: size };
+                let waiting = Waiting { source, destination, data: cx.pool.copy(data), segment_size: size };
                 self.push(waiting);
                 return true;
             }
         }
         if taken > 0 {
-            let data = Bytes::copy_from_slice(&data[..taken]);
+            let data = cx.pool.copy(&data[..taken]);
             self.push(Waiting { source, destination, data, segment_size: size });
         }
         taken > 0
@@ -286,18 +286,19 @@ impl Socket {
         data
     }
 
-    /// Builds a datagram to `to`, or to the peer; it is for [`Ip::send`].
+    /// Writes a datagram to `to`, or to the peer, as a `packet` for [`Ip::send`].
     pub fn send(
         &mut self,
         cx: &mut Context<'_>,
         ip: &Ip,
         to: Option<SocketAddr>,
         data: &[u8],
-    ) -> Result<Outgoing, SendError> {
-        self.build(cx, ip, to, data, None)
+        packet: &mut Outgoing,
+    ) -> Result<(), SendError> {
+        self.build(cx, ip, to, data, None, packet)
     }
 
-    /// Builds a train of datagrams of `segment_size` bytes, of which the last may be shorter.
+    /// Writes a train of datagrams of `segment_size` bytes, of which the last may be shorter.
     pub fn send_segments(
         &mut self,
         cx: &mut Context<'_>,
@@ -305,10 +306,11 @@ impl Socket {
         to: Option<SocketAddr>,
         data: &[u8],
         segment_size: NonZeroU16,
-    ) -> Result<Outgoing, SendError> {
+        packet: &mut Outgoing,
+    ) -> Result<(), SendError> {
         let (size, count) = (usize::from(segment_size.get()), data.len().div_ceil(segment_size.get().into()));
         if count <= 1 {
-            return self.send(cx, ip, to, data);
+            return self.send(cx, ip, to, data, packet);
         }
         if count > MAX_SEGMENTS {
             return Err(SendError::TooManySegments { count, max: MAX_SEGMENTS });
@@ -320,7 +322,7 @@ impl Socket {
                 return Err(SendError::SegmentSize { size, max });
             }
         }
-        self.build(cx, ip, to, data, Some(segment_size))
+        self.build(cx, ip, to, data, Some(segment_size), packet)
     }
 
     fn build(
@@ -330,7 +332,8 @@ impl Socket {
         to: Option<SocketAddr>,
         data: &[u8],
         segment_size: Option<NonZeroU16>,
-    ) -> Result<Outgoing, SendError> {
+        packet: &mut Outgoing,
+    ) -> Result<(), SendError> {
         if let Some(error) = self.error.take() {
             return Err(SendError::Network(error));
         }
@@ -349,8 +352,9 @@ impl Socket {
         let routed = ip.source_for(destination).ok_or(no_route)?;
         let source = if self.local.ip().is_unspecified() { routed } else { self.local.ip() };
         let source = SocketAddr::new(source, self.local.port());
-        let mut outgoing = build(cx, source, to, Bytes::copy_from_slice(data), segment_size);
-        (outgoing.ttl, outgoing.traffic_class) = (self.config.ttl, self.config.traffic_class);
-        Ok(outgoing)
+        let data = cx.pool.copy(data);
+        build(cx, source, to, data, segment_size, packet);
+        (packet.ttl, packet.traffic_class) = (self.config.ttl, self.config.traffic_class);
+        Ok(())
     }
 }

@@ -33,11 +33,7 @@ impl Stack {
         data: &[u8],
     ) -> Result<usize, UdpSendError> {
         let (mut cx, layers) = self.enter(now);
-        if !layers.has_room() {
-            return Err(UdpSendError::WouldBlock);
-        }
-        let packet = layers.udp.socket_mut(id).send(&mut cx, &layers.ip, to, data)?;
-        layers.enqueue(packet);
+        layers.send_datagram(id, |socket, ip, packet| socket.send(&mut cx, ip, to, data, packet))?;
         Ok(data.len())
     }
 
@@ -52,11 +48,9 @@ impl Stack {
         segment_size: NonZeroU16,
     ) -> Result<usize, UdpSendError> {
         let (mut cx, layers) = self.enter(now);
-        if !layers.has_room() {
-            return Err(UdpSendError::WouldBlock);
-        }
-        let packet = layers.udp.socket_mut(id).send_segments(&mut cx, &layers.ip, to, data, segment_size)?;
-        layers.enqueue(packet);
+        layers.send_datagram(id, |socket, ip, packet| {
+            socket.send_segments(&mut cx, ip, to, data, segment_size, packet)
+        })?;
         Ok(data.len())
     }
 
