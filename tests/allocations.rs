@@ -1,4 +1,5 @@
-//! In the steady state of a transfer the stack asks nobody for memory: what one segment needed the next one takes over.
+//! In the steady state of a transfer the stack asks nobody for memory: what one segment needed the next one takes over,
+//! and short datagrams share what they need.
 //!
 //! Two things remain: a ring of more than 256 KiB is not kept for others, and on the side that sends the scoreboard's
 //! tree asks for a node for every five to eleven entries. Where frames carry many segments an entry is a whole frame.
@@ -8,6 +9,8 @@ mod counting;
 mod support;
 
 use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::time::Duration;
 use strata::stack::{Stack, TcpId};
 use strata::tcp::Config;
@@ -90,8 +93,12 @@ fn send_all(stack: &mut Stack, now: strata::time::Instant, way: &mut VecDeque<Ve
 /// In a thousand segments, of the side that sends and of the one that receives.
 const REQUESTS: [usize; 2] = [200, 5];
 
+/// What one test asks for must not count for another.
+static ALONE: Mutex<()> = Mutex::new(());
+
 #[test]
 fn a_bulk_transfer_asks_for_no_memory_for_its_segments() {
+    let _alone = ALONE.lock();
     let mut transfer = Transfer::new();
     (0..300).for_each(|_| transfer.turn());
     transfer.counts = Default::default();
@@ -100,5 +107,49 @@ fn a_bulk_transfer_asks_for_no_memory_for_its_segments() {
         println!("{requests} requests for memory, {segments} segments");
         assert!(segments > 10_000, "{segments} segments");
         assert!(requests * 1000 <= limit * segments, "{requests} requests for memory in {segments} segments");
+    }
+}
+
+/// How many datagrams come at once, and how often memory may be asked for in a thousand of them: the copies of 32 of them
+/// and of their echoes fill a chunk, which takes two requests unless nobody holds the last one any more.
+const DATAGRAMS: [(usize, usize); 3] = [(1, 0), (16, 63), (64, 63)];
+
+#[test]
+fn short_datagrams_and_their_echoes_share_memory() {
+    let _alone = ALONE.lock();
+    for (batch, limit) in DATAGRAMS {
+        let mut pair = Pair::new(3);
+        let server = pair.server.udp_bind(SERVER).expect("a free port");
+        let client = pair.client.udp_bind(SocketAddr::from(([0, 0, 0, 0], 0))).expect("a free port");
+        pair.client.udp_connect(client, SERVER).expect("a route");
+        pair.client.udp_send(pair.now, client, None, b"first").expect("room");
+        pair.settle();
+        let (mut count, mut way, mut echoes) = (Count::default(), VecDeque::new(), 0);
+        for turn in 0..400 {
+            if turn == 200 {
+                (count, echoes) = (Count::default(), 0);
+            }
+            for _ in 0..batch {
+                pair.client.udp_send(pair.now, client, None, &[7; 32]).expect("room");
+            }
+            send_all(&mut pair.client, pair.now, &mut way, &mut Count::default());
+            for bytes in way.drain(..) {
+                counted(&mut count, || pair.server.handle_frame(pair.now, received(&bytes)));
+            }
+            counted(&mut count, || {
+                while pair.server.poll_wakeup().is_some() {}
+                let mut data = [0; 32];
+                while let Ok((len, from)) = pair.server.udp_receive(server, &mut data) {
+                    pair.server.udp_send(pair.now, server, Some(from), &data[..len]).expect("room");
+                    echoes += 1;
+                }
+            });
+            send_all(&mut pair.server, pair.now, &mut way, &mut count);
+            way.clear();
+        }
+        let Count { requests, segments } = count;
+        println!("{requests} requests for memory, {echoes} echoes, {batch} at once");
+        assert_eq!((echoes, segments), (200 * batch, 200 * batch));
+        assert!(requests * 1000 <= limit * echoes, "{requests} requests for memory in {echoes} echoes");
     }
 }

@@ -153,7 +153,7 @@ impl Trial {
 /// A clock that stands still while this thread does not run.
 fn thread_clock() -> Instant {
     let at = rustix::time::clock_gettime(ClockId::ThreadCPUTime);
-    Instant::from_nanos(at.tv_sec as u64 * 1_000_000_000 + at.tv_nsec as u64)
+    Instant::ZERO + Duration::new(at.tv_sec as u64, at.tv_nsec as u32)
 }
 
 /// Where the kernel is told on which processors it receives from an interface, below `/sys`.

@@ -77,9 +77,9 @@ fn quoted<'p>(
     })
 }
 
-/// How long the quoted packet was, as far as its header says: a super-frame may be longer than it can, and says zero.
+/// How long the quoted packet was, as far as its header says.
 fn at_most(header: &Header) -> u16 {
-    if header.total_length == 0 { u16::MAX } else { header.total_length }
+    if header.ends_with_frame() { u16::MAX } else { header.total_length }
 }
 
 /// What a message means; `total_length` is the quoted packet's. None for codes that nobody has defined.

@@ -55,7 +55,7 @@ impl Clock {
 
 fn monotonic() -> Instant {
     let at = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
-    Instant::from_nanos(at.tv_sec as u64 * 1_000_000_000 + at.tv_nsec as u64)
+    Instant::ZERO + Duration::new(at.tv_sec as u64, at.tv_nsec as u32)
 }
 
 /// The time of a call, read when it is first asked for: many calls never ask.

@@ -63,7 +63,7 @@ impl<K: Key, V> Slab<K, V> {
         let entry =
             |index| Entry { version: 1, next_free: if index + 1 < end { index + 1 } else { NONE }, value: None };
         let page: Box<[Entry<V>]> = (first..end).map(entry).collect();
-        self.pages.extend(page.try_into().ok());
+        self.pages.push(page.try_into().ok().expect("as many entries as a page has"));
         self.free = first;
     }
 

@@ -56,7 +56,7 @@ pub const FIELDS: &[Field] = &[
 pub struct Header {
     /// DSCP (6 bits) and ECN (2).
     pub traffic_class: u8,
-    /// Header and payload, in bytes; zero in a super-frame that is longer than that.
+    /// Header and payload, in bytes; see [`ends_with_frame`](Header::ends_with_frame).
     pub total_length: u16,
     pub identification: u16,
     pub dont_fragment: bool,
@@ -115,6 +115,11 @@ impl Header {
     #[expect(clippy::len_without_is_empty, reason = "a header is never empty")]
     pub fn len(&self) -> usize {
         MIN_HEADER_LEN + self.options.len()
+    }
+
+    /// A super-frame that is longer than the total length can say, which is zero then (BIG TCP).
+    pub fn ends_with_frame(&self) -> bool {
+        self.total_length == 0
     }
 
     /// A part of a larger datagram.

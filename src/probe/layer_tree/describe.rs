@@ -97,8 +97,7 @@ fn ipv4(header: &ipv4::Header) -> String {
         (offset, true) => format!(", fragment at {offset}"),
         (offset, false) => format!(", last fragment at {offset}"),
     };
-    // A super-frame that is longer than the field can say.
-    let length = if header.total_length == 0 { ", ends with its frame" } else { "" };
+    let length = if header.ends_with_frame() { ", ends with its frame" } else { "" };
     format!("{} -> {}, TTL {}, {carried}{fragment}{length}", header.source, header.destination, header.ttl)
 }
 

@@ -70,6 +70,19 @@ pub struct Timestamps {
     pub echo: u32,
 }
 
+impl Timestamps {
+    fn parse(times: &[u8; 8]) -> Timestamps {
+        Timestamps { value: be32(&times[..4]), echo: be32(&times[4..]) }
+    }
+
+    /// The whole option.
+    #[inline]
+    fn emit(self) -> [u8; 10] {
+        let ([a, b, c, d], [e, f, g, h]) = (self.value.to_be_bytes(), self.echo.to_be_bytes());
+        [TIMESTAMPS, 10, a, b, c, d, e, f, g, h]
+    }
+}
+
 /// An option of impossible length.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 #[error("TCP option of kind {kind} cannot have length {len} with {left} option bytes left")]
@@ -85,9 +98,9 @@ impl Options {
         let mut options = Options::default();
         // RFC 7323, appendix A: how nearly all segments have their only option.
         if let [NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, times @ ..] = bytes
-            && times.len() == 8
+            && let Ok(times) = times.try_into()
         {
-            options.timestamps = Some(Timestamps { value: be32(&times[..4]), echo: be32(&times[4..]) });
+            options.timestamps = Some(Timestamps::parse(times));
             return Ok(options);
         }
         // RFC 9293 §3.2 (MUST-64): options may begin on any byte.
@@ -122,10 +135,7 @@ impl Options {
                 edges.remainder().is_empty().then_some(())?;
                 self.sack = edges.take(MAX_BLOCKS).map(|edge| (be32(&edge[..4]), be32(&edge[4..]))).collect();
             }
-            TIMESTAMPS => {
-                let value: [u8; 8] = value.try_into().ok()?;
-                self.timestamps = Some(Timestamps { value: be32(&value[..4]), echo: be32(&value[4..]) });
-            }
+            TIMESTAMPS => self.timestamps = Some(Timestamps::parse(value.try_into().ok()?)),
             // RFC 7413 §4.1.1: what has another length is passed over.
             FAST_OPEN => match value.len() {
                 0 | 4 | 6 | 8 | 10 | 12 | 14 | 16 => self.fast_open = Some(value.try_into().ok()?),
@@ -184,9 +194,8 @@ impl Options {
             && self.sack.is_empty()
             && self.fast_open.is_none()
             && self.byte_counters.is_none();
-        let Timestamps { value, echo } = self.timestamps.filter(|_| lone)?;
-        let ([a, b, c, d], [e, f, g, h]) = (value.to_be_bytes(), echo.to_be_bytes());
-        Some([NO_OPERATION, NO_OPERATION, TIMESTAMPS, 10, a, b, c, d, e, f, g, h])
+        let [a, b, c, d, e, f, g, h, i, j] = self.timestamps.filter(|_| lone)?.emit();
+        Some([NO_OPERATION, NO_OPERATION, a, b, c, d, e, f, g, h, i, j])
     }
 
     fn emit_mss(&self, bytes: &mut OptionBytes) {
@@ -210,12 +219,11 @@ impl Options {
 
     /// RFC 7323 §3.2: the two values begin on a multiple of four.
     fn emit_timestamps(&self, bytes: &mut OptionBytes) {
-        let Some(Timestamps { value, echo }) = self.timestamps else { return };
+        let Some(timestamps) = self.timestamps else { return };
         while bytes.len() % 4 != 2 {
             bytes.push(NO_OPERATION);
         }
-        let ([a, b, c, d], [e, f, g, h]) = (value.to_be_bytes(), echo.to_be_bytes());
-        put(bytes, &[TIMESTAMPS, 10, a, b, c, d, e, f, g, h]);
+        put(bytes, &timestamps.emit());
     }
 
     /// Between words, so that everything else keeps its place.

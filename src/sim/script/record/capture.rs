@@ -100,11 +100,7 @@ fn read(frame: &Captured) -> Result<Seen, &'static str> {
         protocol::ICMP => return Err("ICMP"),
         _ => return Err("of other protocols"),
     }
-    // A super-frame of segmentation offload may have no length, and ends with its frame.
-    let total = match usize::from(header.total_length) {
-        0 => header.len() + payload.len(),
-        total => total,
-    };
+    let total = if header.ends_with_frame() { header.len() + payload.len() } else { header.total_length.into() };
     let len = total.checked_sub(header.len()).filter(|_| total <= LONGEST).ok_or("broken")?;
     let mut bytes = payload[..len.min(payload.len())].to_vec();
     let is_cut = frame.original_len as usize > frame.bytes.len();
