@@ -161,7 +161,8 @@ impl Tap {
     }
 
     /// From now on the kernel takes in our frames on other processors than that of the thread which writes them, while that
-    /// thread is busy, if it pays off, and as far as it may run on several, unless somebody has chosen the processors already. Needs root.
+    /// thread is busy, if it pays off, and as far as it may run on several; unless somebody has chosen the processors
+    /// already. Needs root.
     pub fn steer(&mut self) -> io::Result<()> {
         self.steering = Steering::of(&self.name)?;
         Ok(())

@@ -74,7 +74,8 @@ fn check<'p>(packet: &'p Packet<'_>) -> Result<(Header, &'p [u8]), DropReason> {
     Ok((header, data))
 }
 
-/// Writes a datagram as a `packet` of its own, whatever that was before. Its checksum is left to the device when the context allows it.
+/// Writes a datagram as a `packet` of its own, whatever that was before; its TTL and its traffic class are the socket's to
+/// set. Its checksum is left to the device when the context allows it.
 ///
 /// With a `segment_size` it is a train of datagrams of that size, whose splitting and checksums are left to the device
 /// in any case.
@@ -116,6 +117,5 @@ pub fn build(
         frame.offload.checksum = Checksum::Partial { start: 0, offset: CHECKSUM_OFFSET as u16 };
     }
     (packet.source, packet.destination, packet.protocol) = (source.ip(), destination.ip(), protocol::UDP);
-    (packet.ttl, packet.traffic_class) = (Config::default().ttl, 0);
     packet.dont_fragment = segment_size.is_some();
 }
